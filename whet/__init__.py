@@ -1,0 +1,1 @@
+"""Whet: a trained model in, one small proven artifact out."""
