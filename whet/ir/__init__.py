@@ -1,0 +1,1 @@
+"""The nouns: Dim, Type, Op, Node, Graph. Everything else is built from these."""

@@ -1,0 +1,1 @@
+"""What each op means, declared once; one family of ops a file."""

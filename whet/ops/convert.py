@@ -1,0 +1,98 @@
+"""`convert`: change what represents a number: cast, quantise, dequantise, requantise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whet.errors import ShapeError
+from whet.ir.element import Element, Quant, Scalar
+from whet.ir.node import Array, Node, Op, Value
+from whet.ir.type import Type
+
+
+def _infer(x: Type, *, to: Element, saturate: bool = True, round: str = "even") -> Type:
+    if isinstance(to, Quant):
+        _check_axis(to, x)
+    return Type(x.shape, to)
+
+
+def _check_axis(element: Quant, x: Type) -> None:
+    if element.axis is None:
+        return
+    if not 0 <= element.axis < x.rank or x.shape[element.axis] != len(element.scale):
+        raise ShapeError(f"{len(element.scale)} scales along axis {element.axis} of {x}")
+
+
+def along(values: tuple[float, ...] | tuple[int, ...], element: Quant, rank: int) -> Array:
+    """Scales or zero points shaped to broadcast against an array of `rank` axes."""
+    array = np.asarray(values)
+    if element.axis is None:
+        return array.reshape(())
+    return array.reshape([-1 if i == element.axis else 1 for i in range(rank)])
+
+
+def dequantize(codes: Array, element: Quant) -> Array:
+    """(code - zero) * scale in f32, as ONNX DequantizeLinear and TFLite Dequantize compute it."""
+    zero = along(element.zero, element, codes.ndim).astype(np.int64)
+    scale = along(element.scale, element, codes.ndim).astype(np.float32)
+    return np.asarray((codes.astype(np.int64) - zero).astype(np.float32) * scale)
+
+
+def quantize(x: Array, element: Quant) -> Array:
+    """round_half_even(x / scale) + zero, saturated (ONNX QuantizeLinear).
+
+    With `double` rounding halves go away from zero, as TFLite Micro's Quantize does.
+    """
+    scale = along(element.scale, element, x.ndim).astype(np.float32)
+    zero = along(element.zero, element, x.ndim).astype(np.int64)
+    ratio = x.astype(np.float32) / scale
+    if element.rounding == "double":
+        whole = np.trunc(ratio + np.copysign(np.float32(0.5), ratio))
+        whole = np.where(np.abs(ratio) < 2**23, _half_away(ratio), whole)
+    else:
+        whole = np.rint(ratio)
+    limits = integer_limits(element.store)
+    whole = np.nan_to_num(whole, nan=0.0, posinf=2.0**62, neginf=-(2.0**62))
+    return np.clip(whole.astype(np.float64) + zero, *limits).astype(element.store.dtype)
+
+
+def _half_away(x: Array) -> Array:
+    floor = np.floor(np.abs(x))
+    return np.asarray(np.copysign(floor + (np.abs(x) - floor >= 0.5), x))
+
+
+def integer_limits(store: Scalar) -> tuple[int, int]:
+    """The least and greatest code of an integer type."""
+    bits = int(store.name[1:])
+    return (
+        (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if store.kind == "i" else (0, (1 << bits) - 1)
+    )
+
+
+def _cast(x: Array, target: Scalar, saturate: bool) -> Array:
+    if target.kind == "b":
+        return np.asarray(x != 0)
+    if target.kind in "iu" and x.dtype.kind in "fV":
+        wide = x.astype(np.float64).astype(np.int64)
+        return wide.astype(target.dtype)
+    return x.astype(target.dtype)
+
+
+def _evaluate(node: Node, x: Array) -> Array:
+    element, source = node["to"], _source(node)
+    if isinstance(source, Quant):
+        real = dequantize(x, source)
+        return quantize(real, element) if isinstance(element, Quant) else real.astype(element.dtype)
+    if isinstance(element, Quant):
+        return quantize(x, element)
+    assert isinstance(element, Scalar)
+    return _cast(x, element, bool(node.attrs.get("saturate", True)))
+
+
+def _source(node: Node) -> Element:
+    value = node.inputs[0]
+    assert isinstance(value, Value)
+    return value.tensor.element
+
+
+convert = Op("convert", _infer, _evaluate, family="elementwise")

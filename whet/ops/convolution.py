@@ -1,0 +1,84 @@
+"""`conv`: N-d convolution, channels last."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from whet.errors import ShapeError
+from whet.ir.dim import Size, bounds
+from whet.ir.node import Array, Node, Op
+from whet.ir.type import Type
+
+Ints = tuple[int, ...]
+
+
+def window_extent(size: Size, kernel: int, stride: int, dilation: int, pads: int) -> Size:
+    """How many windows fit along one axis."""
+    return (size + (pads - dilation * (kernel - 1) - 1)) // stride + 1
+
+
+def _infer(
+    x: Type, w: Type, bias: Type | None = None, *, stride: Ints, dilation: Ints, low: Ints,
+    high: Ints, groups: int = 1,
+) -> Type:  # fmt: skip
+    """x: [N, *S, C]; w: [O, *K, C/groups]; bias: [O]. Result [N, *S', O]."""
+    spatial = x.rank - 2
+    if spatial < 1 or w.rank != x.rank or not len(stride) == len(low) == len(high) == spatial:
+        raise ShapeError(f"convolution of {x} with {w}")
+    if x.shape[-1] != w.shape[-1] * groups or int(str(w.shape[0])) % groups:
+        raise ShapeError(f"convolution of {x} with {w} in {groups} groups: channels do not fit")
+    if bias is not None and bias.shape != (w.shape[0],):
+        raise ShapeError(f"bias {bias} for {w.shape[0]} channels")
+    out = tuple(
+        window_extent(
+            x.shape[i + 1], int(str(w.shape[i + 1])), stride[i], dilation[i], low[i] + high[i]
+        )
+        for i in range(spatial)
+    )
+    if any(bounds(d)[1] < 1 for d in out):
+        raise ShapeError(f"convolution of {x} with {w}: the kernel is larger than the padded input")
+    return Type((x.shape[0], *out, w.shape[0]), x.element)
+
+
+def correlate(x: Array, w: Array, node: Node) -> Array:
+    """The sum of products without bias, in the arrays' own precision; x already padded."""
+    stride, dilation = node.integers("stride"), node.integers("dilation")
+    groups = node.integer("groups", 1)
+    kernel, outs, per = w.shape[1:-1], w.shape[0] // groups, w.shape[-1]
+    extent = [
+        (d - dl * (k - 1) - 1) // s + 1
+        for d, k, s, dl in zip(x.shape[1:-1], kernel, stride, dilation, strict=True)
+    ]
+    y = np.zeros((x.shape[0], *extent, w.shape[0]), np.result_type(x, w))
+    for tap in product(*(range(k) for k in kernel)):
+        index: tuple[slice, ...] = tuple(
+            slice(t * dl, t * dl + (e - 1) * s + 1, s)
+            for t, dl, e, s in zip(tap, dilation, extent, stride, strict=True)
+        )
+        window = x[(slice(None), *index)]
+        taps = w[(slice(None), *tap)]
+        if per == 1 and outs == 1:
+            y += window * taps[:, 0]
+            continue
+        for g in range(groups):
+            part = window[..., g * per : (g + 1) * per]
+            y[..., g * outs : (g + 1) * outs] += part @ taps[g * outs : (g + 1) * outs].T
+    return y
+
+
+def padded(x: Array, node: Node, fill: int | float = 0) -> Array:
+    """x with the convolution's padding written out."""
+    widths = [(0, 0), *zip(node.integers("low"), node.integers("high"), strict=True), (0, 0)]
+    return np.pad(x, widths, constant_values=fill) if any(map(any, widths)) else x
+
+
+def _evaluate(node: Node, x: Array, w: Array, bias: Array | None = None) -> Array:
+    if x.dtype.kind in "fV" and x.dtype.itemsize < 4:
+        x, w = x.astype(np.float32), w.astype(np.float32)
+    y = correlate(padded(x, node), w, node)
+    return y if bias is None else y + bias
+
+
+conv = Op("conv", _infer, _evaluate, family="contraction")
