@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
+from torch import Tensor, nn
 
 Activation = Callable[[], nn.Module]
 
@@ -49,5 +49,5 @@ class Residual(nn.Module):
         self.shortcut = shortcut or nn.Identity()
         self.activation = activation() if activation else nn.Identity()
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.activation(self.shortcut(x) + self.body(x))
