@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.recipe import Recipe
@@ -57,34 +57,43 @@ def settle(model: nn.Module, recipe: Recipe) -> None:
 
 
 def export_float(recipe: Recipe, path: Path) -> None:
-    """Writes the float model as plain ONNX, batch normalisation left in."""
-    generator = torch.Generator().manual_seed(SEED + 1)
+    """Writes the recipe's float model."""
+    sample = recipe.sample(torch.Generator().manual_seed(SEED + 1))
+    export_onnx(module(recipe), sample, path, recipe.inputs, recipe.outputs)
+
+
+def export_onnx(
+    model: nn.Module,
+    sample: tuple[Tensor, ...],
+    path: Path,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+) -> None:
+    """Writes a module as plain ONNX of fixed shapes, batch normalisation left in."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            module(recipe),
-            recipe.sample(generator),
+            model.eval(),
+            sample,
             str(path),
             dynamo=False,
             opset_version=OPSET,
-            input_names=list(recipe.inputs),
-            output_names=list(recipe.outputs),
+            input_names=list(inputs),
+            output_names=list(outputs),
             do_constant_folding=True,
             training=torch.onnx.TrainingMode.PRESERVE,
         )
 
 
-class Calibration(CalibrationDataReader):  # type: ignore[misc]
-    """A few seeded inputs, read once."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self.feeds = feeds(recipe, CALIBRATION_INPUTS, SEED + 2)
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        return next(self.feeds, None)
+def export_int8(recipe: Recipe, source: Path, path: Path, activation: QuantType) -> None:
+    """Quantises the recipe's float model, calibrated on a few seeded inputs."""
+    quantise(source, path, feeds(recipe, CALIBRATION_INPUTS, SEED + 2), activation)
 
 
-def feeds(recipe: Recipe, count: int, seed: int) -> Iterator[dict[str, np.ndarray]]:
+Feed = dict[str, "np.ndarray[tuple[int, ...], np.dtype[np.generic]]"]
+
+
+def feeds(recipe: Recipe, count: int, seed: int) -> Iterator[Feed]:
     """`count` inputs by name, as NumPy arrays."""
     generator = torch.Generator().manual_seed(seed)
     for _ in range(count):
@@ -92,15 +101,28 @@ def feeds(recipe: Recipe, count: int, seed: int) -> Iterator[dict[str, np.ndarra
         yield {n: t.numpy() for n, t in zip(recipe.inputs, sample, strict=True)}
 
 
-def export_int8(recipe: Recipe, source: Path, path: Path, activation: QuantType) -> None:
-    """Writes the QDQ model: per-channel symmetric int8 weights, per-tensor activations."""
+class Calibration(CalibrationDataReader):
+    """Inputs read once, as the quantiser wants them."""
+
+    def __init__(self, inputs: Iterator[Feed]) -> None:
+        self.inputs = inputs
+
+    def get_next(self) -> Feed | None:
+        return next(self.inputs, None)
+
+
+def quantise(source: Path, path: Path, inputs: Iterator[Feed], activation: QuantType) -> None:
+    """Writes a QDQ model: per-channel symmetric int8 weights, per-tensor activations.
+
+    The source is simplified first (constants and batch normalisation fold), as the quantiser asks.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         prepared = Path(scratch) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
             str(path),
-            Calibration(recipe),
+            Calibration(inputs),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             weight_type=QuantType.QInt8,
