@@ -1,0 +1,1 @@
+"""Whet measured side by side with its peers."""
