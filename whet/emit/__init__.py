@@ -1,0 +1,1 @@
+"""From stages to text: the only room that writes C."""

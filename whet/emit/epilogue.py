@@ -1,0 +1,79 @@
+"""Fused epilogues as C functions over one vector of output channels."""
+
+from __future__ import annotations
+
+from whet.emit.expression import literal
+from whet.emit.program import Epilogue, Extra, Stage
+from whet.emit.scalar import wide
+from whet.emit.statement import pointer
+from whet.errors import UnsupportedError, UnsupportedOp
+from whet.ir.graph import Graph
+from whet.ir.leaf import constant_op, known, parameter_op
+from whet.ir.node import Node
+
+INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+CALLS = {
+    "max": "vmax({1}, {0})", "min": "vmin({1}, {0})", "neg": "-{0}", "abs": "vabs({0})",
+    "sqrt": "vsqrt({0})", "floor": "vfloor({0})", "ceil": "vceil({0})", "round": "vround({0})",
+    "exp": "vexp({0})", "log": "vlog({0})", "tanh": "vtanh({0})", "sigmoid": "vsigmoid({0})",
+    "erf": "verf({0})", "sin": "vsin({0})", "cos": "vcos({0})",
+}  # fmt: skip
+VECTOR_OPS = frozenset({*INFIX, *CALLS})
+
+SIGNATURE = (
+    "INLINE vf {name}(const void *const *extra, vf acc, long row, int channel, int lanes)\n{{\n"
+    "    (void)extra, (void)row, (void)channel, (void)lanes;\n{body}\n}}\n"
+)
+
+
+class Epilogues:
+    """The epilogue functions of one model, each written once."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.texts: list[str] = []
+
+    def name(self, epilogue: Epilogue, stage: Stage) -> str:
+        """The two last arguments of a kernel: the extra pointers and the function."""
+        if not epilogue.body.nodes or len(epilogue.body.nodes) == 1:
+            return "0, identity_f32"
+        body = _vector_body(epilogue.body, epilogue.extras)
+        if body not in self.names:
+            self.names[body] = f"epilogue_{len(self.names)}"
+            self.texts.append(SIGNATURE.format(name=self.names[body], body=body))
+        pointers = ", ".join(pointer(e.operand, stage) for e in epilogue.extras)
+        extra = f"(const void *const[]){{{pointers}}}" if pointers else "0"
+        return f"{extra}, {self.names[body]}"
+
+
+def _vector_body(graph: Graph, extras: tuple[Extra, ...]) -> str:
+    names: dict[Node, str] = {graph.inputs[0].node: "acc"}
+    lines = []
+    for i, (value, extra) in enumerate(zip(graph.inputs[1:], extras, strict=True)):
+        row = f"row * {extra.row_stride} + " if extra.row_stride else ""
+        lines.append(
+            f"    const vf x{i} = vload_n((const float *)extra[{i}] + {row}channel, lanes);"
+        )
+        names[value.node] = f"x{i}"
+    for node in graph.nodes:
+        if node.op is parameter_op:
+            continue
+        if node.op is constant_op:
+            data = known(node.outputs[0])
+            assert data is not None
+            names[node] = f"vset({literal(data.reshape(()).item(), 'f32')})"
+            continue
+        operands = [names[v.node] for v in node.inputs if v is not None]
+        names[node] = f"t{len(lines)}"
+        lines.append(f"    const vf {names[node]} = {_expression(node, operands)};")
+    return "\n".join([*lines, f"    return {names[graph.outputs[0].node]};"])
+
+
+def _expression(node: Node, operands: list[str]) -> str:
+    name = node.op.name
+    if wide(node.outputs[0].tensor.element) == "f32":
+        if name in INFIX:
+            return f"{operands[0]} {INFIX[name]} {operands[1]}"
+        if name in CALLS:
+            return CALLS[name].format(*operands)
+    raise UnsupportedError([UnsupportedOp(name, node.origin, "no vector C form")])

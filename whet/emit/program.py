@@ -1,0 +1,254 @@
+"""What is emitted: stages (statements over operands) and the functions that call them in order.
+
+A kernel lowers a node to a `Lowered`: statements whose arguments name the node's inputs and outputs by
+position. `plan` gives every value a place; `emit` turns the result into text. Nothing here knows C.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from whet.ir.dim import Size
+from whet.ir.element import Scalar
+from whet.ir.graph import Graph
+from whet.ir.node import Array
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """Pointer to input `index` of the node, advanced by `offset` elements."""
+
+    index: int
+    offset: Size = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """Pointer to output `index` of the node, advanced by `offset` elements."""
+
+    index: int = 0
+    offset: Size = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Pointer to packed constant `index` of the lowering."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Pointer into the stage's scratch memory, in bytes."""
+
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """An identifier of the kernel headers, such as an enumerator or a function."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An operand an epilogue reads at row * row_stride + channel."""
+
+    operand: In | Weight
+    row_stride: int  # elements from one output row to the next; 0 where all rows read the same
+
+
+@dataclass(frozen=True, slots=True)
+class Epilogue:
+    """A scalar body applied to each accumulator before it is stored.
+
+    body: first input is the accumulator, one more for each extra. signature: the kernel header's
+    kind of epilogue, which says how `emit` writes it.
+    """
+
+    body: Graph
+    extras: tuple[Extra, ...]
+    signature: str
+
+
+Argument = In | Out | Weight | Scratch | Name | Epilogue | Size | float
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """function(arguments...). checked: it returns a status, and non-zero ends the run with it."""
+
+    function: str
+    arguments: tuple[Argument, ...]
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Element offset + sum(index[i] * strides[i]) of an operand."""
+
+    operand: In | Out | Weight
+    strides: tuple[Size, ...]
+    offset: Size = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """For every index below `extents`: write = body(reads), body None meaning a copy."""
+
+    extents: tuple[Size, ...]
+    write: Access
+    reads: tuple[Access, ...]
+    body: Graph | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Run body 0 where the bool at `condition` holds, else body 1, over the node's inputs after it."""
+
+    condition: In
+    arena: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A value an iteration hands to the next: its bytes, and where in scratch the next one is made."""
+
+    nbytes: Size
+    scratch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Run body 0 as ONNX Loop does.
+
+    Node inputs: trip count or absent, condition or absent, carried..., captured... Outputs:
+    carried..., scanned..., the number of iterations (i64). Body inputs: iteration, condition,
+    carried..., captured...; outputs: condition, carried..., scanned slices...
+    scanned: bytes of one slice of each; limit: most iterations the outputs have room for.
+    """
+
+    carried: tuple[Carried, ...]
+    scanned: tuple[Size, ...]
+    limit: int
+    arena: int
+
+
+Statement = Call | Nest | Branch | Repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A node as statements.
+
+    headers: kernel headers they need. constants: packed arrays, in the order of `Weight` indices.
+    scratch: bytes. parallel: the extent the statements may be split over (a call then takes
+    `begin, end` as its last arguments); 1 where they may not.
+    """
+
+    statements: tuple[Statement, ...]
+    headers: tuple[str, ...] = ()
+    constants: tuple[Array, ...] = ()
+    scratch: int = 0
+    parallel: Size = 1
+    kernel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value lives: `offset` bytes into the arena or weights, or the index of an input or
+    output."""
+
+    region: str  # input output arena weights
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One pointer parameter of a stage."""
+
+    name: str
+    element: Scalar
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One C function: the lowering of a node, its parameters and what the user knows it by.
+
+    `bodies` are the functions of its sub-graphs.
+    """
+
+    lowered: Lowered
+    inputs: tuple[Parameter | None, ...]
+    outputs: tuple[Parameter, ...]
+    weights: tuple[Parameter, ...]
+    title: str
+    bodies: tuple[Function, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage applied to places; scratch is None where it has none."""
+
+    stage: Stage
+    inputs: tuple[Place | None, ...]
+    outputs: tuple[Place, ...]
+    weights: tuple[Place, ...]
+    scratch: Place | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """After a step: read the i64 at `source` into the size named `symbol`, within its bounds."""
+
+    symbol: str
+    low: int
+    high: int
+    source: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Move `nbytes` from one place to another (a state's next value, an output that is an input)."""
+
+    source: Place
+    target: Place
+    nbytes: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A graph as a sequence of steps over one arena."""
+
+    name: str
+    inputs: int
+    outputs: int
+    steps: tuple[Step | Bind | Copy, ...]
+    arena: int
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One public input, output or state: name, C element, shape, bytes at the bound."""
+
+    name: str
+    element: Scalar
+    shape: tuple[Size, ...]
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All that a target needs to run a model."""
+
+    name: str
+    main: Function
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    states: tuple[tuple[Port, Place, Place], ...]  # port, place in the arena, initial in weights
+    symbols: tuple[str, ...]
+    weights: bytes = field(repr=False)
+    headers: tuple[str, ...] = ()

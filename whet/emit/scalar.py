@@ -1,0 +1,141 @@
+"""A scalar body as C statements: the C twin of `ops.elementwise`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whet.emit.expression import literal
+from whet.errors import UnsupportedError, UnsupportedOp
+from whet.ir.element import Element, Scalar
+from whet.ir.graph import Graph
+from whet.ir.leaf import constant_op, known, parameter_op
+from whet.ir.node import Node
+
+NARROW = ("f16", "bf16")
+SMALL_FLOATS = ("f8e4m3fn", "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz", "f8e8m0", "f4e2m1")
+
+INFIX = {
+    "add": "+", "sub": "-", "mul": "*", "bit_and": "&", "bit_or": "|", "bit_xor": "^",
+    "equal": "==", "less": "<", "less_equal": "<=",
+}  # fmt: skip
+TYPED = {name: f"{name}_{{s}}" for name in ("min", "max", "sign", "is_nan", "is_inf", "sigmoid",
+                                             "shift_left", "shift_right")}  # fmt: skip
+MATH = (
+    "mod fmod pow atan2 exp log sqrt expm1 log1p sin cos tan asin acos atan sinh cosh tanh asinh "
+    "acosh atanh erf floor ceil round trunc"
+).split()
+
+
+def suffix(element: Element) -> str:
+    """The kernel headers' name for an element's storage."""
+    store = element if isinstance(element, Scalar) else element.store
+    if store.kind == "b" or store.name in SMALL_FLOATS or store.name in ("u4", "u2"):
+        return "u8"
+    return "i8" if store.name in ("i4", "i2") else store.name
+
+
+def wide(element: Element) -> str:
+    """The suffix of the type an element is computed in."""
+    s = suffix(element)
+    return "f32" if s in NARROW or _is_small(element) else s
+
+
+def load(element: Element, place: str) -> str:
+    """Read an element from memory as a number."""
+    if _is_small(element):
+        return f"f32_from_{element}({place})"
+    return f"widen_{suffix(element)}({place})" if suffix(element) in NARROW else place
+
+
+def store(element: Element, value: str) -> str:
+    """A number as it is written to memory."""
+    if _is_small(element):
+        return f"{element}_from_f32({value}, 1)"
+    return f"narrow_{suffix(element)}({value})" if suffix(element) in NARROW else value
+
+
+def _is_small(element: Element) -> bool:
+    return isinstance(element, Scalar) and element.name in SMALL_FLOATS
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """C statements and the expressions that hold a body's outputs."""
+
+    statements: tuple[str, ...]
+    results: tuple[str, ...]
+
+
+def body(graph: Graph, arguments: Sequence[str]) -> Lines:
+    """The statements of a scalar body whose inputs are the given C expressions."""
+    names = {v.node: a for v, a in zip(graph.inputs, arguments, strict=True)}
+    lines = []
+    for node in graph.nodes:
+        if node.op is parameter_op:
+            continue
+        if node.op is constant_op:
+            names[node] = _constant(node)
+            continue
+        operands = [names[v.node] for v in node.inputs if v is not None]
+        name = f"t{len(lines)}"
+        kind = wide(node.outputs[0].tensor.element)
+        lines.append(f"const {kind} {name} = {expression(node, operands)};")
+        names[node] = name
+    return Lines(tuple(lines), tuple(names[v.node] for v in graph.outputs))
+
+
+def _constant(node: Node) -> str:
+    data = known(node.outputs[0])
+    assert data is not None
+    return literal(data.reshape(()).item(), wide(node.outputs[0].tensor.element))
+
+
+def expression(node: Node, operands: Sequence[str]) -> str:
+    """One scalar op over C expressions.
+
+    Raises:
+        UnsupportedError: the op has no scalar C form.
+    """
+    first = node.inputs[0]
+    assert first is not None
+    name, s = node.op.name, wide(first.tensor.element)
+    if name in INFIX:
+        text = f"{operands[0]} {INFIX[name]} {operands[1]}"
+        small = s in ("i8", "i16", "u8", "u16") and node.op.name in ("add", "sub", "mul")
+        return f"({s})({text})" if small else text
+    if name == "div":
+        return f"{operands[0]} / {operands[1]}" if s[0] == "f" else f"math_div_{s}({', '.join(operands)})"
+    if name in ("neg", "bit_not"):
+        flip = "!" if str(first.tensor.element) == "bool" else "~" if name == "bit_not" else "-"
+        return f"({s})({flip}{operands[0]})"
+    if name == "abs":
+        return f"math_abs_{s}({operands[0]})" if s[0] == "f" else _integer_abs(s, operands[0])
+    if name == "select":
+        return f"{operands[0]} ? {operands[1]} : {operands[2]}"
+    if name == "convert":
+        return _convert(node, first.tensor.element, operands[0])
+    if name in TYPED:
+        return f"{TYPED[name].format(s=s)}({', '.join(operands)})"
+    if name in MATH:
+        return f"math_{name}_{s}({', '.join(operands)})"
+    raise UnsupportedError([UnsupportedOp(name, node.origin, "no scalar C form")])
+
+
+def _integer_abs(s: str, x: str) -> str:
+    return x if s[0] == "u" else f"({s})({x} < 0 ? -{x} : {x})"
+
+
+def _convert(node: Node, source: Element, x: str) -> str:
+    target = node["to"]
+    if not isinstance(target, Scalar) or not isinstance(source, Scalar):
+        raise UnsupportedError([UnsupportedOp("convert", node.origin, "quantised in a scalar body")])
+    to, kind = wide(target), target.kind
+    if kind == "b":
+        return f"{x} != 0"
+    if kind in "iu" and source.kind == "f":
+        cast = "to_u64_f64" if target.name == "u64" else "to_i64_f64"
+        return f"({to}){cast}({x})"
+    if suffix(target) in NARROW or _is_small(target):
+        return load(target, store(target, x if source.kind == "f" else f"(f32)({x})"))
+    return f"({to})({x})"

@@ -1,0 +1,122 @@
+"""Statements of a stage as C: kernel calls and loop nests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from whet.emit import scalar
+from whet.emit.expression import is_zero, literal, multiple, size
+from whet.emit.program import (
+    Access, Argument, Call, Epilogue, In, Name, Nest, Out, Scratch, Stage, Weight,
+)  # fmt: skip
+from whet.ir.dim import Dim, Size
+from whet.ir.element import Element
+
+Named = Callable[[Epilogue], str]
+
+
+def pointer(operand: In | Out | Weight | Scratch, stage: Stage) -> str:
+    """The C expression of an operand's pointer inside a stage; 0 for an absent input."""
+    if isinstance(operand, Scratch):
+        return f"scratch + {operand.offset}" if operand.offset else "scratch"
+    if isinstance(operand, Weight):
+        return stage.weights[operand.index].name
+    parameters = stage.inputs if isinstance(operand, In) else stage.outputs
+    parameter = parameters[operand.index]
+    if parameter is None:
+        return "0"
+    shift = "" if is_zero(operand.offset) else f" + {size(operand.offset)}"
+    return parameter.name + shift
+
+
+def call(statement: Call, stage: Stage, epilogue: Named, span: str) -> str:
+    """function(arguments...), with `begin, end` where the stage is split over threads."""
+    arguments = ", ".join(_argument(a, stage, epilogue) for a in statement.arguments)
+    text = f"{statement.function}({arguments.replace('@span', span)});"
+    if statement.checked:
+        return f"if ((status = {text[:-1]}))\n    return status;"
+    return text
+
+
+def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
+    if isinstance(argument, In | Out | Weight | Scratch):
+        return pointer(argument, stage)
+    if isinstance(argument, Name):
+        return argument.text
+    if isinstance(argument, Epilogue):
+        return epilogue(argument)
+    if isinstance(argument, bool):
+        return str(int(argument))
+    if isinstance(argument, int | Dim):
+        return size(argument)
+    return literal(argument, "f64")
+
+
+def nest(statement: Nest, stage: Stage) -> list[str]:
+    """Nested loops over the extents, innermost contiguous where the strides allow."""
+    extents, accesses = collapse(statement)
+    names = [f"i{d}" for d in range(len(extents))]
+    lines = [
+        f"for (i64 {n} = 0; {n} < {size(e)}; {n}++)" for n, e in zip(names, extents, strict=True)
+    ]
+    if lines:
+        lines.insert(len(lines) - 1, "#pragma clang loop vectorize(assume_safety)")
+    places = [_place(a, names, stage) for a in accesses]
+    indent = "    " * max(0, len(names))
+    head = ["    " * min(i, _depth(lines, i)) + line for i, line in enumerate(lines)]
+    return head + [indent + line for line in _assign(statement, places, stage)]
+
+
+def _depth(lines: list[str], index: int) -> int:
+    return sum(line.startswith("for") for line in lines[:index])
+
+
+def _assign(statement: Nest, places: list[str], stage: Stage) -> list[str]:
+    if statement.body is None:
+        return [f"{places[0]} = {places[1]};"]
+    inputs = [v.tensor.element for v in statement.body.inputs]
+    loads = [
+        f"const {scalar.wide(e)} a{i} = {scalar.load(e, p)};"
+        for i, (e, p) in enumerate(zip(inputs, places[1:], strict=True))
+    ]
+    lines = scalar.body(statement.body, [f"a{i}" for i in range(len(loads))])
+    element: Element = statement.body.outputs[0].tensor.element
+    last = f"{places[0]} = {scalar.store(element, lines.results[0])};"
+    return ["{", *("    " + s for s in (*loads, *lines.statements, last)), "}"]
+
+
+def _place(access: Access, names: list[str], stage: Stage) -> str:
+    terms = [multiple(n, s) for n, s in zip(names, access.strides, strict=True) if not is_zero(s)]
+    if not is_zero(access.offset):
+        terms.append(size(access.offset))
+    return f"{pointer(access.operand, stage)}[{' + '.join(terms) or '0'}]"
+
+
+def collapse(statement: Nest) -> tuple[list[Size], list[Access]]:
+    """Drop axes of one and merge neighbours that every access walks as one run."""
+    accesses = [statement.write, *statement.reads]
+    kept = [d for d, e in enumerate(statement.extents) if e != 1]
+    extents: list[Size] = []
+    strides: list[list[Size]] = [[] for _ in accesses]
+    for d in kept:
+        extent = statement.extents[d]
+        step = [a.strides[d] for a in accesses]
+        if extents and all(s[-1] == t * extent for s, t in zip(strides, step, strict=True)):
+            extents[-1] = extents[-1] * extent
+            for s, t in zip(strides, step, strict=True):
+                s[-1] = t
+        else:
+            extents.append(extent)
+            for s, t in zip(strides, step, strict=True):
+                s.append(t)
+    merged = [
+        Access(a.operand, tuple(s), a.offset) for a, s in zip(accesses, strides, strict=True)
+    ]
+    return extents, merged
+
+
+def array_bytes(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bytes:
+    """A constant as it lies in the weights."""
+    return np.ascontiguousarray(array).tobytes()

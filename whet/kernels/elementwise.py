@@ -1,0 +1,44 @@
+"""Elementwise ops and fused maps: one loop nest with the scalar body inside."""
+
+from __future__ import annotations
+
+from whet.emit.program import Access, In, Lowered, Nest, Out
+from whet.ir.element import STRING, Quant
+from whet.ir.graph import Graph
+from whet.ir.leaf import parameter
+from whet.ir.node import Node
+from whet.ir.type import Type
+from whet.kernels.kernel import kernel
+from whet.kernels.strides import broadcast_strides, row_major
+from whet.ops import convert, elementwise
+from whet.ops.map import map_op
+from whet.targets.target import Target
+
+OPS = [op for op in vars(elementwise).values() if getattr(op, "family", "") == "elementwise"]
+
+
+def scalar_body(node: Node) -> Graph:
+    """The node as a graph over scalars; a map's own body."""
+    body = node["body"]
+    if isinstance(body, Graph):
+        return body
+    inputs = tuple(
+        parameter(f"x{i}", Type((), v.tensor.element))
+        for i, v in enumerate(node.inputs)
+        if v is not None
+    )
+    return Graph(inputs, (node.replace(inputs).outputs[0],), ("y",), name=node.op.name)
+
+
+@kernel("map", *OPS, convert.convert, map_op)
+def lower(node: Node, target: Target) -> Lowered | None:
+    operands = [v.tensor for v in node.inputs if v is not None]
+    out = node.outputs[0].tensor
+    elements = [t.element for t in (*operands, out)]
+    if any(isinstance(e, Quant) or e == STRING for e in elements) or len(node.outputs) > 1:
+        return None
+    reads = tuple(
+        Access(In(i), broadcast_strides(t.shape, out.shape)) for i, t in enumerate(operands)
+    )
+    body = scalar_body(node)
+    return Lowered((Nest(out.shape, Access(Out(), row_major(out.shape)), reads, body),))

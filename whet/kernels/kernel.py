@@ -1,0 +1,74 @@
+"""Kernel: a way to compute one op on a target, and the registry that picks one for a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from whet.emit.program import Lowered
+from whet.errors import UnsupportedError, UnsupportedOp
+from whet.ir.node import Node, Op
+from whet.targets.target import Target
+
+Lower = Callable[[Node, Target], Lowered | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """lower(node, target) gives the statements, or None where the kernel does not fit the node."""
+
+    name: str
+    lower: Lower
+
+
+_registry: dict[Op, list[Kernel]] = {}
+
+
+def kernel(name: str, *ops: Op) -> Callable[[Lower], Lower]:
+    """Register a lowering for ops; later registrations are tried first."""
+
+    def register(lower: Lower) -> Lower:
+        for op in ops:
+            _registry.setdefault(op, []).insert(0, Kernel(name, lower))
+        return lower
+
+    return register
+
+
+def kernels_for(op: Op) -> tuple[Kernel, ...]:
+    """The kernels of an op, the preferred first."""
+    return tuple(_registry.get(op, ()))
+
+
+def lower(node: Node, target: Target) -> Lowered:
+    """The statements of the first kernel that fits.
+
+    Raises:
+        UnsupportedError: no kernel computes this node on this target.
+    """
+    for candidate in kernels_for(node.op):
+        lowered = candidate.lower(node, target)
+        if lowered is not None:
+            return lowered if lowered.kernel else _named(lowered, candidate.name)
+    types = ", ".join(str(v.type) for v in node.inputs if v is not None)
+    reason = f"no kernel on {target.name} for {types}"
+    raise UnsupportedError([UnsupportedOp(node.op.name, node.origin, reason)])
+
+
+def unsupported(nodes: Iterable[Node], target: Target) -> list[UnsupportedOp]:
+    """Every node that no kernel computes on a target."""
+    found: list[UnsupportedOp] = []
+    for node in nodes:
+        if node.op.family == "leaf":
+            continue
+        try:
+            lower(node, target)
+        except UnsupportedError as error:
+            found += error.ops
+    return found
+
+
+def _named(lowered: Lowered, name: str) -> Lowered:
+    return Lowered(
+        lowered.statements, lowered.headers, lowered.constants, lowered.scratch, lowered.parallel, name
+    )

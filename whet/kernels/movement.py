@@ -1,0 +1,84 @@
+"""Movement ops as strided copies. Reshape and contiguous parts become views before they get here."""
+
+from __future__ import annotations
+
+from whet.emit.program import Access, In, Lowered, Nest, Out
+from whet.ir.dim import Size
+from whet.ir.node import Attr, Node
+from whet.kernels.kernel import kernel
+from whet.kernels.strides import broadcast_strides, row_major
+from whet.ops import movement
+from whet.targets.target import Target
+
+
+def sizes(attr: Attr) -> tuple[Size, ...]:
+    """A tuple attribute of sizes."""
+    assert isinstance(attr, tuple)
+    return attr  # type: ignore[return-value]
+
+
+def _copy(shape: tuple[Size, ...], strides: tuple[Size, ...], offset: Size = 0) -> Lowered:
+    write = Access(Out(), row_major(shape))
+    return Lowered((Nest(shape, write, (Access(In(0), strides, offset),)),))
+
+
+@kernel("reshape", movement.reshape)
+def reshape(node: Node, target: Target) -> Lowered | None:
+    shape = node.outputs[0].shape
+    return _copy(shape, row_major(shape))
+
+
+@kernel("transpose", movement.transpose)
+def transpose(node: Node, target: Target) -> Lowered | None:
+    x = node.inputs[0]
+    assert x is not None
+    strides = row_major(x.shape)
+    return _copy(node.outputs[0].shape, tuple(strides[p] for p in node.integers("perm")))
+
+
+@kernel("slice", movement.slice_op)
+def slice_copy(node: Node, target: Target) -> Lowered | None:
+    x = node.inputs[0]
+    assert x is not None
+    own = row_major(x.shape)
+    offset: Size = 0
+    for b, s in zip(sizes(node["begin"]), own, strict=True):
+        offset = offset + b * s
+    strides = tuple(s * t for s, t in zip(own, sizes(node["step"]), strict=True))
+    return _copy(node.outputs[0].shape, strides, offset)
+
+
+@kernel("broadcast", movement.broadcast)
+def broadcast(node: Node, target: Target) -> Lowered | None:
+    x = node.inputs[0]
+    assert x is not None
+    shape = node.outputs[0].shape
+    return _copy(shape, broadcast_strides(x.shape, shape))
+
+
+@kernel("concat", movement.concat)
+def concat(node: Node, target: Target) -> Lowered | None:
+    out, axis = node.outputs[0].shape, node.integer("axis")
+    strides, at, nests = row_major(out), 0, []
+    offset: Size = at
+    for i, x in enumerate(node.inputs):
+        assert x is not None
+        write = Access(Out(), strides, offset)
+        nests.append(Nest(x.shape, write, (Access(In(i), row_major(x.shape)),)))
+        offset = offset + x.shape[axis] * strides[axis]
+    return Lowered(tuple(nests))
+
+
+@kernel("pad", movement.pad)
+def pad(node: Node, target: Target) -> Lowered | None:
+    x, out = node.inputs[0], node.outputs[0].shape
+    assert x is not None
+    if node["mode"] not in (None, "constant"):
+        return None
+    strides = row_major(out)
+    offset: Size = 0
+    for low, s in zip(sizes(node["low"]), strides, strict=True):
+        offset = offset + low * s
+    fill = Nest(out, Access(Out(), strides), (Access(In(1), (0,) * len(out)),))
+    inner = Nest(x.shape, Access(Out(), strides, offset), (Access(In(0), row_major(x.shape)),))
+    return Lowered((fill, inner))

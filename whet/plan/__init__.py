@@ -1,0 +1,1 @@
+"""Order, lifetimes and arena offsets; the call list."""

@@ -1,0 +1,50 @@
+"""This machine, or an x86-64 level of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from platform import machine
+
+from whet.errors import CompileError
+from whet.targets.target import Target
+
+X86_LEVELS = {
+    "x86-64-v4": Target("host", "x86_64-linux-gnu.2.17", "x86_64_v4+avx512vnni", 16, 32),
+    "x86-64-v3": Target("host", "x86_64-linux-gnu.2.17", "x86_64_v3", 8, 16),
+    "x86-64": Target("host", "x86_64-linux-gnu.2.17", "x86_64", 4, 16),
+}
+AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32)
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """The instruction-set flags Linux reports; empty where it reports none."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return frozenset()
+    lines = [line for line in text.splitlines() if line.startswith(("flags", "Features"))]
+    return frozenset(lines[0].split(":", 1)[1].split()) if lines else frozenset()
+
+
+def host(cpu: str = "native") -> Target:
+    """The target for this machine.
+
+    cpu: `native`, `x86-64-v4`, `x86-64-v3` or `x86-64`.
+
+    Raises:
+        CompileError: the name is unknown, or this machine cannot run that level.
+    """
+    if machine() in ("aarch64", "arm64"):
+        return AARCH64
+    flags = cpu_flags()
+    best = "x86-64-v4" if "avx512bw" in flags else "x86-64-v3" if "avx2" in flags else "x86-64"
+    if cpu == "native":
+        return replace(X86_LEVELS[best], cpu="native")
+    if cpu not in X86_LEVELS:
+        raise CompileError(f"unknown cpu {cpu}", hint="native, " + ", ".join(X86_LEVELS))
+    if list(X86_LEVELS).index(cpu) < list(X86_LEVELS).index(best):
+        raise CompileError(f"this machine cannot run {cpu}", hint=f"--cpu {best}")
+    return X86_LEVELS[cpu]
