@@ -1,1 +1,0 @@
-"""Order, lifetimes and arena offsets; the call list."""
