@@ -69,7 +69,7 @@ class _Arena:
         pieces = []
         at = low
         for start, end, owner in sorted(self.segments):
-            if end <= low or start >= high:
+            if max(start, low) >= min(end, high):
                 continue
             if start > at:
                 pieces.append((at, ""))

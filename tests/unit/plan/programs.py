@@ -21,6 +21,19 @@ class Program:
     pinned: dict[str, str] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
 
+    def states_swap(self) -> bool:
+        """Whether a state's next value lies in another state, which may be a cycle."""
+        return any(
+            self._root(following) in map(self._root, self.pinned)
+            for state, following in self.pinned.items()
+            if following != state
+        )
+
+    def _root(self, name: str) -> str:
+        while name in self.views:
+            name = self.views[name][0]
+        return name
+
     def plan(self, effort: int = 200) -> MemoryPlan:
         return plan_memory(
             self.steps,
@@ -77,9 +90,7 @@ def _add_compute(draw: st.DrawFn, program: Program, index: int, known: list[str]
         (out, read) for out in writes for read in dict.fromkeys(reads) if draw(st.booleans())
     ]
     scratch = draw(st.sampled_from([0, 0, 0, 64, 200]))
-    program.steps.append(
-        Step(f"step{index}", tuple(reads), tuple(writes), tuple(inplace), scratch)
-    )
+    program.steps.append(Step(f"step{index}", tuple(reads), tuple(writes), tuple(inplace), scratch))
     known.extend(writes)
 
 

@@ -19,7 +19,8 @@ def test_the_picture_in_the_docstring() -> None:
     plan = plan_memory(steps, {"x": 64, "a": 192, "b": 192, "c": 64}, outputs=("c",))
     assert plan.arena_bytes == plan.lower_bound == 256
     assert plan.offsets["a"] == plan.offsets["b"]
-    assert plan.gap == 0 and plan.optimal
+    assert plan.gap == 0
+    assert plan.optimal
 
 
 def test_an_input_read_later_is_not_overwritten() -> None:
@@ -81,9 +82,11 @@ def test_a_state_is_updated_in_place_or_copied() -> None:
     sizes = {"s": 640, "x": 64, "next": 640, "y": 64}
     kept = {"pinned": {"s": "next"}, "outputs": ("y",)}
     before = plan_memory([read, update], sizes, **kept)
-    assert before.copies == () and before.offsets["next"] == before.offsets["s"]
+    assert before.copies == ()
+    assert before.offsets["next"] == before.offsets["s"]
     after = plan_memory([update, read], sizes, **kept)
-    assert after.copies == (("next", "s"),) and after.offsets["next"] != after.offsets["s"]
+    assert after.copies == (("next", "s"),)
+    assert after.offsets["next"] != after.offsets["s"]
 
 
 def test_only_its_next_value_may_take_the_place_of_a_state() -> None:
@@ -119,7 +122,8 @@ def test_scratch_lives_for_its_step_only() -> None:
 
 def test_an_empty_program_needs_no_memory() -> None:
     plan = plan_memory([], {})
-    assert plan.arena_bytes == 0 and plan.gap == 0
+    assert plan.arena_bytes == 0
+    assert plan.gap == 0
 
 
 @pytest.mark.parametrize(
@@ -163,11 +167,8 @@ def test_a_wrong_program_is_refused_by_name(program: Program, said: str) -> None
 @settings(max_examples=150, deadline=None)
 @given(programs())
 def test_every_plan_is_valid_and_repeatable(program: Program) -> None:
-    try:
-        plan = program.plan()
-    except CompileError as error:
-        assert error.what == "pinned values swap places"
-        assume(False)
+    assume(not program.states_swap())
+    plan = program.plan()
     program.validate(plan)
     assert plan.arena_bytes >= plan.lower_bound
     assert program.plan() == plan
