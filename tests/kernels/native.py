@@ -16,14 +16,15 @@ import numpy.typing as npt
 INCLUDE = Path(__file__).parents[2] / "whet/kernels/include"
 FLAGS = (
     "-O3 -std=c11 -fPIC -ffreestanding -nostdlib -fno-sanitize=all -fno-stack-protector"
-    " -Wall -Wextra -Werror -Wno-unused-function"
+    " -Wall -Wextra -Werror -Wno-unused-function -Wno-unused-parameter"
 ).split()
-LANES = {"native": 0, "x86_64_v4": 16, "x86_64_v3": 8, "x86_64": 4}
-"""Machines to test on this computer: zig CPU name -> lanes of its f32 vector."""
-if platform.machine() != "x86_64" or "avx512f" not in Path("/proc/cpuinfo").read_text():
-    LANES = {"native": 0}
-else:
-    del LANES["native"]
+CPUS = ["native"]
+"""What this computer can run: zig names of CPUs of different vector width."""
+if platform.machine() == "x86_64":
+    features = Path("/proc/cpuinfo").read_text().split()
+    CPUS = (
+        ["x86_64"] + ["x86_64_v3"] * ("avx2" in features) + ["x86_64_v4"] * ("avx512dq" in features)
+    )
 
 PRELUDE = """
 #include "gemm_f32.h"
@@ -32,7 +33,6 @@ PRELUDE = """
 #include "math_f32.h"
 const int lanes = VL;
 INLINE vf relu6(const void *const *extra, vf v, long row, int channel, int n) {
-    (void)extra, (void)row, (void)channel, (void)n;
     return vmin(vset(6.f), vmax(vset(0.f), v));
 }
 """
@@ -64,6 +64,11 @@ def compile_c(source: str, cpu: str = "native", target: str = "") -> Path:
 def build(source: str, cpu: str = "native") -> ctypes.CDLL:
     """Compile and load."""
     return ctypes.CDLL(str(compile_c(source, cpu)))
+
+
+def lanes(library: ctypes.CDLL) -> int:
+    """Floats in a vector of the library."""
+    return ctypes.c_int.in_dll(library, "lanes").value
 
 
 def pointer(array: npt.NDArray[np.float32] | None) -> ctypes.c_void_p:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.kernels.native import LANES, assert_canary, build, compile_c, guarded, pointer
+from tests.kernels.native import CPUS, assert_canary, build, compile_c, guarded, lanes, pointer
 from whet.kernels.packing import pack_conv, pack_depthwise
 
 torch = pytest.importorskip("torch")
@@ -48,7 +48,10 @@ def random_shape(rng: np.random.Generator, depthwise: bool) -> Shape:
         if depthwise:
             g, c, n = c * 2 + int(rng.integers(2)), 1, int(rng.choice([1, 1, 1, 2, 3]))
         h, w = (int(v) for v in rng.integers(1, 20, 2))
-        k, s, d = (tuple(int(v) for v in rng.choice(o, 2)) for o in ([1, 2, 3, 5, 7], [1, 1, 2, 3], [1, 1, 1, 2]))
+        k, s, d = (
+            tuple(int(v) for v in rng.choice(o, 2))
+            for o in ([1, 2, 3, 5, 7], [1, 1, 2, 3], [1, 1, 1, 2])
+        )
         pads = tuple(int(v) for v in rng.integers(0, 4, 4))
         shape = Shape(b, h, w, c, n, g, k, s, d, pads, int(rng.integers(0, 2)) * 3)  # type: ignore[arg-type]
         if min(shape.out) > 0:
@@ -66,7 +69,13 @@ def data(shape: Shape) -> tuple[Any, ...]:
     image = torch.from_numpy(x[..., :channels].transpose(0, 3, 1, 2).copy()).double()
     image = torch.nn.functional.pad(image, (left, right, top, bottom))
     y = torch.nn.functional.conv2d(
-        image, torch.from_numpy(w).double(), torch.from_numpy(bias).double(), shape.s, 0, shape.d, shape.g
+        image,
+        torch.from_numpy(w).double(),
+        torch.from_numpy(bias).double(),
+        shape.s,
+        0,
+        shape.d,
+        shape.g,
     )
     return x, w, bias, y.clamp(0, 6).numpy().transpose(0, 2, 3, 1)
 
@@ -87,7 +96,9 @@ def function(index: int, s: Shape, tile: str, kernel: str) -> str:
     )
 
 
-def check(library: Any, index: int, shape: Shape, packed: Any, units: int, sample: tuple[Any, ...]) -> None:
+def check(
+    library: Any, index: int, shape: Shape, packed: Any, units: int, sample: tuple[Any, ...]
+) -> None:
     """Run one function in two parts and compare."""
     x, _, bias, want = sample
     channels = shape.g * shape.n
@@ -116,15 +127,16 @@ def conv_cases() -> list[tuple[Shape, int, int, int]]:
     return [(s, *TILES[rng.integers(len(TILES))], int(rng.integers(1, 5))) for s in shapes]
 
 
-@pytest.mark.parametrize("cpu", LANES)
+@pytest.mark.parametrize("cpu", CPUS)
 def test_conv_matches_torch(cpu: str) -> None:
-    cases, lanes = conv_cases(), LANES[cpu]
+    cases = conv_cases()
     text = (function(i, s, f"{mr}, {nv}, {rb}", "conv") for i, (s, mr, nv, rb) in enumerate(cases))
     library = build("".join(text), cpu)
+    vl = lanes(library)
     for index, (shape, _, nv, rb) in enumerate(cases):
         sample = data(shape)
-        units = -(-shape.b * shape.out[0] // rb) * shape.g * -(-shape.n // (nv * lanes))
-        packed = pack_conv(sample[1], shape.g, lanes, nv)
+        units = -(-shape.b * shape.out[0] // rb) * shape.g * -(-shape.n // (nv * vl))
+        packed = pack_conv(sample[1], shape.g, vl, nv)
         check(library, index, shape, packed, units, sample)
 
 
@@ -134,10 +146,12 @@ def depthwise_cases() -> list[tuple[Shape, int]]:
     return [(random_shape(rng, True), int(rng.choice([1, 2, 4, 7]))) for _ in range(30)]
 
 
-@pytest.mark.parametrize("cpu", LANES)
+@pytest.mark.parametrize("cpu", CPUS)
 def test_depthwise_matches_torch(cpu: str) -> None:
     cases = depthwise_cases()
-    library = build("".join(function(i, s, str(tw), "depthwise") for i, (s, tw) in enumerate(cases)), cpu)
+    library = build(
+        "".join(function(i, s, str(tw), "depthwise") for i, (s, tw) in enumerate(cases)), cpu
+    )
     for index, (shape, _) in enumerate(cases):
         sample = data(shape)
         check(library, index, shape, pack_depthwise(sample[1]), shape.b * shape.out[0], sample)
@@ -155,7 +169,9 @@ def test_depthwise_matches_torch(cpu: str) -> None:
 )
 def test_kernels_compile_for_other_machines(target: str, cpu: str) -> None:
     shape = Shape(1, 8, 8, 5, 11, 1, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
-    text = function(0, shape, "4, 2, 2", "conv") + function(1, Shape(1, 8, 8, 1, 1, 9, *shape_tail()), "2", "depthwise")
+    text = function(0, shape, "4, 2, 2", "conv") + function(
+        1, Shape(1, 8, 8, 1, 1, 9, *shape_tail()), "2", "depthwise"
+    )
     assert compile_c(text, cpu, target).stat().st_size > 0
 
 

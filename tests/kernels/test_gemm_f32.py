@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kernels.native import LANES, assert_canary, build, guarded, pointer
+from tests.kernels.native import CPUS, assert_canary, build, guarded, lanes, pointer
 from whet.kernels.packing import pack_panels
 
 EPILOGUE = """
@@ -39,11 +39,11 @@ def function(index: int, case: tuple[int, ...]) -> str:
     )
 
 
-@pytest.mark.parametrize("cpu", LANES)
+@pytest.mark.parametrize("cpu", CPUS)
 def test_gemm_matches_numpy(cpu: str) -> None:
     table = cases()
     library = build("".join(function(i, c) for i, c in enumerate(table)), cpu)
-    lanes = LANES[cpu]
+    vl = lanes(library)
     rng = np.random.default_rng(2)
     for index, (m, n, k, pad, mr, nv, blocks, packed) in enumerate(table):
         a = rng.standard_normal((m, k + pad), np.float32)
@@ -52,8 +52,8 @@ def test_gemm_matches_numpy(cpu: str) -> None:
         extra = rng.standard_normal((m, n), np.float32)
         sums = a[:, :k].astype(np.float64) @ b + (bias if index % 3 else 0) + extra
         want = np.clip(sums, 0, 6)
-        units = -(-m // (mr * blocks)) * -(-n // (nv * lanes))
-        panels = pack_panels(b, lanes, nv) if packed else b.copy()
+        units = -(-m // (mr * blocks)) * -(-n // (nv * vl))
+        panels = pack_panels(b, vl, nv) if packed else b.copy()
         extras = np.array([extra.ctypes.data], np.uint64)
         for split in sorted({0, units // 2, units}):
             flat, whole = guarded(m * (n + pad) - pad)
