@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 INCLUDE = Path(__file__).parents[2] / "whet/kernels/include"
-FLAGS = (
-    "-O3 -std=c11 -fPIC -ffreestanding -nostdlib -fno-sanitize=all -fno-stack-protector"
-    " -Wall -Wextra -Werror -Wno-unused-function -Wno-unused-parameter"
-).split()
+FLAGS = [
+    *("-O3", "-std=c11", "-fPIC", "-ffreestanding", "-nostdlib", "-fno-sanitize=all"),
+    *("-fno-stack-protector", "-Wall", "-Wextra", "-Werror"),
+    *("-Wno-unused-function", "-Wno-unused-parameter"),
+]
 CPUS = ["native"]
 """What this computer can run: zig names of CPUs of different vector width."""
 if platform.machine() == "x86_64":
@@ -41,7 +42,7 @@ INLINE vf relu6(const void *const *extra, vf v, long row, int channel, int n) {
 def compile_c(source: str, cpu: str = "native", target: str = "") -> Path:
     """Compile one C text (after PRELUDE); headers that changed rebuild it.
 
-    For this computer a shared object that may need no symbol from outside, for others an object file.
+    A shared object that needs no outside symbol, or for other machines an object file.
     """
     text = PRELUDE + source
     headers = b"".join(p.read_bytes() for p in sorted(INCLUDE.glob("*.h")))
@@ -52,11 +53,9 @@ def compile_c(source: str, cpu: str = "native", target: str = "") -> Path:
         out.with_suffix(".c").write_text(text)
         machine = ["-target", target, "-c"] if target else ["-shared", "-Wl,-z,defs"]
         part = out.with_suffix(".part")
-        subprocess.run(
-            [sys.executable, "-m", "ziglang", "cc", *FLAGS, *machine, f"-mcpu={cpu}", f"-I{INCLUDE}",
-             str(out.with_suffix(".c")), "-o", str(part)],
-            check=True,
-        )  # fmt: skip
+        files = [f"-I{INCLUDE}", str(out.with_suffix(".c")), "-o", str(part)]
+        compiler = [sys.executable, "-m", "ziglang", "cc"]
+        subprocess.run([*compiler, *FLAGS, *machine, f"-mcpu={cpu}", *files], check=True)
         part.rename(out)
     return out
 
@@ -84,4 +83,5 @@ def guarded(size: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]
 
 def assert_canary(whole: npt.NDArray[np.float32]) -> None:
     """Nothing was written outside the buffer."""
-    assert (whole[:32] == 12345.0).all() and (whole[-32:] == 12345.0).all()
+    assert (whole[:32] == 12345.0).all()
+    assert (whole[-32:] == 12345.0).all()

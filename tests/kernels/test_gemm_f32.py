@@ -1,4 +1,4 @@
-"""gemm_f32 against float64 NumPy: odd sizes, tails, strides, packed and plain b, any split of the units."""
+"""gemm_f32 against NumPy in float64: odd sizes, tails, strides, plain b, any split of the units."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from whet.kernels.packing import pack_panels
 
 EPILOGUE = """
 INLINE vf add_rows(const void *const *extra, vf v, long row, int channel, int n) {
-    return relu6(extra, v + vload_n((const float *)extra[0] + row * %d + channel, n), row, channel, n);
+    const float *other = (const float *)extra[0] + row * %d + channel;
+    return relu6(extra, v + vload_n(other, n), row, channel, n);
 }
 """
 TILES = [(6, 4), (7, 3), (4, 3), (14, 2), (28, 1), (1, 8), (3, 1)]
@@ -33,9 +34,10 @@ def function(index: int, case: tuple[int, ...]) -> str:
     m, n, k, pad, mr, nv, blocks, packed = case
     name = f"add_rows{index}"
     return EPILOGUE.replace("add_rows", name) % n + (
-        f"void f{index}(int begin, int end, const float *a, const float *b, const float *bias, float *c,"
-        f" const void *const *extra) {{ gemm_f32({m}, {n}, {k}, {k + pad}, {0 if packed else n}, {n + pad},"
-        f" {mr}, {nv}, {mr * blocks}, begin, end, a, b, {'bias' if index % 3 else '0'}, c, extra, {name}); }}\n"
+        f"void f{index}(int begin, int end, const float *a, const float *b, const float *bias,"
+        f" float *c, const void *const *extra) {{ gemm_f32({m}, {n}, {k}, {k + pad},"
+        f" {0 if packed else n}, {n + pad}, {mr}, {nv}, {mr * blocks}, begin, end, a, b,"
+        f" {'bias' if index % 3 else '0'}, c, extra, {name}); }}\n"
     )
 
 

@@ -13,8 +13,8 @@ Floats = npt.NDArray[np.float32]
 def pack_panels(w: Floats, lanes: int, vectors: int) -> Floats:
     """Pack w[K, N] for gemm_f32 and conv_f32: panels of `vectors` vectors of `lanes` columns.
 
-    Each panel is [K][vectors * lanes]; the last one has only the vectors it needs. Columns beyond N are zero.
-    Returns a flat array of K * ceil(N / lanes) * lanes floats.
+    Each panel is [K][vectors * lanes]; the last one has only the vectors it
+    needs. Columns beyond N are zero. Returns a flat array of K * ceil(N / lanes) * lanes floats.
     """
     k, n = w.shape
     columns = -(-n // lanes) * lanes
@@ -25,7 +25,7 @@ def pack_panels(w: Floats, lanes: int, vectors: int) -> Floats:
 
 
 def pack_conv(w: Floats, groups: int, lanes: int, vectors: int) -> Floats:
-    """Pack convolution weights w[groups * N, C, KH, KW] (as ONNX and PyTorch store them) for conv_f32.
+    """Pack w[groups * N, C, KH, KW], the order of ONNX and PyTorch, for conv_f32.
 
     Panels of each group, groups one after another, rows in the order (kh, kw, c).
     """

@@ -1,9 +1,8 @@
 """Tile choice for the f32 kernels: what fits the registers, and which of it is likely the fastest.
 
-The model behind `tile_f32`, per k step of an MR x NV tile: MR * NV fused multiply-adds, NV + MR loads. A core that
-starts F multiply-adds and F loads a cycle is kept busy when MR * NV >= NV + MR and when at least 2 * latency
-accumulators are in flight, so the choice is mostly about waste: rows and lanes computed but not wanted, and how
-often the weights are streamed again.
+A k step of an MR x NV tile is MR * NV fused multiply-adds and MR + NV loads. A core that starts as
+many of the ones as of the others a cycle is busy when MR * NV >= MR + NV and latency is covered, so
+the choice is mostly about waste: rows and lanes computed but not wanted, weights streamed again.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def tiles_f32(registers: int) -> list[tuple[int, int]]:
 
 
 def _cost(m: int, n: int, k: int, lanes: int, mr: int, nv: int) -> float:
-    """Relative time of the shape with a tile: multiply-add slots with the waste and the overheads in them."""
+    """Multiply-add slots of the shape with a tile, waste and overheads included."""
     vectors = -(-n // lanes)
     tiles = -(-m // mr)
     rows = m / tiles

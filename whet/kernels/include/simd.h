@@ -1,5 +1,6 @@
-// The vector vocabulary of the machine this unit is compiled for, chosen by the compiler's own macros.
-// Kernels name no instruction set: they are written over VL, vf, vi and the functions of simd_types.h.
+// The vector vocabulary of the machine this unit is compiled for, chosen by the compiler's own
+// macros. Kernels name no instruction set: they are written over VL, vf, vi and the functions of
+// simd_types.h.
 #pragma once
 #if defined(__AVX512F__)
 #include "simd_avx512.h"

@@ -12,6 +12,8 @@ INLINE vf vload_n(const float *p, const int n) {
     return n >= VL ? vload(p) : (vf)_mm256_maskload_ps(p, first_lanes(n));
 }
 INLINE void vstore_n(float *p, vf v, const int n) {
-    if (n >= VL) vstore(p, v);
-    else _mm256_maskstore_ps(p, first_lanes(n), (__m256)v);
+    if (n >= VL)
+        vstore(p, v);
+    else
+        _mm256_maskstore_ps(p, first_lanes(n), (__m256)v);
 }

@@ -11,6 +11,8 @@ INLINE vf vload_n(const float *p, const int n) {
     return n >= VL ? vload(p) : (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 }
 INLINE void vstore_n(float *p, vf v, const int n) {
-    if (n >= VL) vstore(p, v);
-    else _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+    if (n >= VL)
+        vstore(p, v);
+    else
+        _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
 }

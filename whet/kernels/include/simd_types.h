@@ -1,14 +1,18 @@
-// What every instruction set shares. The including header defines VL (float lanes of a vector) and VREGS (vector
-// registers); clang and GCC lower the vector extension, so only what they cannot see is left to the ISA headers:
-//   vmax vmin    one operand NaN: the result is b, so vmax(bound, x) and vmin(bound, x) keep a NaN of x
-//   vload_n(p, n), vstore_n(p, v, n)   first n of VL lanes, 1 <= n <= VL; touch no byte beyond; absent lanes read as 0
+// What every instruction set shares. The including header defines VL (float lanes of a vector) and
+// VREGS (vector registers); clang and GCC lower the vector extension, so only what they cannot see
+// is left to the ISA headers:
+//   vmax vmin     of a NaN: the result is b, so vmax(bound, x) and vmin(bound, x) keep a NaN of x
+//   vload_n(p, n) vstore_n(p, v, n)   the first n of VL lanes, 1 <= n <= VL, and no byte beyond;
+//                 absent lanes read as 0
 // Comparisons are the operators < <= == != > >=: they yield a vi of 0 and -1, which vselect takes.
 #pragma once
 #define INLINE static inline __attribute__((always_inline))
+
+// for (int i = 0; i < n; i++), unrolled.
 #if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
 #else
-#define UNROLL _Pragma("GCC unroll 128")
+#define UNROLL(i, n) _Pragma("GCC unroll 128") for (int i = 0; i < (n); i++)
 #endif
 
 typedef float vf __attribute__((vector_size(4 * VL)));
@@ -23,13 +27,16 @@ INLINE void vstore_i(int *p, vi v) { *(vi_memory *)p = v; }
 
 INLINE vf vset(float s) { return s - (vf){0}; } // minus, for 0 + -0 is +0
 INLINE vi vset_i(int s) { return s + (vi){0}; }
-INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; } // one rounding where the machine has it
+// One rounding where the machine has it and -ffp-contract allows it.
+INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
 INLINE vf vselect(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 
 INLINE vi vtoi(vf v) { return __builtin_convertvector(v, vi); } // toward zero; |v| < 2^31
 INLINE vf vtof(vi v) { return __builtin_convertvector(v, vf); }
 INLINE vf vabs(vf v) { return (vf)((vi)v & 0x7fffffff); }
-INLINE vf vcopysign(vf v, vf sign) { return (vf)(((vi)v & 0x7fffffff) | ((vi)sign & (int)0x80000000u)); }
+INLINE vf vcopysign(vf v, vf sign) {
+    return (vf)(((vi)v & 0x7fffffff) | ((vi)sign & (int)0x80000000u));
+}
 
 // Nearest integer, ties to even.
 INLINE vf vround(vf v) {
@@ -48,7 +55,7 @@ INLINE vf vsqrt(vf v) {
 #if defined(__clang__)
     return __builtin_elementwise_sqrt(v);
 #else
-    UNROLL for (int l = 0; l < VL; l++) v[l] = __builtin_sqrtf(v[l]);
+    UNROLL (l, VL) v[l] = __builtin_sqrtf(v[l]);
     return v;
 #endif
 }
@@ -56,14 +63,15 @@ INLINE vf vsqrt(vf v) {
 // Sum and maximum over the lanes, halving: the order is the same on every call.
 INLINE float vsum(vf v) {
     float s[VL];
-    UNROLL for (int l = 0; l < VL; l++) s[l] = v[l];
-    UNROLL for (int h = VL / 2; h > 0; h /= 2) UNROLL for (int l = 0; l < h; l++) s[l] += s[l + h];
+    UNROLL (l, VL) s[l] = v[l];
+    for (int h = VL / 2; h > 0; h /= 2)
+        UNROLL (l, h) s[l] += s[l + h];
     return s[0];
 }
 INLINE float vmaximum(vf v) {
     float s[VL];
-    UNROLL for (int l = 0; l < VL; l++) s[l] = v[l];
-    UNROLL for (int h = VL / 2; h > 0; h /= 2)
-        UNROLL for (int l = 0; l < h; l++) s[l] = s[l] > s[l + h] ? s[l] : s[l + h];
+    UNROLL (l, VL) s[l] = v[l];
+    for (int h = VL / 2; h > 0; h /= 2)
+        UNROLL (l, h) s[l] = s[l] > s[l + h] ? s[l] : s[l + h];
     return s[0];
 }
