@@ -1,0 +1,1 @@
+"""C headers, one small Python file a family: choices, layouts."""
