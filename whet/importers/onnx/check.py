@@ -30,8 +30,12 @@ def check_model(model: ModelProto, name: str) -> ModelProto:
     Raises ModelError, naming the layer, for the first thing that no ONNX model may have.
     """
     if model.ir_version < 1 or model.ir_version > onnx.IR_VERSION:
-        raise ModelError("unknown ONNX IR version", name, f"{model.ir_version}, this onnx package"
-                         f" knows 1 to {onnx.IR_VERSION}", "pip install -U onnx")
+        raise ModelError(
+            "unknown ONNX IR version",
+            name,
+            f"{model.ir_version}, this onnx package knows 1 to {onnx.IR_VERSION}",
+            "pip install -U onnx",
+        )
     opsets = check_opsets(model)
     outputs = [value.name for value in model.graph.output]
     if len(set(outputs)) != len(outputs):
@@ -52,8 +56,12 @@ def check_opsets(model: ModelProto | FunctionProto) -> dict[str, int]:
             raise ModelError("two opset versions for one domain", f"'{domain}'")
         newest = OPSET_LIMIT.get(domain)
         if opset.version < 1 or (newest is not None and opset.version > newest):
-            raise ModelError("unknown opset version", f"'{domain or 'ai.onnx'}' {opset.version}",
-                             f"this onnx package knows 1 to {newest}", "pip install -U onnx")
+            raise ModelError(
+                "unknown opset version",
+                f"'{domain or 'ai.onnx'}' {opset.version}",
+                f"this onnx package knows 1 to {newest}",
+                "pip install -U onnx",
+            )
     if isinstance(model, ModelProto) and model.ir_version < 3:
         opsets.setdefault("", 1)
     return opsets
@@ -101,9 +109,7 @@ def _check_graph(
     asked = {value.name: where for value in graph.output}
     for need in needs:
         asked |= need
-    return {
-        value: layer for value, layer in asked.items() if value not in made | producer.keys()
-    }
+    return {value: layer for value, layer in asked.items() if value not in made | producer.keys()}
 
 
 def _outer_names(graph: GraphProto, where: str) -> set[str]:
@@ -120,7 +126,7 @@ def _outer_names(graph: GraphProto, where: str) -> set[str]:
 
 
 def _sort(graph: GraphProto, needs: Sequence[dict[str, str]], producer: dict[str, int]) -> None:
-    """Put nodes after what they need, otherwise in the order given. Raises ModelError on a cycle."""
+    """Put nodes after what they need, else in the order given; raises ModelError on a cycle."""
     sources = [{producer[value] for value in need if value in producer} for need in needs]
     if all(source < index for index, found in enumerate(sources) for source in found):
         return
@@ -140,8 +146,11 @@ def _sort(graph: GraphProto, needs: Sequence[dict[str, str]], producer: dict[str
                 heapq.heappush(ready, user)
     if len(order) < len(sources):
         stuck = next(index for index, count in enumerate(waiting) if count)
-        raise ModelError("cyclic graph", layer_name(graph.node[stuck]),
-                         "it needs, through others, its own output")
+        raise ModelError(
+            "cyclic graph",
+            layer_name(graph.node[stuck]),
+            "it needs, through others, its own output",
+        )
     nodes = [graph.node[index] for index in order]
     copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
@@ -179,8 +188,9 @@ def check_functions(model: ModelProto, name: str) -> None:
     sizes: dict[_Key, int] = {}
     total = _inlined_size(model.graph.node, functions, sizes, ())
     if total > limits.NODES:
-        raise ModelError("local functions inline to too many nodes", name,
-                         f"{total}, limit {limits.NODES}")
+        raise ModelError(
+            "local functions inline to too many nodes", name, f"{total}, limit {limits.NODES}"
+        )
 
 
 def _inlined_size(

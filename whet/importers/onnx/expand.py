@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import onnx.defs
 from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TypeProto
 
 from whet.errors import ModelError
+from whet.importers.onnx.signature import Schema, schema_of
 
 Rename = Callable[[str], str]
 
@@ -28,11 +28,8 @@ class Body(NamedTuple):
 
 def has_body(op_type: str, version: int, domain: str = "") -> bool:
     """Whether ONNX gives the op a function body at this opset version of its domain."""
-    try:
-        schema = onnx.defs.get_schema(op_type, version, domain)
-    except onnx.defs.SchemaError:
-        return False
-    return bool(schema.has_function or schema.has_context_dependent_function)
+    schema = schema_of(op_type, version, domain)
+    return schema is not None and bool(_versions(schema))
 
 
 def expand(
@@ -45,9 +42,8 @@ def expand(
     in the graph. Raises ModelError if the body cannot be built.
     """
     domain = "" if node.domain == "ai.onnx" else node.domain
-    try:
-        schema = onnx.defs.get_schema(node.op_type, opsets[domain], domain)
-    except onnx.defs.SchemaError:
+    schema = schema_of(node.op_type, opsets[domain], domain)
+    if schema is None:
         return None
     function = _function(schema, node, input_types, opsets.get("", opsets[domain]))
     if function is None or not function.node:
@@ -58,9 +54,10 @@ def expand(
         if attribute.default_value.name
     }
     attributes |= {attribute.name: attribute for attribute in node.attribute}
-    names = dict(zip(function.input, node.input))
+    names = dict(zip(function.input, node.input, strict=False))
     names |= {name: "" for name in function.input if name not in names}
-    names |= {formal: given for formal, given in zip(function.output, node.output) if given}
+    outputs = zip(function.output, node.output, strict=False)
+    names |= {formal: given for formal, given in outputs if given}
 
     def rename(name: str) -> str:
         return names[name] if name in names else name and prefix + name
@@ -70,26 +67,33 @@ def expand(
     return Body(nodes, {**opsets, **versions})
 
 
+def _versions(schema: Schema) -> list[int]:
+    contextual = schema.context_dependent_function_opset_versions
+    return sorted({*schema.function_opset_versions, *contextual})
+
+
 def _function(
-    schema: onnx.defs.OpSchema, node: NodeProto, types: Sequence[TypeProto], version: int
+    schema: Schema, node: NodeProto, types: Sequence[TypeProto], version: int
 ) -> FunctionProto | None:
     """The body written for the newest opset not above `version`, else for the oldest there is."""
-    plain = set(schema.function_opset_versions)
-    given = sorted(plain | set(schema.context_dependent_function_opset_versions))
+    given = _versions(schema)
     if not given:
         return None
     chosen = max((other for other in given if other <= version), default=given[0])
     try:
-        if chosen in plain:
+        if chosen in schema.function_opset_versions:
             text = schema.get_function_with_opset_version(chosen)
         else:
-            text = schema.get_context_dependent_function_with_opset_version(
-                chosen, node.SerializeToString(), [each.SerializeToString() for each in types]
-            )
+            build = schema.get_context_dependent_function_with_opset_version
+            kinds = [each.SerializeToString() for each in types]
+            text = build(chosen, node.SerializeToString(), kinds)
     except Exception as error:
-        raise ModelError("function body cannot be built", f"{node.op_type} '{node.name}'",
-                         str(error)) from None
-    return FunctionProto.FromString(text)
+        raise ModelError(
+            "function body cannot be built", f"{node.op_type} '{node.name}'", str(error)
+        ) from None
+    function = FunctionProto()
+    function.ParseFromString(text)
+    return function
 
 
 def _instantiated(
@@ -112,7 +116,7 @@ def _instantiated(
         copy.CopyFrom(source)
         copy.name = attribute.name
         if not attribute.ref_attr_name:
-            for graph in ([copy.g] if copy.type == AttributeProto.GRAPH else copy.graphs):
+            for graph in [copy.g] if copy.type == AttributeProto.GRAPH else copy.graphs:
                 _instantiate_graph(graph, rename, given, prefix)
     return node
 

@@ -56,12 +56,16 @@ class ExternalFiles:
         offset = _count(entries.get("offset", "0"), "offset", where)
         length = _count(entries.get("length", str(size)), "length", where)
         if length != size:
-            raise ModelError("external data of the wrong size", where,
-                             f"length {length}, needs {size}")
+            raise ModelError(
+                "external data of the wrong size", where, f"length {length}, needs {size}"
+            )
         mapped = self._mapped(entries["location"], where)
         if offset + length > mapped.view.size:
-            raise ModelError("external data beyond the end of its file", where,
-                             f"offset {offset} + length {length} > {mapped.view.size}")
+            raise ModelError(
+                "external data beyond the end of its file",
+                where,
+                f"offset {offset} + length {length} > {mapped.view.size}",
+            )
         _claim(mapped, offset, offset + length, where)
         if "checksum" in entries:
             _verify(mapped, entries["checksum"], where)
@@ -108,8 +112,12 @@ def _components(location: str, where: str) -> list[str]:
     unsafe = location.startswith("/") or "\\" in location or "\0" in location
     drive = re.match(r"[A-Za-z]:", location)
     if unsafe or drive or not parts or any(part in ("", "..") for part in parts):
-        raise ModelError("unsafe location of external data", where, f"'{location}'",
-                         "a plain path below the model's directory")
+        raise ModelError(
+            "unsafe location of external data",
+            where,
+            f"'{location}'",
+            "a plain path below the model's directory",
+        )
     return parts
 
 
@@ -129,8 +137,12 @@ def _open_beneath(base: str, location: str, where: str) -> int:
                 os.close(parent)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ModelError("external data cannot be opened", where, f"'{location}': {reason}",
-                         "keep the data files beside the model, as files and not links") from None
+        raise ModelError(
+            "external data cannot be opened",
+            where,
+            f"'{location}': {reason}",
+            "keep the data files beside the model, as files and not links",
+        ) from None
     return descriptor
 
 
@@ -138,8 +150,12 @@ def _view(descriptor: int, status: os.stat_result, where: str) -> npt.NDArray[np
     if not stat.S_ISREG(status.st_mode):
         raise ModelError("external data that is not a regular file", where)
     if status.st_nlink != 1:
-        raise ModelError("external data with more than one name", where,
-                         f"{status.st_nlink} hard links", "copy the file beside the model")
+        raise ModelError(
+            "external data with more than one name",
+            where,
+            f"{status.st_nlink} hard links",
+            "copy the file beside the model",
+        )
     if status.st_size == 0:
         return np.empty(0, np.uint8)
     return np.frombuffer(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ), np.uint8)
@@ -162,7 +178,11 @@ def _claim(mapped: _Mapped, start: int, end: int, where: str) -> None:
 
 def _verify(mapped: _Mapped, checksum: str, where: str) -> None:
     if not mapped.checksum:
-        mapped.checksum = hashlib.sha1(mapped.view, usedforsecurity=False).hexdigest()
+        mapped.checksum = hashlib.sha1(mapped.view.data, usedforsecurity=False).hexdigest()
     if checksum.lower() != mapped.checksum:
-        raise ModelError("external data does not match its checksum", where,
-                         f"file has {mapped.checksum}", "fetch the file again")
+        raise ModelError(
+            "external data does not match its checksum",
+            where,
+            f"file has {mapped.checksum}",
+            "fetch the file again",
+        )

@@ -79,8 +79,12 @@ def _file_bytes(path: str) -> mmap.mmap:
         if status.st_size == 0:
             raise ModelError("model file is empty", path)
         if status.st_size > limits.MODEL_BYTES:
-            raise ModelError("model file over protobuf's limit", path, f"{status.st_size} bytes",
-                             "save the model with external data")
+            raise ModelError(
+                "model file over protobuf's limit",
+                path,
+                f"{status.st_size} bytes",
+                "save the model with external data",
+            )
         return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     finally:
         os.close(descriptor)
@@ -117,16 +121,24 @@ def _walk_fields(view: memoryview, name: str) -> None:
         number, wire = key >> 3, key & 7
         described = known.get(number)
         if described is None or wire != (0 if described.cpp_type in (2, 4) else 2):
-            raise ModelError("not an ONNX model", name, f"unknown data at byte {start} of {size}",
-                             "check that the file is whole and nothing follows the model")
+            raise ModelError(
+                "not an ONNX model",
+                name,
+                f"unknown data at byte {start} of {size}",
+                "check that the file is whole and nothing follows the model",
+            )
         if number in seen and not described.is_repeated:
             raise ModelError("more than one model in one file", name, f"at byte {start}")
         seen.add(number)
         value, position = _varint(view, position, name)
         if wire == 2:
             if value > size - position:
-                raise ModelError("truncated ONNX model", name, f"'{described.name}' needs {value}"
-                                 f" bytes, {size - position} are left", "fetch the file again")
+                raise ModelError(
+                    "truncated ONNX model",
+                    name,
+                    f"'{described.name}' needs {value} bytes, {size - position} are left",
+                    "fetch the file again",
+                )
             position += value
     if known and 7 not in seen:
         raise ModelError("not an ONNX model", name, "it holds no graph")

@@ -131,7 +131,7 @@ def _unpacked(raw: npt.NDArray[np.uint8], element: Element, elements: int) -> Ar
         if sys.byteorder == "big":
             raw = raw.reshape(elements, -1)[:, ::-1].reshape(-1)
         if element.dtype == np.bool_:
-            return raw != 0
+            return np.not_equal(raw, 0)
         if raw.ctypes.data % stored.alignment:
             raw = raw.copy()
         return raw.view(stored)
@@ -150,8 +150,11 @@ def _from_field(tensor: TensorProto, element: Element, elements: int, where: str
     parts = 2 if element.dtype.kind == "c" else 1
     needed = elements * parts if element.bits >= 8 else -(-elements * element.bits // 8)
     if len(values) != needed:
-        raise ModelError("tensor data of the wrong size", where, f"{len(values)} values in"
-                         f" {element.field}, needs {needed}")
+        raise ModelError(
+            "tensor data of the wrong size",
+            where,
+            f"{len(values)} values in {element.field}, needs {needed}",
+        )
     if element.field == "float_data":
         return np.array(values, np.float32).view(element.dtype)
     if element.field == "double_data":
@@ -164,7 +167,7 @@ def _from_field(tensor: TensorProto, element: Element, elements: int, where: str
     if element.bits < 8:
         return _unpacked(stored.astype(np.uint8), element, elements)
     if element.dtype == np.bool_:
-        return stored != 0
+        return np.not_equal(stored, 0)
     if element.dtype.kind in "iu":
         narrow = stored.astype(element.dtype)
         if bool((narrow != stored).any()):
@@ -197,19 +200,19 @@ def dense_from_sparse(
     """
     where = where or f"sparse tensor '{sparse.values.name}'"
     values = tensor_from_proto(sparse.values, external, where)
-    indices = tensor_from_proto(sparse.indices, external, where)
+    indices = _indices(sparse, external, where)
     shape = limits.checked_shape(sparse.dims, where)
     elements = _product(shape)
     if elements * values.dtype.itemsize > limits.DENSE_BYTES:
         raise ModelError("sparse tensor of absurd size", where, f"shape {list(shape)}")
-    if values.ndim != 1 or indices.dtype != np.int64:
-        raise ModelError("malformed sparse tensor", where, "values [nnz], indices int64")
+    if values.ndim != 1:
+        raise ModelError("malformed sparse tensor", where, "values of more than one dimension")
     if indices.shape == (values.size, len(shape)) and indices.ndim == 2:
         inside = bool(((indices >= 0) & (indices < np.array(shape))).all())
         strides = np.array([_product(shape[axis + 1 :]) for axis in range(len(shape))], np.int64)
-        linear = indices.astype(np.int64) @ strides
+        linear = indices @ strides
     elif indices.shape == (values.size,):
-        linear = indices.astype(np.int64)
+        linear = indices
         inside = bool(((linear >= 0) & (linear < elements)).all())
     else:
         raise ModelError("malformed sparse tensor", where, f"indices {list(indices.shape)}")
@@ -218,6 +221,14 @@ def dense_from_sparse(
     dense = np.zeros(elements, values.dtype)
     dense[linear] = values
     return dense.reshape(shape)
+
+
+def _indices(
+    sparse: SparseTensorProto, external: ExternalFiles | None, where: str
+) -> npt.NDArray[np.int64]:
+    if sparse.indices.data_type != TensorProto.INT64:
+        raise ModelError("malformed sparse tensor", where, "indices that are not int64")
+    return tensor_from_proto(sparse.indices, external, where).astype(np.int64)
 
 
 def checked_scale(scale: Array, where: str) -> Array:
