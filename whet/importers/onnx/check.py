@@ -7,7 +7,7 @@ every ONNX model (onnx/docs/IR.md), so that rows may rely on it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import onnx
 import onnx.defs
@@ -50,6 +50,7 @@ def check_model(model: ModelProto, name: str) -> ModelProto:
 def check_opsets(model: ModelProto | FunctionProto) -> dict[str, int]:
     """Domain -> version, "ai.onnx" spelled "". Raises ModelError for a repeated or unknown one."""
     opsets: dict[str, int] = {}
+    check_text((opset.domain for opset in model.opset_import), "opset imports")
     for opset in model.opset_import:
         domain = "" if opset.domain == "ai.onnx" else opset.domain
         if opsets.setdefault(domain, opset.version) != opset.version:
@@ -73,6 +74,25 @@ def layer_name(node: NodeProto) -> str:
     return f"{node.op_type} '{label}'"
 
 
+def check_text(texts: Iterable[object], where: str) -> None:
+    """Raise ModelError for a name that is not UTF-8, which protobuf hands over as bytes."""
+    for text in texts:
+        if not isinstance(text, str):
+            raise ModelError("name that is not UTF-8", where, str(text))
+
+
+def _texts(graph: GraphProto) -> Iterator[object]:
+    values = (*graph.input, *graph.output, *graph.value_info)
+    for value in values:
+        yield value.name
+        yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
+    yield from (tensor.name for tensor in graph.initializer)
+    yield from (sparse.values.name for sparse in graph.sparse_initializer)
+    for node in graph.node:
+        yield from (node.op_type, node.domain, node.name, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+
+
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
     """The graphs among the node's attributes."""
     for attribute in node.attribute:
@@ -89,6 +109,7 @@ def _check_graph(
         raise ModelError("graphs nested too deep", where, f"limit {limits.NESTING}")
     if len(graph.node) > limits.NODES:
         raise ModelError("too many nodes", where, f"{len(graph.node)}, limit {limits.NODES}")
+    check_text(_texts(graph), where)
     for value in (*graph.input, *graph.output, *graph.value_info):
         _check_type(value.type, f"value '{value.name}'", 1)
     made = _outer_names(graph, where)

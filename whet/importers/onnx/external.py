@@ -92,6 +92,8 @@ class ExternalFiles:
 def _entries(tensor: TensorProto, where: str) -> dict[str, str]:
     entries: dict[str, str] = {}
     for entry in tensor.external_data:
+        if not isinstance(entry.key, str) or not isinstance(entry.value, str):
+            raise ModelError("external data named by what is not UTF-8", where)
         if entry.key in entries or entry.key not in _KEYS:
             problem = "repeated" if entry.key in entries else "unknown"
             raise ModelError(f"{problem} key in external data", where, f"'{entry.key}'")

@@ -46,12 +46,13 @@ class LoadedModel:
 def load_model(source: Source, base_dir: str | os.PathLike[str] | None = None) -> LoadedModel:
     """Load and check an ONNX model.
 
-    source: a path, the file's bytes, or a ModelProto (which is copied where it must change).
+    source: a path, the file's bytes, or a ModelProto (which stays as it is).
     base_dir: where external data lies; by default the directory of a path, and none for bytes.
     Raises ModelError for whatever is malformed, unsafe, too large or not ONNX.
     """
     if isinstance(source, onnx.ModelProto):
-        proto, name = source, source.graph.name or "model"
+        proto, name = onnx.ModelProto(), source.graph.name or "model"
+        proto.CopyFrom(source)
     elif isinstance(source, bytes):
         proto, name = _parse(source, "model"), "model"
     else:
