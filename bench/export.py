@@ -38,7 +38,7 @@ def module(recipe: Recipe, seed: int = SEED) -> nn.Module:
             norm.weight.uniform_(0.6, 1.4)
             norm.bias.normal_(0.0, 0.2)
             norm.momentum = None
-        if norms and recipe.settle:
+        if norms:
             settle(model.train(), recipe)
         for norm in norms:
             assert norm.running_mean is not None

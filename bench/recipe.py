@@ -16,8 +16,8 @@ class Recipe:
     """A model made offline from a seed.
 
     build: the module with freshly initialised weights. sample: one input of batch 1, a tensor for
-    each of `inputs`. settle: whether normalisation statistics come from a few sampled batches
-    (models without batch normalisation have nothing to settle).
+    each of `inputs`. int8: whether static quantisation reaches the layers that cost time (it
+    leaves recurrent ones in float).
     """
 
     name: str
@@ -25,7 +25,7 @@ class Recipe:
     sample: Sample
     inputs: tuple[str, ...] = ("input",)
     outputs: tuple[str, ...] = ("output",)
-    settle: bool = True
+    int8: bool = True
 
 
 def image(height: int, width: int, channels: int = 3) -> Sample:

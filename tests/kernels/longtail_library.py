@@ -11,16 +11,28 @@ import hashlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 INCLUDE = Path(__file__).resolve().parents[2] / "whet" / "kernels" / "include"
-FLAGS = ["-std=c11", "-ffreestanding", "-nostdlib", "-fno-sanitize=undefined",
-         "-fno-stack-protector", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra",
-         "-Werror", "-Wno-unused-parameter", "-iquote", str(INCLUDE)]
+FLAGS = [
+    "-std=c11",
+    "-ffreestanding",
+    "-nostdlib",
+    "-fno-sanitize=undefined",
+    "-fno-stack-protector",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unused-parameter",
+    "-iquote",
+    str(INCLUDE),
+]
 EXPORT = '-DWHET_INLINE=__attribute__((visibility("default")))'
 TARGETS = {
     "x86_64": ["-target", "x86_64-linux-gnu.2.17", "-mcpu=x86_64"],
@@ -33,11 +45,11 @@ TARGETS = {
 
 
 def compile_c(source: str, output: Path, *flags: str) -> None:
-    """Compile ``source`` to ``output`` with the house flags plus ``flags``; raise on any warning."""
+    """Compile ``source`` to ``output`` with the house flags and ``flags``; a warning raises."""
     text = output.with_suffix(".c")
     text.write_text(source)
     command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *flags, str(text), "-o", str(output)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr)
 
@@ -57,10 +69,10 @@ def library(*headers: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
     return ctypes.CDLL(str(path))
 
 
-Argument = np.ndarray | float | int | None
+Argument = np.ndarray | np.generic | float | int | None
 
 
-def call(function: ctypes._CFuncPtr, *arguments: Argument) -> int:
+def call(function: Callable[..., int], *arguments: Argument) -> int:
     """Call a header function: arrays go as pointers, int as ``long``, float as ``double``.
 
     A ``np.float32`` scalar goes as C ``float``, a ``np.int32`` one as C ``int``.

@@ -8,19 +8,43 @@ from collections.abc import Callable
 import mpmath
 import numpy as np
 import pytest
-from longtail_library import library
+
+from tests.kernels.longtail_library import library
 
 mpmath.mp.prec = 200
 RNG = np.random.default_rng(7)
-WIDE = np.concatenate([RNG.uniform(-1, 1, 300), RNG.uniform(-30, 30, 300),
-                       RNG.uniform(-700, 700, 200), 10.0 ** RNG.uniform(-300, 2, 100)])
-UNIT = np.concatenate([RNG.uniform(-1, 1, 500), 1 - 10.0 ** RNG.uniform(-15, -1, 100),
-                       10.0 ** RNG.uniform(-300, 0, 100)])
-POSITIVE = np.concatenate([10.0 ** RNG.uniform(-308, 308, 500), RNG.uniform(0.5, 2, 300),
-                           1 + RNG.uniform(-1, 1, 100) * 1e-8, [5e-324, 1e-310]])
-ANGLES = np.concatenate([RNG.uniform(-10, 10, 400), RNG.uniform(-1e6, 1e6, 200),
-                         10.0 ** RNG.uniform(6, 308, 300), np.arange(1, 40) * np.pi / 4,
-                         [6381956970095103.0 * 2.0**797]])
+WIDE = np.concatenate(
+    [
+        RNG.uniform(-1, 1, 300),
+        RNG.uniform(-30, 30, 300),
+        RNG.uniform(-700, 700, 200),
+        10.0 ** RNG.uniform(-300, 2, 100),
+    ]
+)
+UNIT = np.concatenate(
+    [
+        RNG.uniform(-1, 1, 500),
+        1 - 10.0 ** RNG.uniform(-15, -1, 100),
+        10.0 ** RNG.uniform(-300, 0, 100),
+    ]
+)
+POSITIVE = np.concatenate(
+    [
+        10.0 ** RNG.uniform(-308, 308, 500),
+        RNG.uniform(0.5, 2, 300),
+        1 + RNG.uniform(-1, 1, 100) * 1e-8,
+        [5e-324, 1e-310],
+    ]
+)
+ANGLES = np.concatenate(
+    [
+        RNG.uniform(-10, 10, 400),
+        RNG.uniform(-1e6, 1e6, 200),
+        10.0 ** RNG.uniform(6, 308, 300),
+        np.arange(1, 40) * np.pi / 4,
+        [6381956970095103.0 * 2.0**797],
+    ]
+)
 Unary = Callable[[mpmath.mpf], mpmath.mpf]
 ULP = 2.0**-52
 CASES: dict[str, tuple[Unary, np.ndarray, float]] = {
@@ -47,8 +71,14 @@ CASES: dict[str, tuple[Unary, np.ndarray, float]] = {
 
 def _function(name: str, kind: str, arguments: int) -> Callable[..., float]:
     function = getattr(library("math.h"), f"math_{name}_{kind}")
-    c_type = {"f64": ctypes.c_double, "f32": ctypes.c_float, "i32": ctypes.c_int32,
-              "i64": ctypes.c_int64, "i8": ctypes.c_int8, "u8": ctypes.c_uint8}[kind]
+    c_type = {
+        "f64": ctypes.c_double,
+        "f32": ctypes.c_float,
+        "i32": ctypes.c_int32,
+        "i64": ctypes.c_int64,
+        "i8": ctypes.c_int8,
+        "u8": ctypes.c_uint8,
+    }[kind]
     function.restype, function.argtypes = c_type, [c_type] * arguments
     return function
 
@@ -95,13 +125,35 @@ def test_pow_is_accurate() -> None:
             assert abs(mpmath.mpf(function(x, y)) / want - 1) < tolerance, (x, y)
 
 
-SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 1e300, -1e300, 1e-320, np.inf,
-           -np.inf, np.nan, 2.5, -2.5, 1.5, 0.49999999999999994, 4503599627370497.5]
+SPECIAL = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -0.5,
+    2.0,
+    -2.0,
+    3.0,
+    -3.0,
+    1e300,
+    -1e300,
+    1e-320,
+    np.inf,
+    -np.inf,
+    np.nan,
+    2.5,
+    -2.5,
+    1.5,
+    0.49999999999999994,
+    4503599627370497.5,
+]
 
 
 def _same(got: float, want: float) -> bool:
     return bool(np.isnan(got) and np.isnan(want)) or (
-        got == pytest.approx(want, rel=1e-15, abs=0) and np.signbit(got) == np.signbit(want))
+        got == pytest.approx(want, rel=1e-15, abs=0) and np.signbit(got) == np.signbit(want)
+    )
 
 
 @pytest.mark.parametrize("name", ["pow", "atan2", "fmod", "mod"])
@@ -121,8 +173,15 @@ def test_two_argument_special_values_follow_c(name: str) -> None:
 def test_one_argument_special_values_follow_c(name: str) -> None:
     if name == "erf":
         scipy = pytest.importorskip("scipy.special")
-    arc = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
-           "acosh": "arccosh", "atanh": "arctanh", "round": "rint"}
+    arc = {
+        "asin": "arcsin",
+        "acos": "arccos",
+        "atan": "arctan",
+        "asinh": "arcsinh",
+        "acosh": "arccosh",
+        "atanh": "arctanh",
+        "round": "rint",
+    }
     oracle = scipy.erf if name == "erf" else getattr(np, arc.get(name, name))
     function = _function(name, "f64", 1)
     with np.errstate(all="ignore"):
@@ -132,8 +191,12 @@ def test_one_argument_special_values_follow_c(name: str) -> None:
 
 def test_rounding_in_float() -> None:
     points = np.concatenate([np.arange(-9, 9, 0.25), [8388607.5, -8388608.5, 1e30, -0.2]])
-    for name, oracle in {"floor": np.floor, "ceil": np.ceil, "trunc": np.trunc,
-                         "round": np.rint}.items():
+    for name, oracle in {
+        "floor": np.floor,
+        "ceil": np.ceil,
+        "trunc": np.trunc,
+        "round": np.rint,
+    }.items():
         function = _function(name, "f32", 1)
         for x in points.astype(np.float32):
             assert _same(function(float(x)), float(oracle(x)))
@@ -149,8 +212,9 @@ def test_fmod_is_exact() -> None:
 @pytest.mark.parametrize("kind", ["i8", "u8", "i32", "i64"])
 def test_integer_division_family(kind: str) -> None:
     info = np.iinfo({"i8": "int8", "u8": "uint8", "i32": "int32", "i64": "int64"}[kind])
-    values = [v for v in (info.min, info.max, 0, 1, 2, 3, 7, -1, -2, -3, -7)
-              if info.min <= v <= info.max]
+    values = [
+        v for v in (info.min, info.max, 0, 1, 2, 3, 7, -1, -2, -3, -7) if info.min <= v <= info.max
+    ]
     functions = {n: _function(n, kind, 2) for n in ("div", "fmod", "mod", "pow")}
     for a in values:
         for b in values:

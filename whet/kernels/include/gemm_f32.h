@@ -1,0 +1,64 @@
+// c[M][N] = epilogue(a[M][K] * b[K][N] + bias[N]), row-major with row strides lda, ldc.
+//
+// b is packed by packing.pack_panels(b, VL, NV): panels of NV vectors (the last one narrower), each
+// [K][vectors * VL], channels beyond N zero; or plain row-major [K][N] with row stride ldb, for a b
+// known only at run time. ldb = 0 means packed. bias may be null; it has N floats.
+//
+// Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel u %
+// panels); a call does [begin, end) and the result does not depend on the split. All const ints are
+// literals. MC is a multiple of MR.
+#pragma once
+#include "tile_f32.h"
+
+// One row block of `rows` rows against one panel; rows are shared evenly by as few tiles as MR
+// allows.
+INLINE void gemm_block_f32(const int rows, const int NV, const int LANES, const int K,
+                           const int lda, const int ldb, const int ldc, const int MR,
+                           const float *a, const float *b, const float *bias, float *c,
+                           const long row, const int channel, const void *const *extra,
+                           epilogue_f32 epilogue) {
+    const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
+    const int stride = ldb ? ldb : NV * VL,
+              lanes = ldb ? LANES : VL; // only packed panels are padded
+    vf acc[32];
+    for (int m = 0; m < larger * (few + 1); m += few + 1) {
+        tile_start_f32(few + 1, NV, LANES, acc, bias);
+        tile_sum_f32(few + 1, NV, lanes, K, acc, a + (long)m * lda, lda, b, stride);
+        tile_store_f32(few + 1, NV, LANES, acc, c + (long)m * ldc, ldc, row + m, channel, extra,
+                       epilogue);
+    }
+    for (int m = larger * (few + 1); m < rows; m += few) {
+        tile_start_f32(few, NV, LANES, acc, bias);
+        tile_sum_f32(few, NV, lanes, K, acc, a + (long)m * lda, lda, b, stride);
+        tile_store_f32(few, NV, LANES, acc, c + (long)m * ldc, ldc, row + m, channel, extra,
+                       epilogue);
+    }
+}
+
+INLINE void gemm_f32(const int M, const int N, const int K, const int lda, const int ldb,
+                     const int ldc, const int MR, const int NV, const int MC, const int begin,
+                     const int end, const float *a, const float *b, const float *bias, float *c,
+                     const void *const *extra, epilogue_f32 epilogue) {
+    const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width;
+    const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
+    const int blocks = (M + MC - 1) / MC, last_rows = M - (blocks - 1) * MC;
+    for (int u = begin; u < end; u++) {
+        const int block = u / panels, panel = u % panels, channel = panel * width;
+        const long row = (long)block * MC;
+        const float *ab = a + row * lda, *bb = b + (long)channel * (ldb ? 1 : K),
+                    *bs = bias ? bias + channel : 0;
+        float *cb = c + row * ldc + channel;
+        if (panel < whole && block < blocks - 1)
+            gemm_block_f32(MC, NV, VL, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row, channel, extra,
+                           epilogue);
+        else if (panel < whole)
+            gemm_block_f32(last_rows, NV, VL, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row, channel,
+                           extra, epilogue);
+        else if (rest && block < blocks - 1)
+            gemm_block_f32(MC, last, lanes, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row, channel,
+                           extra, epilogue);
+        else if (rest)
+            gemm_block_f32(last_rows, last, lanes, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row,
+                           channel, extra, epilogue);
+    }
+}

@@ -1,0 +1,3 @@
+// Elementary functions over vectors of floats.
+#pragma once
+#include "simd.h"

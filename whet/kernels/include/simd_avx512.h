@@ -1,0 +1,18 @@
+// x86-64 with AVX-512F: 32 registers of 16 floats, every access maskable.
+#pragma once
+#include <immintrin.h>
+#define VL 16
+#define VREGS 32
+#include "simd_types.h"
+
+INLINE vf vmax(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+INLINE vf vmin(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+INLINE vf vload_n(const float *p, const int n) {
+    return n >= VL ? vload(p) : (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+INLINE void vstore_n(float *p, vf v, const int n) {
+    if (n >= VL)
+        vstore(p, v);
+    else
+        _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+}

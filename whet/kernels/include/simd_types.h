@@ -1,0 +1,77 @@
+// What every instruction set shares. The including header defines VL (float lanes of a vector) and
+// VREGS (vector registers); clang and GCC lower the vector extension, so only what they cannot see
+// is left to the ISA headers:
+//   vmax vmin     of a NaN: the result is b, so vmax(bound, x) and vmin(bound, x) keep a NaN of x
+//   vload_n(p, n) vstore_n(p, v, n)   the first n of VL lanes, 1 <= n <= VL, and no byte beyond;
+//                 absent lanes read as 0
+// Comparisons are the operators < <= == != > >=: they yield a vi of 0 and -1, which vselect takes.
+#pragma once
+#define INLINE static inline __attribute__((always_inline))
+
+// for (int i = 0; i < n; i++), unrolled.
+#if defined(__clang__)
+#define UNROLL(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
+#else
+#define UNROLL(i, n) _Pragma("GCC unroll 128") for (int i = 0; i < (n); i++)
+#endif
+
+typedef float vf __attribute__((vector_size(4 * VL)));
+typedef int vi __attribute__((vector_size(4 * VL)));
+typedef float vf_memory __attribute__((vector_size(4 * VL), aligned(4), may_alias));
+typedef int vi_memory __attribute__((vector_size(4 * VL), aligned(4), may_alias));
+
+INLINE vf vload(const float *p) { return *(const vf_memory *)p; }
+INLINE void vstore(float *p, vf v) { *(vf_memory *)p = v; }
+INLINE vi vload_i(const int *p) { return *(const vi_memory *)p; }
+INLINE void vstore_i(int *p, vi v) { *(vi_memory *)p = v; }
+
+INLINE vf vset(float s) { return s - (vf){0}; } // minus, for 0 + -0 is +0
+INLINE vi vset_i(int s) { return s + (vi){0}; }
+// One rounding where the machine has it and -ffp-contract allows it.
+INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
+INLINE vf vselect(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+
+INLINE vi vtoi(vf v) { return __builtin_convertvector(v, vi); } // toward zero; |v| < 2^31
+INLINE vf vtof(vi v) { return __builtin_convertvector(v, vf); }
+INLINE vf vabs(vf v) { return (vf)((vi)v & 0x7fffffff); }
+INLINE vf vcopysign(vf v, vf sign) {
+    return (vf)(((vi)v & 0x7fffffff) | ((vi)sign & (int)0x80000000u));
+}
+
+// Nearest integer, ties to even.
+INLINE vf vround(vf v) {
+    const vf magic = vcopysign(vset(8388608.f), v);
+    return vselect(vabs(v) < 8388608.f, vcopysign((v + magic) - magic, v), v);
+}
+INLINE vf vfloor(vf v) {
+    const vf r = vround(v);
+    return vselect(r > v, r - 1.f, r);
+}
+INLINE vf vceil(vf v) {
+    const vf r = vround(v);
+    return vselect(r < v, vcopysign(r + 1.f, v), r);
+}
+INLINE vf vsqrt(vf v) {
+#if defined(__clang__)
+    return __builtin_elementwise_sqrt(v);
+#else
+    UNROLL (l, VL) v[l] = __builtin_sqrtf(v[l]);
+    return v;
+#endif
+}
+
+// Sum and maximum over the lanes, halving: the order is the same on every call.
+INLINE float vsum(vf v) {
+    float s[VL];
+    UNROLL (l, VL) s[l] = v[l];
+    for (int h = VL / 2; h > 0; h /= 2)
+        UNROLL (l, h) s[l] += s[l + h];
+    return s[0];
+}
+INLINE float vmaximum(vf v) {
+    float s[VL];
+    UNROLL (l, VL) s[l] = v[l];
+    for (int h = VL / 2; h > 0; h /= 2)
+        UNROLL (l, h) s[l] = s[l] > s[l + h] ? s[l] : s[l + h];
+    return s[0];
+}

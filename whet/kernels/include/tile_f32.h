@@ -1,0 +1,67 @@
+// The register tile shared by the f32 GEMM and convolution: MR rows (output pixels) x NV vectors
+// (output channels) of accumulators, acc[i * NV + j]. MR * NV <= 32, NV <= 8; tiling.py lists the
+// shapes that stay in registers.
+//
+// Epilogue. A kernel calls the function named by its last argument once for each vector of VL
+// consecutive output channels of one output pixel, after the sum and the bias and before the store,
+// and stores what it returns:
+//     INLINE vf relu6(const void *const *extra, vf acc, long row, int channel, int lanes)
+//   extra    the pointers that the emitter passed to the kernel, untouched
+//   row      flat index of the output pixel, (batch * OH + oh) * OW + ow, or the row of c
+//   channel  output channel of lane 0
+//   lanes    how many lanes exist, a literal: VL but at the channel tail, where the lanes beyond
+//            hold rubbish. Read other tensors with vload_n(p, lanes): it is vload(p) for VL lanes.
+#pragma once
+#include "simd.h"
+
+typedef vf (*epilogue_f32)(const void *const *extra, vf acc, long row, int channel, int lanes);
+
+INLINE vf identity_f32(const void *const *extra, vf acc, long row, int channel, int lanes) {
+    (void)extra, (void)row, (void)channel, (void)lanes;
+    return acc;
+}
+
+// acc = bias of the tile's channels, or 0 without a bias; LANES are valid in the last vector.
+INLINE void tile_start_f32(const int MR, const int NV, const int LANES, vf *acc,
+                           const float *bias) {
+    UNROLL (j, NV) {
+        const vf b = bias ? vload_n(bias + j * VL, j == NV - 1 ? LANES : VL) : (vf){0};
+        UNROLL (i, MR) acc[i * NV + j] = b;
+    }
+}
+
+// acc[i][j] += sum over k < K of a[i * lda + k] * b[k * ldb + j * VL ...]; the last vector of a row
+// of b has LANES lanes.
+INLINE void tile_sum_f32(const int MR, const int NV, const int LANES, const int K, vf *acc,
+                         const float *a, const int lda, const float *b, const int ldb) {
+    for (int k = 0; k < K; k++) {
+        vf row[8];
+        UNROLL (j, NV) row[j] = vload_n(b + (long)k * ldb + j * VL, j == NV - 1 ? LANES : VL);
+        UNROLL (i, MR)
+            UNROLL (j, NV)
+                acc[i * NV + j] = vfma(vset(a[(long)i * lda + k]), row[j], acc[i * NV + j]);
+    }
+}
+
+// The same with a pointer to each row of a, and b a packed panel.
+INLINE void tile_sum_rows_f32(const int MR, const int NV, const int K, vf *acc,
+                              const float *const *a, const float *b) {
+    for (int k = 0; k < K; k++) {
+        vf row[8];
+        UNROLL (j, NV) row[j] = vload(b + ((long)k * NV + j) * VL);
+        UNROLL (i, MR)
+            UNROLL (j, NV) acc[i * NV + j] = vfma(vset(a[i][k]), row[j], acc[i * NV + j]);
+    }
+}
+
+// c[i * ldc + j * VL ...] = epilogue(acc[i][j]) for rows row + i and channels channel + j * VL ...
+INLINE void tile_store_f32(const int MR, const int NV, const int LANES, const vf *acc, float *c,
+                           const int ldc, const long row, const int channel,
+                           const void *const *extra, epilogue_f32 epilogue) {
+    UNROLL (i, MR)
+        UNROLL (j, NV) {
+            const int lanes = j == NV - 1 ? LANES : VL;
+            const vf v = epilogue(extra, acc[i * NV + j], row + i, channel + j * VL, lanes);
+            vstore_n(c + (long)i * ldc + j * VL, v, lanes);
+        }
+}
