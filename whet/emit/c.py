@@ -25,10 +25,14 @@ def model_c(program: Program) -> str:
 
 
 def _banner(program: Program) -> str:
-    rows = [f"/* {program.name}: {len(program.weights)} bytes of weights, {program.main.arena} bytes"]
+    rows = [
+        f"/* {program.name}: {len(program.weights)} bytes of weights, {program.main.arena} bytes"
+    ]
     rows.append(" * of arena. Freestanding C11: no allocation, no global state.")
     for kind, ports in (("input", program.inputs), ("output", program.outputs)):
-        rows += [f" *   {kind} {p.name}: {p.element}[{', '.join(map(str, p.shape))}]" for p in ports]
+        rows += [
+            f" *   {kind} {p.name}: {p.element}[{', '.join(map(str, p.shape))}]" for p in ports
+        ]
     return "\n".join([*(_comment(r) for r in rows), " */"])
 
 
@@ -175,7 +179,11 @@ def _parameter(parameter: Parameter) -> str:
 
 def _address(place: Place) -> str:
     if place.region in ("input", "output"):
-        return f"{place.region}s[{place.offset}]"
+        base = f"{place.region}s[{place.index}]"
+        if not place.offset:
+            return base
+        const = "const " if place.region == "input" else ""
+        return f"(void *)(({const}u8 *){base} + {place.offset})"
     if place.region == "weights":
         return f"(const void *)(weights + {place.offset})"
     return f"(void *)(arena + {place.offset})"

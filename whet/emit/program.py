@@ -157,11 +157,11 @@ class Lowered:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value lives: `offset` bytes into the arena or weights, or the index of an input or
-    output."""
+    """Where a value lives: bytes into the arena, the weights, or input or output `index`."""
 
     region: str  # input output arena weights
-    offset: int
+    offset: int = 0
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,11 @@ def expression(node: Node, operands: Sequence[str]) -> str:
         small = s in ("i8", "i16", "u8", "u16") and node.op.name in ("add", "sub", "mul")
         return f"({s})({text})" if small else text
     if name == "div":
-        return f"{operands[0]} / {operands[1]}" if s[0] == "f" else f"math_div_{s}({', '.join(operands)})"
+        return (
+            f"{operands[0]} / {operands[1]}"
+            if s[0] == "f"
+            else f"math_div_{s}({', '.join(operands)})"
+        )
     if name in ("neg", "bit_not"):
         flip = "!" if str(first.tensor.element) == "bool" else "~" if name == "bit_not" else "-"
         return f"({s})({flip}{operands[0]})"
@@ -129,7 +133,9 @@ def _integer_abs(s: str, x: str) -> str:
 def _convert(node: Node, source: Element, x: str) -> str:
     target = node["to"]
     if not isinstance(target, Scalar) or not isinstance(source, Scalar):
-        raise UnsupportedError([UnsupportedOp("convert", node.origin, "quantised in a scalar body")])
+        raise UnsupportedError(
+            [UnsupportedOp("convert", node.origin, "quantised in a scalar body")]
+        )
     to, kind = wide(target), target.kind
     if kind == "b":
         return f"{x} != 0"

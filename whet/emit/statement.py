@@ -111,9 +111,7 @@ def collapse(statement: Nest) -> tuple[list[Size], list[Access]]:
             extents.append(extent)
             for s, t in zip(strides, step, strict=True):
                 s.append(t)
-    merged = [
-        Access(a.operand, tuple(s), a.offset) for a, s in zip(accesses, strides, strict=True)
-    ]
+    merged = [Access(a.operand, tuple(s), a.offset) for a, s in zip(accesses, strides, strict=True)]
     return extents, merged
 
 

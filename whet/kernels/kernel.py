@@ -70,5 +70,10 @@ def unsupported(nodes: Iterable[Node], target: Target) -> list[UnsupportedOp]:
 
 def _named(lowered: Lowered, name: str) -> Lowered:
     return Lowered(
-        lowered.statements, lowered.headers, lowered.constants, lowered.scratch, lowered.parallel, name
+        lowered.statements,
+        lowered.headers,
+        lowered.constants,
+        lowered.scratch,
+        lowered.parallel,
+        name,
     )

@@ -1,0 +1,1 @@
+"""The pipeline as one readable list: graph, passes, plan, C, build, artifact."""

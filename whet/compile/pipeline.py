@@ -1,0 +1,45 @@
+"""compile: graph -> passes -> plan -> C -> built code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whet.compile.build import shared_library
+from whet.emit.c import model_c, model_h
+from whet.emit.program import Program
+from whet.ir.graph import Graph
+from whet.passes.pipeline import optimize
+from whet.plan.memory import MemoryPlan
+from whet.plan.program import plan_program
+from whet.targets.host import host
+from whet.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A model for one target: the optimised graph, its program, its C and the built code."""
+
+    graph: Graph
+    target: Target
+    program: Program
+    memory: MemoryPlan
+    source: str
+    header: str
+    code: bytes
+
+
+def compile_graph(graph: Graph, target: Target | None = None) -> Compiled:
+    """Compile a graph for a target (this machine by default).
+
+    Raises:
+        UnsupportedError: ops without a kernel on the target, all listed at once.
+        CompileError: the graph could not be planned or built.
+    """
+    chosen = target or host()
+    optimized = optimize(graph)
+    planned = plan_program(optimized, chosen)
+    source = model_c(planned.program)
+    code = shared_library(source, chosen)
+    return Compiled(
+        optimized, chosen, planned.program, planned.memory, source, model_h(planned.program), code
+    )

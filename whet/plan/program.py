@@ -1,0 +1,272 @@
+"""Graph + target -> Program: a kernel for each node, a place for each value, the call list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from whet.emit.program import (
+    Access, Bind, Branch, Call, Copy, Epilogue, Function, In, Lowered, Nest, Parameter, Place, Port,
+    Program, Repeat, Stage, Statement,
+)  # fmt: skip
+from whet.emit.program import Step as RunStep
+from whet.errors import UnsupportedError, UnsupportedOp
+from whet.ir.dim import Symbol
+from whet.ir.element import Element, Quant, Scalar
+from whet.ir.graph import Graph
+from whet.ir.leaf import known
+from whet.ir.node import Node, Value
+from whet.ir.type import Type
+from whet.kernels.kernel import lower
+from whet.plan.lifetime import Step
+from whet.plan.memory import MemoryPlan, plan_memory
+from whet.plan.view import views_of
+from whet.plan.weights import Weights
+from whet.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A program and the memory plan of its main graph."""
+
+    program: Program
+    memory: MemoryPlan
+
+
+def plan_program(graph: Graph, target: Target) -> Planned:
+    """Choose kernels, place every value, and list the calls.
+
+    Raises:
+        UnsupportedError: nodes without a kernel on this target, all of them at once.
+    """
+    weights = Weights()
+    room = _Room(graph, target, weights, "model_run")
+    inputs = tuple(_port(str(v.node["name"]), v) for v in graph.inputs)
+    outputs = tuple(_port(n, v) for n, v in zip(graph.output_names, graph.outputs, strict=True))
+    states = tuple(
+        (_port(s.name, s.value), room.place(s.value), Place("weights", weights.place(s.initial)))
+        for s in graph.states
+    )
+    symbols = sorted({s.name for s in room.symbols})
+    program = Program(
+        graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
+        tuple(dict.fromkeys(room.headers)),
+    )  # fmt: skip
+    return Planned(program, room.memory)
+
+
+def storage(element: Element) -> Scalar:
+    """The machine type an element is kept in."""
+    return element.store if isinstance(element, Quant) else element
+
+
+def _port(name: str, value: Value) -> Port:
+    t = value.tensor
+    return Port(name, storage(t.element), t.shape, t.nbytes)
+
+
+class _Room:
+    """Plans one graph; bodies are planned by rooms of their own inside the scratch of their node."""
+
+    def __init__(self, graph: Graph, target: Target, weights: Weights, name: str) -> None:
+        self.graph, self.target, self.weights, self.name = graph, target, weights, name
+        self.headers: list[str] = []
+        self.symbols: set[Symbol] = {s for v in graph.inputs for s in _symbols(v)}
+        self.symbols |= {s for s, _ in graph.live_bindings}
+        self.keys = {v: f"v{i}.{v.index}" for i, n in enumerate(graph.nodes) for v in n.outputs}
+        self.bodies: dict[Node, tuple[Function, ...]] = {}
+        self.lowered = self._lower_all()
+        self.external = self._external()
+        self.memory = self._plan()
+        self.function = self._function()
+
+    def _lower_all(self) -> dict[Node, Lowered]:
+        found: dict[Node, Lowered] = {}
+        failed: list[UnsupportedOp] = []
+        for node in self.graph.nodes:
+            if node.op.family == "leaf":
+                continue
+            try:
+                found[node] = self._lower(node)
+            except UnsupportedError as error:
+                failed += error.ops
+        if failed:
+            raise UnsupportedError(failed)
+        return found
+
+    def _lower(self, node: Node) -> Lowered:
+        rooms = [
+            _Room(g, self.target, self.weights, n) for n, g in node.bodies if _is_control(node)
+        ]
+        for room in rooms:
+            self.headers += room.headers
+            self.symbols |= room.symbols
+        self.bodies[node] = tuple(room.function for room in rooms)
+        lowered = lower(node, self.target)
+        self.headers += lowered.headers
+        start = -(-lowered.scratch // 64) * 64
+        arena = max((f.arena for f in self.bodies[node]), default=0)
+        if not rooms:
+            return lowered
+        statements = tuple(
+            replace(s, arena=start) if isinstance(s, Branch | Repeat) else s
+            for s in lowered.statements
+        )
+        return replace(lowered, statements=statements, scratch=start + arena)
+
+    def _external(self) -> dict[Value, Place]:
+        """Values that live outside the arena: inputs, constants, and outputs made by a kernel."""
+        places = {v: Place("input", index=i) for i, v in enumerate(self.graph.inputs)}
+        viewed = {v for n in self.graph.nodes for v in _viewed(n)}
+        for i, v in enumerate(self.graph.outputs):
+            if v not in places and v not in viewed and v.node.op.family != "leaf":
+                places[v] = Place("output", index=i)
+        return places
+
+    def _plan(self) -> MemoryPlan:
+        steps, sizes, views = [], {}, {}
+        sized = {s.value for s in self.graph.states}
+        for node, lowered in self.lowered.items():
+            for v, (root, offset) in views_of(node).items():
+                if v not in self.external and root not in self.external and self._in_arena(root):
+                    views[self.keys[v]] = (self.keys[root], offset)
+            reads = {self.keys[v] for v in node.inputs if v is not None}
+            writes = tuple(self.keys[v] for v in node.outputs)
+            steps.append(
+                Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), lowered.scratch)
+            )
+            sized |= set(node.outputs)
+        for v in sized:
+            if v not in self.external and isinstance(v.type, Type):
+                sizes[self.keys[v]] = max(1, v.tensor.nbytes)
+        pinned = {self.keys[s.value]: self.keys[s.next] for s in self.graph.states}
+        kept = [self.keys[v] for v in self.graph.outputs if self.keys[v] in sizes]
+        return plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept)
+
+    def _in_arena(self, value: Value) -> bool:
+        return value.node.op.family != "leaf" or any(s.value is value for s in self.graph.states)
+
+    def _inplace(self, node: Node) -> tuple[tuple[str, str], ...]:
+        """Elementwise results may overwrite an operand of the same shape and size."""
+        if node.op.family != "elementwise" or node.outputs[0] in self.external:
+            return ()
+        out = node.outputs[0].tensor
+        return tuple(
+            (self.keys[node.outputs[0]], self.keys[v])
+            for v in dict.fromkeys(node.inputs)
+            if v is not None and v not in self.external and self._in_arena(v)
+            and v.shape == out.shape and v.tensor.element.size == out.element.size
+        )  # fmt: skip
+
+    def place(self, value: Value) -> Place:
+        """Where a value lives."""
+        if value in self.external:
+            return self.external[value]
+        data = known(value)
+        if data is not None:
+            return Place("weights", self.weights.place(data))
+        return Place("arena", self.memory.offsets[self.keys[value]])
+
+    def _function(self) -> Function:
+        bound = {v: s for s, v in self.graph.live_bindings}
+        steps: list[RunStep | Bind | Copy] = []
+        for node, lowered in self.lowered.items():
+            if not self._is_view(node):
+                steps.append(self._step(node, lowered))
+            for v in node.outputs:
+                if v in bound:
+                    s = bound[v]
+                    steps.append(Bind(s.name, s.low, s.high, self.place(v)))
+        for source, target in self.memory.copies:
+            values = {k: v for v, k in self.keys.items()}
+            size = values[target].tensor.nbytes
+            steps.append(Copy(self.place(values[source]), self.place(values[target]), size))
+        for i, v in enumerate(self.graph.outputs):
+            if self.place(v) != Place("output", index=i):
+                size_ = v.tensor.elements * v.tensor.element.size
+                steps.append(Copy(self.place(v), Place("output", index=i), size_))
+        return Function(
+            self.name, len(self.graph.inputs), len(self.graph.outputs), tuple(steps),
+            self.memory.arena_bytes,
+        )  # fmt: skip
+
+    def _is_view(self, node: Node) -> bool:
+        """Whether the node's result already lies where it belongs."""
+        if len(node.outputs) != 1 or node.outputs[0] in self.external:
+            return False
+        views = views_of(node)
+        if not views:
+            return False
+        operands = {v for v in node.inputs if v is not None}
+        if node.outputs[0] not in views and operands != set(views):
+            return False
+        return all(
+            self._in_arena(root) and root not in self.external and v not in self.external
+            and self.place(v) == replace(self.place(root), offset=self.place(root).offset + offset)
+            for v, (root, offset) in views.items()
+        )  # fmt: skip
+
+    def _step(self, node: Node, lowered: Lowered) -> RunStep:
+        used = {i for s in lowered.statements for i in _inputs_used(s, len(node.inputs))}
+        inputs, places = [], []
+        for i, v in enumerate(node.inputs):
+            present = v is not None and i in used
+            inputs.append(_parameter(f"in{i}", v, False) if present and v is not None else None)
+            places.append(self.place(v) if present and v is not None else None)
+        outputs = tuple(_parameter(f"out{i}", v, True) for i, v in enumerate(node.outputs))
+        weights = tuple(
+            Parameter(f"w{i}", _scalar_of(c), False) for i, c in enumerate(lowered.constants)
+        )
+        stage = Stage(lowered, tuple(inputs), outputs, weights, _title(node), self.bodies[node])
+        scratch = self.memory.scratch.get(self.keys[node.outputs[0]])
+        return RunStep(
+            stage,
+            tuple(places),
+            tuple(self.place(v) for v in node.outputs),
+            tuple(Place("weights", self.weights.place(c)) for c in lowered.constants),
+            None if scratch is None else Place("arena", scratch),
+            node.origin,
+        )
+
+
+def _is_control(node: Node) -> bool:
+    return node.op.family == "control"
+
+
+def _viewed(node: Node) -> set[Value]:
+    """Both sides of every view a node makes."""
+    return {v for pair in views_of(node).items() for v in (pair[0], pair[1][0])}
+
+
+def _symbols(value: Value) -> set[Symbol]:
+    from whet.ir.graph import symbols_of
+
+    return set(symbols_of(value.type)) if isinstance(value.type, Type) else set()
+
+
+def _scalar_of(array: object) -> Scalar:
+    from whet.ir.element import scalar_of
+
+    return scalar_of(array.dtype)  # type: ignore[attr-defined]
+
+
+def _parameter(name: str, value: Value, written: bool) -> Parameter:
+    return Parameter(name, storage(value.tensor.element), written)
+
+
+def _title(node: Node) -> str:
+    shapes = ", ".join(str(v.type) for v in node.inputs if v is not None and known(v) is None)
+    made = ", ".join(str(v.type) for v in node.outputs)
+    return f"{node.origin or node.op.name}: {node.op.name} {shapes} -> {made}"
+
+
+def _inputs_used(statement: Statement, count: int) -> set[int]:
+    if isinstance(statement, Nest):
+        accesses: tuple[Access, ...] = (statement.write, *statement.reads)
+        return {a.operand.index for a in accesses if isinstance(a.operand, In)}
+    if isinstance(statement, Call):
+        used = {a.index for a in statement.arguments if isinstance(a, In)}
+        for a in statement.arguments:
+            if isinstance(a, Epilogue):
+                used |= {e.operand.index for e in a.extras if isinstance(e.operand, In)}
+        return used
+    return set(range(count))

@@ -1,0 +1,1 @@
+"""Run a compiled model on this machine."""
