@@ -19,7 +19,8 @@ WHET_INLINE i32 integer_exp_on_negative(const i32 a, const int integer_bits)
     const int fractional = 31 - integer_bits;
     const i32 quarter = 1 << (fractional - 2);
     const i32 reduced = (a & (quarter - 1)) - quarter;
-    const i32 scaled = integer_bits ? integer_shift_left_saturating(reduced, integer_bits) : reduced;
+    const i32 scaled =
+        integer_bits ? integer_shift_left_saturating(reduced, integer_bits) : reduced;
     const i32 x = scaled + (1 << 28);
     const i32 x2 = integer_mul_high(x, x);
     const i32 x3 = integer_mul_high(x2, x);
