@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
-from tflite_single_op import SingleOp, Tensor, quantized, random_affine, random_data, schema
 
+from tests.conformance.integer.tflite_single_op import (
+    SingleOp,
+    Tensor,
+    quantized,
+    random_affine,
+    random_data,
+    schema,
+)
 from whet.ops.integer import contraction
 from whet.ops.integer.contraction import Window, contraction_constants
 from whet.ops.integer.quantization import Activation, Affine, same_padding
@@ -12,12 +19,14 @@ OPS = schema.BuiltinOperator
 ACTIVATIONS = [Activation.NONE, Activation.RELU, Activation.RELU6, Activation.RELU_N1_TO_1]
 
 
-def weight_scales(rng, channels, per_channel):
+def weight_scales(rng: np.random.Generator, channels: int, per_channel: bool) -> np.ndarray:
     n = channels if per_channel else 1
     return np.exp(rng.uniform(-2, 1, n)).astype(np.float32) * np.float32(0.01)
 
 
-def problem(rng, store, depth, w_scales):
+def problem(
+    rng: np.random.Generator, store: str, depth: int, w_scales: np.ndarray
+) -> tuple[Affine, Affine]:
     """Quantisations that use the output range without always saturating, and a bias."""
     x = random_affine(rng, store)
     spread = float(np.median(w_scales)) * x.scale * np.sqrt(depth)
@@ -26,7 +35,7 @@ def problem(rng, store, depth, w_scales):
     return x, Affine(float(np.float32(y_scale)), zero, store)
 
 
-def geometry(rng, padding):
+def geometry(rng: np.random.Generator, padding: str) -> tuple[int, int, int, int, Window]:
     h, w = (int(v) for v in rng.integers(4, 11, 2))
     kh, kw = (int(v) for v in rng.integers(1, 5, 2))
     sh, sw = (int(v) for v in rng.integers(1, 4, 2))
@@ -38,7 +47,7 @@ def geometry(rng, padding):
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_conv2d(seed):
+def test_conv2d(seed: int) -> None:
     rng = np.random.default_rng(seed)
     store = "int16" if seed % 4 == 3 else "int8"
     padding = "SAME" if seed % 2 else "VALID"
@@ -78,7 +87,7 @@ ACTIVATIONS_TFLITE = {
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_depthwise_conv2d(seed):
+def test_depthwise_conv2d(seed: int) -> None:
     rng = np.random.default_rng(seed)
     store = "int16" if seed % 4 == 3 else "int8"
     padding = "SAME" if seed % 2 else "VALID"
@@ -110,7 +119,7 @@ def test_depthwise_conv2d(seed):
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_fully_connected(seed):
+def test_fully_connected(seed: int) -> None:
     rng = np.random.default_rng(seed)
     store = "int16" if seed % 4 == 3 else "int8"
     rows, cin, cout = (int(v) for v in rng.integers(1, 40, 3))
@@ -144,7 +153,7 @@ def test_fully_connected(seed):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_transpose_conv2d(seed):
+def test_transpose_conv2d(seed: int) -> None:
     rng = np.random.default_rng(seed)
     store = "int16" if seed % 4 == 3 else "int8"
     h, w, kh, kw = (int(v) for v in rng.integers(2, 6, 4))

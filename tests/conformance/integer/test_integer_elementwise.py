@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
-from tflite_single_op import SingleOp, constant, quantized, random_affine, random_data, schema
 
+from tests.conformance.integer.tflite_single_op import (
+    SingleOp,
+    constant,
+    quantized,
+    random_affine,
+    random_data,
+    schema,
+)
 from whet.ops.integer import addition, multiplication, pooling, reduction, softmax
 from whet.ops.integer.contraction import Window
 from whet.ops.integer.quantization import Activation, Affine, activation_range, same_padding
@@ -18,7 +25,9 @@ ACTIVATIONS = [
 SHAPES = [((2, 3, 4, 5), (2, 3, 4, 5)), ((1, 4, 4, 3), (3,)), ((1, 4, 4, 3), (1, 1, 1, 1))]
 
 
-def binary(seed, wide=True):
+def binary(
+    seed: int, wide: bool = True
+) -> tuple[np.random.Generator, str, Affine, Affine, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     store = "int16" if wide and seed % 3 == 2 else "int8"
     a, b = random_affine(rng, store), random_affine(rng, store)
@@ -26,14 +35,14 @@ def binary(seed, wide=True):
     return rng, store, a, b, *(random_data(rng, s, store) for s in shapes)
 
 
-def output(rng, store, scale):
+def output(rng: np.random.Generator, store: str, scale: float) -> Affine:
     zero = 0 if store == "int16" else int(rng.integers(-128, 128))
     return Affine(float(np.float32(scale)), zero, store)
 
 
 @pytest.mark.parametrize("subtract", [False, True])
 @pytest.mark.parametrize("seed", range(18))
-def test_add_and_subtract(seed, subtract):
+def test_add_and_subtract(seed: int, subtract: bool) -> None:
     rng, store, a, b, da, db = binary(seed)
     y = output(rng, store, (a.scale + b.scale) * rng.uniform(0.5, 1.5))
     activation, function = ACTIVATIONS[seed % 3]
@@ -49,7 +58,7 @@ def test_add_and_subtract(seed, subtract):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_mul(seed):
+def test_mul(seed: int) -> None:
     rng, store, a, b, da, db = binary(seed)
     y = output(rng, store, a.scale * b.scale * (100 if store == "int8" else 2e4))
     activation, function = ACTIVATIONS[seed % 3]
@@ -65,7 +74,7 @@ def test_mul(seed):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_squared_difference(seed):
+def test_squared_difference(seed: int) -> None:
     rng, store, a, b, da, db = binary(seed, wide=False)
     y = output(rng, store, max(a.scale, b.scale) ** 2 * 200)
     c = multiplication.squared_difference_constants(a, b, y, "double")
@@ -78,7 +87,7 @@ def test_squared_difference(seed):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_prelu(seed):
+def test_prelu(seed: int) -> None:
     rng, _, a, b, da, db = binary(seed, wide=False)
     y = output(rng, "int8", a.scale * rng.uniform(0.5, 2))
     c = multiplication.prelu_constants(a, b, y, "double")
@@ -92,7 +101,7 @@ def test_prelu(seed):
 
 @pytest.mark.parametrize("kind", ["average", "max"])
 @pytest.mark.parametrize("seed", range(10))
-def test_pool(seed, kind):
+def test_pool(seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     store = "int16" if seed % 3 == 2 else "int8"
     h, w = (int(v) for v in rng.integers(3, 10, 2))
@@ -116,7 +125,7 @@ def test_pool(seed, kind):
 
 @pytest.mark.parametrize("kind", ["mean", "sum"])
 @pytest.mark.parametrize("seed", range(12))
-def test_mean_and_sum(seed, kind):
+def test_mean_and_sum(seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     store = "int16" if seed % 3 == 2 else "int8"
     shape = tuple(int(v) for v in rng.integers(1, 9, 4))
@@ -138,7 +147,7 @@ def test_mean_and_sum(seed, kind):
 
 
 @pytest.mark.parametrize("kind", ["max", "min"])
-def test_reduce_max_and_min(kind):
+def test_reduce_max_and_min(kind: str) -> None:
     rng = np.random.default_rng(7)
     x = random_affine(rng)
     data = random_data(rng, (2, 3, 4, 5))
@@ -156,7 +165,7 @@ def test_reduce_max_and_min(kind):
 
 @pytest.mark.parametrize("store", ["int8", "int16"])
 @pytest.mark.parametrize("seed", range(14))
-def test_softmax(seed, store):
+def test_softmax(seed: int, store: str) -> None:
     rng = np.random.default_rng(seed)
     x = random_affine(rng, spread=3.0)
     beta = 1.0 if seed % 2 else float(np.float32(rng.uniform(0.3, 2)))

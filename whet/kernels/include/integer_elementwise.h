@@ -1,0 +1,126 @@
+/* Sums, products, tables and copies of quantised tensors, portable scalar C: the bits of
+ * whet/ops/integer/{addition,multiplication,unary}.py.
+ *
+ * n elements of each operand, already broadcast, except where a stride (0 or 1) says otherwise.
+ * `type` is the storage of every tensor.
+ */
+#ifndef WHET_INTEGER_ELEMENTWISE_H
+#define WHET_INTEGER_ELEMENTWISE_H
+#include "integer_requantize.h"
+
+/* y = table[x], the table indexed by the byte of x: any function of one 8-bit input. */
+WHET_INLINE void integer_table(const long n, const u8 *x, const u8 *table, u8 *y)
+{
+    for (long i = 0; i < n; i++)
+        y[i] = table[x[i]];
+}
+
+/* y = clamp(y_zero + ((a' * a_m + b' * b_m + 2^(t-1)) >> t)); b_m is negative to subtract. */
+WHET_INLINE void integer_add_single(const long n, const int a_stride, const int b_stride,
+                                    const int type, const void *a, const i32 a_zero, const i32 a_m,
+                                    const void *b, const i32 b_zero, const i32 b_m, const int t,
+                                    const i32 y_zero, const i32 low, const i32 high, void *y)
+{
+    for (long i = 0; i < n; i++) {
+        const i32 a_value = integer_load(a, i * a_stride, type) - a_zero;
+        const i32 b_value = integer_load(b, i * b_stride, type) - b_zero;
+        const i64 sum = type == INTEGER_I16
+            ? ((i64)a_value * a_m + (i64)b_value * b_m + ((i64)1 << (t - 1))) >> t
+            : (a_value * a_m + b_value * b_m + (1 << (t - 1))) >> t;
+        integer_store(y, i, integer_clamp(sum + y_zero, low, high), type);
+    }
+}
+
+/* Three roundings, as TensorFlow Lite Micro; sign is +1 to add and -1 to subtract. */
+WHET_INLINE void integer_add_double(const long n, const int a_stride, const int b_stride,
+                                    const int type, const int left, const int sign, const void *a,
+                                    const i32 a_zero, const i32 a_m, const int a_t, const void *b,
+                                    const i32 b_zero, const i32 b_m, const int b_t, const i32 y_m,
+                                    const int y_t, const i32 y_zero, const i32 low, const i32 high,
+                                    void *y)
+{
+    for (long i = 0; i < n; i++) {
+        const i32 a_value = integer_load(a, i * a_stride, type) - a_zero;
+        const i32 b_value = integer_load(b, i * b_stride, type) - b_zero;
+        const u32 a_scaled = (u32)integer_multiply(integer_shift_left(a_value, left), a_m, a_t,
+                                                   WHET_DOUBLE);
+        const u32 b_scaled = (u32)integer_multiply(integer_shift_left(b_value, left), b_m, b_t,
+                                                   WHET_DOUBLE);
+        const i32 sum = (i32)(sign > 0 ? a_scaled + b_scaled : a_scaled - b_scaled);
+        const i64 scaled = integer_multiply(sum, y_m, y_t, WHET_DOUBLE);
+        integer_store(y, i, integer_clamp(scaled + y_zero, low, high), type);
+    }
+}
+
+/* y = clamp(y_zero + (a' * b') * m * 2^-t). */
+WHET_INLINE void integer_mul(const long n, const int a_stride, const int b_stride, const int type,
+                             const void *a, const i32 a_zero, const void *b, const i32 b_zero,
+                             const i32 m, const int t, const i32 y_zero, const i32 low,
+                             const i32 high, const int rounding, void *y)
+{
+    for (long i = 0; i < n; i++) {
+        const u32 a_value = (u32)(integer_load(a, i * a_stride, type) - a_zero);
+        const u32 b_value = (u32)(integer_load(b, i * b_stride, type) - b_zero);
+        const i64 scaled = integer_multiply((i32)(a_value * b_value), m, t, rounding);
+        integer_store(y, i, integer_clamp(scaled + y_zero, low, high), type);
+    }
+}
+
+/* y = (a - b)^2 at the common scale of a_m, b_m. */
+WHET_INLINE void integer_squared_difference(
+    const long n, const int a_stride, const int b_stride, const int type, const int left,
+    const void *a, const i32 a_zero, const i32 a_m, const int a_t, const void *b,
+    const i32 b_zero, const i32 b_m, const int b_t, const i32 y_m, const int y_t,
+    const i32 y_zero, const i32 low, const i32 high, const int rounding, void *y)
+{
+    for (long i = 0; i < n; i++) {
+        const i32 a_value = integer_shift_left(integer_load(a, i * a_stride, type) - a_zero, left);
+        const i32 b_value = integer_shift_left(integer_load(b, i * b_stride, type) - b_zero, left);
+        const u32 difference = (u32)(integer_multiply(a_value, a_m, a_t, rounding)
+                                     - integer_multiply(b_value, b_m, b_t, rounding));
+        const i64 scaled = integer_multiply((i32)(difference * difference), y_m, y_t, rounding);
+        integer_store(y, i, integer_clamp(scaled + y_zero, low, high), type);
+    }
+}
+
+/* y = x where x >= 0, else alpha * x; alpha repeats after `alphas` elements (its last axes). */
+WHET_INLINE void integer_prelu(const long n, const long alphas, const int type, const void *x,
+                               const i32 x_zero, const void *alpha, const i32 alpha_zero,
+                               const i32 positive_m, const int positive_t, const i32 negative_m,
+                               const int negative_t, const i32 y_zero, const i32 low,
+                               const i32 high, const int rounding, void *y)
+{
+    for (long i = 0; i < n; i++) {
+        const i32 value = integer_load(x, i, type) - x_zero;
+        const i32 slope = integer_load(alpha, i % alphas, type) - alpha_zero;
+        const i64 scaled = value >= 0
+            ? integer_multiply(value, positive_m, positive_t, rounding)
+            : integer_multiply((i32)((u32)value * (u32)slope), negative_m, negative_t, rounding);
+        integer_store(y, i, integer_clamp(scaled + y_zero, low, high), type);
+    }
+}
+
+/* y = clamp(y_zero + (x - x_zero) * m * 2^-t), from any storage type to any other. */
+WHET_INLINE void integer_rescale(const long n, const int x_type, const int y_type, const void *x,
+                                 const i32 x_zero, const i32 m, const int t, const i32 y_zero,
+                                 const i32 low, const i32 high, const int rounding, void *y)
+{
+    for (long i = 0; i < n; i++) {
+        const i32 value = (i32)((u32)integer_load(x, i, x_type) - (u32)x_zero);
+        const i64 scaled = integer_multiply(value, m, t, rounding);
+        integer_store(y, i, integer_clamp(scaled + y_zero, low, high), y_type);
+    }
+}
+
+/* y = max(a, b), or min: operands and result share one quantisation. */
+WHET_INLINE void integer_maximum(const long n, const int a_stride, const int b_stride,
+                                 const int type, const int minimum, const void *a, const void *b,
+                                 void *y)
+{
+    for (long i = 0; i < n; i++) {
+        const i32 p = integer_load(a, i * a_stride, type);
+        const i32 q = integer_load(b, i * b_stride, type);
+        integer_store(y, i, (p < q) == minimum ? p : q, type);
+    }
+}
+#endif
