@@ -1,0 +1,162 @@
+"""What a row sees of one ONNX node, and the table of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import AttributeProto, GraphProto, NodeProto
+
+from whet.errors import ModelError
+from whet.ir.dim import Size, Symbol, of
+from whet.ir.graph import Graph
+from whet.ir.leaf import constant, known
+from whet.ir.node import Array, Value
+from whet.ir.type import AnyType, Type
+
+if TYPE_CHECKING:
+    from whet.importers.onnx.translate import Scope
+
+Result = Value | tuple[Value | None, ...]
+Row = Callable[["Layer"], Result]
+
+ROWS: dict[tuple[str, str], Row] = {}
+
+
+def row(*names: str, domain: str = "") -> Callable[[Row], Row]:
+    """Register how ONNX ops become nodes of the graph."""
+
+    def register(function: Row) -> Row:
+        for name in names:
+            ROWS[domain, name] = function
+        return function
+
+    return register
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One ONNX node with its operands translated."""
+
+    proto: NodeProto
+    inputs: tuple[Value | None, ...]
+    version: int
+    name: str
+    scope: Scope
+
+    def __getitem__(self, index: int) -> Value:
+        """Input `index`, which must be there."""
+        value = self.optional(index)
+        if value is None:
+            raise ModelError(f"input {index} is missing", where=self.name)
+        return value
+
+    def optional(self, index: int) -> Value | None:
+        """Input `index`, or None where it is absent."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def known(self, index: int) -> Array | None:
+        """The array of input `index` where it is known now."""
+        return known(self.optional(index))
+
+    def constant(self, index: int, why: str) -> Array:
+        """The array of an input that must be known when compiling."""
+        array = self.known(index)
+        if array is None:
+            raise ModelError(f"input {index} must be constant", where=self.name, why=why)
+        return array
+
+    def known_ints(self, index: int) -> tuple[int, ...] | None:
+        """Input `index` as a tuple of ints, or None where absent or not known."""
+        array = self.known(index)
+        return None if array is None else tuple(int(v) for v in array.reshape(-1))
+
+    def _attribute(self, name: str) -> AttributeProto | None:
+        return next((a for a in self.proto.attribute if a.name == name), None)
+
+    def has(self, name: str) -> bool:
+        """Whether an attribute is given."""
+        return self._attribute(name) is not None
+
+    def integer(self, name: str, default: int = 0) -> int:
+        """An int attribute."""
+        a = self._attribute(name)
+        return default if a is None else int(a.i)
+
+    def real(self, name: str, default: float = 0.0) -> float:
+        """A float attribute."""
+        a = self._attribute(name)
+        return default if a is None else float(a.f)
+
+    def text(self, name: str, default: str = "") -> str:
+        """A string attribute."""
+        a = self._attribute(name)
+        return default if a is None else a.s.decode("utf-8", "replace")
+
+    def integers(self, name: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """A list of ints."""
+        a = self._attribute(name)
+        return default if a is None else tuple(int(v) for v in a.ints)
+
+    def reals(self, name: str, default: tuple[float, ...] = ()) -> tuple[float, ...]:
+        """A list of floats."""
+        a = self._attribute(name)
+        return default if a is None else tuple(float(v) for v in a.floats)
+
+    def texts(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """A list of strings."""
+        a = self._attribute(name)
+        return default if a is None else tuple(s.decode("utf-8", "replace") for s in a.strings)
+
+    def tensor(self, name: str) -> Array | None:
+        """A tensor attribute."""
+        a = self._attribute(name)
+        return None if a is None else self.scope.model.tensor(a.t, self.name)
+
+    def graph(self, name: str) -> GraphProto:
+        """A graph attribute."""
+        a = self._attribute(name)
+        if a is None:
+            raise ModelError(f"attribute {name} is missing", where=self.name)
+        return a.g
+
+    def body(self, name: str, types: tuple[AnyType, ...]) -> tuple[Graph, tuple[Value, ...]]:
+        """A graph attribute as a closed Graph over inputs of these types followed by what it
+        captures; and the captured values."""
+        return self.scope.body(self.graph(name), types, self.name)
+
+    def axis(self, name: str, rank: int, default: int) -> int:
+        """An axis attribute counted from the front."""
+        return self.front(self.integer(name, default), rank)
+
+    def front(self, axis: int, rank: int) -> int:
+        """An axis counted from the front. Raises ModelError where it is not one."""
+        if not -rank <= axis < max(rank, 1):
+            raise ModelError(f"axis {axis} of a value with {rank} axes", where=self.name)
+        return axis % rank if rank else 0
+
+    def declared(self, index: int = 0) -> Type | None:
+        """The tensor type the model declares for output `index`, where it does."""
+        if index >= len(self.proto.output):
+            return None
+        found = self.scope.declared.get(self.proto.output[index])
+        return found if isinstance(found, Type) else None
+
+    def size(self, source: Value, high: int, label: str = "size") -> Size:
+        """A size that is the value of an i64 scalar at run time, at most `high`."""
+        data = known(source)
+        if data is not None:
+            return int(data.reshape(()))
+        return self.scope.bind(source, high, f"{self.name} {label}")
+
+
+def scalar(value: float, like: Value) -> Value:
+    """A constant scalar of the element type of another value."""
+    return constant(np.asarray(value).astype(like.tensor.element.dtype), like.tensor.element)
+
+
+def symbol_size(symbol: Symbol) -> Size:
+    """A symbol as a size."""
+    return of(symbol)
