@@ -1,0 +1,49 @@
+"""The two ways a case is run: Whet's meaning in NumPy, and the C that Whet emits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from onnx import ModelProto
+
+from tests.conformance.cases import Value
+from tests.conformance.outcome import Runner, Session
+
+
+class Meaning:
+    """The imported Graph, evaluated op by op with NumPy."""
+
+    name = "meaning"
+
+    def prepare(self, model: ModelProto) -> Session:
+        from whet.importers.onnx import load_graph
+        from whet.ops import evaluate
+
+        graph = load_graph(model)
+
+        def run(feeds: Mapping[str, Value]) -> Sequence[Value]:
+            found = evaluate(graph, feeds)
+            return [found[value.name] for value in model.graph.output]
+
+        return run
+
+
+class EmittedC:
+    """The C that Whet emits for this machine, compiled and run."""
+
+    name = "emitted C"
+
+    def prepare(self, model: ModelProto) -> Session:
+        import whet
+        from whet.importers.onnx import load_graph
+
+        session = whet.compile(load_graph(model), target="host")
+
+        def run(feeds: Mapping[str, Value]) -> Sequence[Value]:
+            found = session(feeds)
+            return [found[value.name] for value in model.graph.output]
+
+        return run
+
+
+RUNNERS: tuple[Runner, ...] = (Meaning(), EmittedC())
