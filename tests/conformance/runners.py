@@ -34,10 +34,12 @@ class EmittedC:
     name = "emitted C"
 
     def prepare(self, model: ModelProto) -> Session:
-        import whet
+        from whet.compile.pipeline import compile_graph
         from whet.importers.onnx import load_graph
+        from whet.session.session import Session as Compiled
 
-        session = whet.compile(load_graph(model), target="host")
+        built = compile_graph(load_graph(model))
+        session = Compiled(built.program, built.code)
 
         def run(feeds: Mapping[str, Value]) -> Sequence[Value]:
             found = session(feeds)
