@@ -1,7 +1,7 @@
 """Media: pictures, sound and arrays from files into a model's inputs, and its outputs into tables.
 
-    pipeline = load_pipeline("net.tflite", inputs, outputs)
-    presentation = pipeline.present(run(pipeline.read(["cat.jpg"])))
+pipeline = load_pipeline("net.tflite", inputs, outputs)
+presentation = pipeline.present(run(pipeline.read(["cat.jpg"])))
 """
 
 from whet.media.config import Config, InputConfig, parse_config, read_config, render_config

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from whet.errors import InputError
 from whet.media.limits import MAX_RANK
-from whet.media.tensor import Sample, TensorSpec, quantise
+from whet.media.tensor import Sample, TensorSpec, integer_limits, quantise
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,6 @@ class Cast:
         goal = np.dtype(self.dtype)
         data = sample.data
         if goal.kind in "iu":
-            limits = np.iinfo(goal)
-            low, high = max(limits.min, -(2**53)), min(limits.max, 2**53)
+            low, high = integer_limits(goal)
             data = np.clip(np.trunc(data.astype(np.float64)), low, high)
         return Sample(data.astype(goal), sample.rate)

@@ -93,14 +93,16 @@ def decode_csv(data: bytes, where: str) -> NDArray[np.float64]:
     delimiter = max(",;\t", key=head.count)
     rows: list[list[float]] = []
     try:
-        for number, cells in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1):
+        number = 0
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+        for number, cells in enumerate(reader, 1):
             if not cells or (number == 1 and not any(map(_is_number, cells))):
                 continue
             rows.append([float(cell) for cell in cells])
             if len(rows[-1]) != len(rows[0]):
                 raise _broken(where, f"line {number} has {len(cells)} cells, not {len(rows[0])}")
     except (ValueError, csv.Error) as error:
-        raise _broken(where, f"line {number}: {error}") from None
+        raise _broken(where, f"line {max(number, 1)}: {error}") from None
     if not rows:
         raise _broken(where, "it holds no numbers")
     table = np.array(rows, np.float64)

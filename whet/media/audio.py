@@ -85,7 +85,8 @@ def _samples(raw: bytes, form: tuple[int, int, int, int], where: str) -> Wavefor
         wave = (np.frombuffer(raw, f"<i{bits // 8}") / 2.0 ** (bits - 1)).astype(np.float32)
     if channels == 1:
         return wave
-    return wave.reshape(count, channels).mean(axis=1, dtype=np.float64).astype(np.float32)
+    mix: Waveform = wave.reshape(count, channels).mean(axis=1, dtype=np.float64).astype(np.float32)
+    return mix
 
 
 def resample(wave: Waveform, rate: int, wanted: int) -> Waveform:

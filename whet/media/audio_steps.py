@@ -82,7 +82,7 @@ class PadTrim:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """Scaled so that the largest sample is 1 (of = "max") or the largest magnitude ("magnitude")."""
+    """Scaled so that the largest sample (of = "max") or magnitude (of = "magnitude") is 1."""
 
     of: str = "magnitude"
 
@@ -155,7 +155,8 @@ class LogMel:
         count = max(0, 1 + (wave.size - length) // stride)
         if size < length or size > MAX_FFT or high > sample.rate / 2.0:
             raise InputError(
-                "step log_mel does not fit the audio", "", f"{length} samples, fft {size}, {high} Hz"
+                "step log_mel does not fit the audio",
+                why=f"frames of {length} samples, fft {size}, bands up to {high} Hz",
             )
         if count * size > MAX_ELEMENTS:
             raise InputError("the audio is too long", "", f"{count:,} frames", "a pad_trim step")
@@ -169,7 +170,7 @@ class LogMel:
 
 @dataclass(frozen=True, slots=True)
 class Mfcc:
-    """The first cepstral coefficients of each frame; orthonormal = false is TensorFlow's scaling."""
+    """The first cepstral coefficients of each frame; TensorFlow's are not orthonormal."""
 
     coefficients: int = 13
     orthonormal: bool = True

@@ -83,7 +83,7 @@ def decode_png(data: bytes, where: str) -> Pixels:
         lines = lines[:, ::2]
     elif depth < 8:
         bits = np.unpackbits(lines, axis=1).reshape(height, -1, depth)[:, :width]
-        lines = np.packbits(bits, axis=2)[:, :, 0] >> (8 - depth)
+        lines = np.packbits(bits, axis=2)[:, :, 0] // np.uint8(1 << (8 - depth))
         if color == 0:
             lines = lines * np.uint8(255 // ((1 << depth) - 1))
     pixels = lines.reshape(height, width, channels)

@@ -20,13 +20,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 from whet.errors import InputError
 from whet.media.array_steps import Affine, Cast, Clip, Normalise, Quantise, Reshape, Transpose
@@ -63,10 +62,14 @@ def _key(kind: type[Step] | type[View]) -> str:
 
 
 STEPS: Mapping[str, type[Step]] = {_key(step): step for step in _STEPS}
-VIEWS: Mapping[str, type[View]] = {
-    _key(view): view for view in (Classes, Detections, Mask, Values)
-}
+VIEWS: Mapping[str, type[View]] = {_key(view): view for view in (Classes, Detections, Mask, Values)}
 SOURCES = ("image", "audio", "array")
+_NAMES: Mapping[object, str] = {
+    float: "finite number",
+    int: "whole number",
+    str: "string",
+    bool: "true or false",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ def _input(entry: dict[str, object], where: str) -> InputConfig:
         if not isinstance(name, str) or name not in STEPS:
             raise InputError(f"unknown step {name!r}", place, hint=nearest(str(name), STEPS))
         kind = STEPS[name]
-        step = kind(**_fields(kind, fields, f"{place} ({name})"))
+        build: Callable[..., Step] = kind
+        step = build(**_fields(kind, fields, f"{place} ({name})"))
         _check(step, f"{place} ({name})")
         steps.append(step)
     return InputConfig(source, tuple(steps))
@@ -140,7 +144,8 @@ def _view(entry: dict[str, object], where: str, folder: Path | None) -> View:
     if isinstance(fields.get("labels"), str):
         fields["labels"] = list(_label_file(str(fields["labels"]), folder, where))
     kind = VIEWS[name]
-    view = kind(**_fields(kind, fields, f"{where} ({name})"))
+    build: Callable[..., View] = kind
+    view = build(**_fields(kind, fields, f"{where} ({name})"))
     _check(view, f"{where} ({name})")
     return view
 
@@ -184,39 +189,40 @@ def _list(value: object, where: str) -> list[object]:
     return value
 
 
-def _fields(kind: type[Step] | type[View], given: dict[str, object], where: str) -> dict[str, object]:
+def _fields(
+    kind: type[Step] | type[View], given: dict[str, object], where: str
+) -> dict[str, object]:
     """The TOML values as the constructor's arguments, each of its field's declared type."""
     hints = get_type_hints(kind)
     fields = dataclasses.fields(kind)
     _known(given, tuple(field.name for field in fields), where)
-    missing = [
-        f.name for f in fields if f.default is dataclasses.MISSING and f.name not in given
-    ]
+    missing = [f.name for f in fields if f.default is dataclasses.MISSING and f.name not in given]
     if missing:
         raise InputError(f"missing key '{missing[0]}'", where)
     return {key: _coerced(value, hints[key], f"{where} {key}") for key, value in given.items()}
 
 
 def _coerced(value: object, hint: object, where: str) -> object:
-    if hint in (tuple[float, ...], tuple[int, ...], tuple[str, ...]):
-        element = {tuple[float, ...]: float, tuple[int, ...]: int}.get(hint, str)
+    element = get_args(hint)
+    if element:
         items = value if isinstance(value, list) else [value]
-        return tuple(_coerced(item, element, where) for item in items)
-    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is float and plain and math.isfinite(value):
-        return float(value)
-    small = not isinstance(value, int) or abs(value) < 1 << 62
-    if isinstance(hint, type) and type(value) is hint and hint is not float and small:
+        return tuple(_coerced(item, element[0], where) for item in items)
+    if isinstance(value, bool | str) and type(value) is hint:
         return value
-    expected = getattr(hint, "__name__", str(hint))
-    raise InputError("bad value", where, f"{value!r} is not a finite {expected}")
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 62:
+        if hint is float:
+            return float(value)
+        if hint is int and isinstance(value, int):
+            return value
+    raise InputError("bad value", where, f"{value!r} is no {_NAMES.get(hint, 'value')}")
 
 
 def render_config(config: Config) -> str:
     """The Config as TOML that `parse_config` reads back to an equal Config; labels are inline."""
     lines: list[str] = []
     for name, entry in config.inputs:
-        lines += [f"[input.{json.dumps(name)}]", f"source = {json.dumps(entry.source)}", "steps = ["]
+        lines += [f"[input.{json.dumps(name)}]", f"source = {json.dumps(entry.source)}"]
+        lines += ["steps = ["]
         lines += [f"  {{ step = {_inline(step)} }}," for step in entry.steps]
         lines += ["]", ""]
     for view in config.views:

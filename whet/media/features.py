@@ -76,7 +76,8 @@ def mel_bank(
     falling = (right - at[:, None]) / (right - center)
     bank: Floats = np.maximum(0.0, np.minimum(rising, falling))
     if scale == "slaney":
-        return bank * (2.0 / (right - left))
+        density: Floats = bank * (2.0 / (right - left))
+        return density
     bank[0] = 0.0
     return bank
 
@@ -101,7 +102,8 @@ def cepstrum(log_mel: Floats, coefficients: int, orthonormal: bool) -> Floats:
     basis = np.cos(angle) * np.sqrt(2.0 / bands)
     if orthonormal:
         basis[:, 0] *= np.sqrt(0.5)
-    return log_mel @ basis
+    coefficient: Floats = log_mel @ basis
+    return coefficient
 
 
 def keyword_front_end(wave: NDArray[np.floating], rate: int, length: int, stride: int) -> Floats:

@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import io
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 
 from whet.errors import InputError
 from whet.media.bitmap import Pixels, check_size, decode_bmp, decode_png
 
-try:
-    from PIL import Image, ImageOps
-except ImportError:  # Pillow is an extra
-    PILLOW = False
-else:
-    PILLOW = True
-
 _FORMATS = ("BMP", "PNG", "JPEG", "PPM", "WEBP", "TIFF", "GIF")
 
 
-def decode_image(data: bytes, where: str, pillow: bool = PILLOW) -> Pixels:
-    """An image file's pixels, turned upright by its EXIF orientation; InputError if it has none."""
-    if pillow:
+def decode_image(data: bytes, where: str, pillow: bool = True) -> Pixels:
+    """An image file's pixels, turned upright by its EXIF orientation; InputError if it has none.
+
+    pillow = False decodes as if Pillow were absent.
+    """
+    if pillow and find_spec("PIL") is not None:
         return _decode_with_pillow(data, where)
     if data.startswith(b"BM"):
         return decode_bmp(data, where)
@@ -35,6 +32,9 @@ def decode_image(data: bytes, where: str, pillow: bool = PILLOW) -> Pixels:
 
 
 def _decode_with_pillow(data: bytes, where: str) -> Pixels:
+    # Deferred: an extra, and slow to load for the commands that read no image.
+    from PIL import Image, ImageOps
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -102,7 +102,7 @@ class Pipeline:
         if len(files) == 1:
             ((data, where, kind),) = files.values()
             if kind == "npz":
-                return {name: (data, where, kind) for name in names}
+                return dict.fromkeys(names, (data, where, kind))
         missing = [name for name in names if name not in files]
         if missing:
             raise InputError("an input has no file", missing[0], hint=f"{missing[0]}=FILE")

@@ -1,8 +1,9 @@
-"""Separable image resampling, bit for bit what Pillow computes on uint8.
+"""Separable image resampling, for each axis bit for bit what Pillow computes on uint8.
 
 Each output pixel is a weighted sum over a window of the filter's support. With `antialias` the
 window widens with the shrink factor (Pillow); without it, it does not (the usual mobile resize).
-uint8 images use 22-bit fixed-point weights and round after each of the two passes, width first.
+uint8 images use 22-bit fixed-point weights and round after each of the two passes: width first,
+always (Pillow 13 takes the height first where it shrinks far more than the width).
 """
 
 from __future__ import annotations
@@ -86,24 +87,27 @@ def _windows(
 def _resample(
     image: NDArray[np.generic], first: NDArray[np.int64], weights: Floats, axis: int
 ) -> NDArray[np.generic]:
-    exact = image.dtype == np.uint8
     shape = [1, 1, 1]
     shape[axis] = first.size
-    total: NDArray[np.generic]
-    if exact:
-        scaled = weights * (1 << _WEIGHT_BITS)
-        table = np.trunc(scaled + np.copysign(0.5, scaled)).astype(np.int32)
-        total = np.full(_resized(image, first.size, axis), 1 << (_WEIGHT_BITS - 1), np.int32)
-    else:
-        table = weights
-        total = np.zeros(_resized(image, first.size, axis), np.float64)
-    for tap in range(weights.shape[1]):
-        index = np.minimum(first + tap, image.shape[axis] - 1)
-        total += np.take(image, index, axis=axis) * table[:, tap].reshape(shape)
-    if exact:
-        return np.clip(total >> _WEIGHT_BITS, 0, 255).astype(np.uint8)
-    return total.astype(image.dtype)
+    goal = tuple(first.size if i == axis else n for i, n in enumerate(image.shape))
 
+    def tap(t: int) -> NDArray[np.generic]:
+        taken: NDArray[np.generic] = np.take(
+            image, np.minimum(first + t, image.shape[axis] - 1), axis=axis
+        )
+        return taken
 
-def _resized(image: NDArray[np.generic], size: int, axis: int) -> tuple[int, ...]:
-    return tuple(size if i == axis else n for i, n in enumerate(image.shape))
+    taps = range(weights.shape[1])
+    if image.dtype != np.uint8:
+        real = np.zeros(goal, np.float64)
+        for t in taps:
+            real += tap(t).astype(np.float64) * weights[:, t].reshape(shape)
+        exact: NDArray[np.generic] = real.astype(image.dtype)
+        return exact
+    scaled = weights * (1 << _WEIGHT_BITS)
+    table = np.trunc(scaled + np.copysign(0.5, scaled)).astype(np.int32)
+    total = np.full(goal, 1 << (_WEIGHT_BITS - 1), np.int32)
+    for t in taps:
+        total += tap(t).astype(np.int32) * table[:, t].reshape(shape)
+    pixels: NDArray[np.uint8] = np.clip(total >> _WEIGHT_BITS, 0, 255).astype(np.uint8)
+    return pixels

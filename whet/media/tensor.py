@@ -18,7 +18,7 @@ Array = NDArray[np.generic]
 class TensorSpec:
     """One input or output of a model: name, shape (-1: any size), stored dtype, quantisation.
 
-    A quantised tensor stores codes; `real = scale * (code - zero_point)`. scale None: not quantised.
+    A quantised tensor stores codes: `real = scale * (code - zero_point)`; others have no scale.
     """
 
     name: str
@@ -56,9 +56,17 @@ def quantise(real: Array, spec: TensorSpec) -> Array:
     """Codes of real numbers: round half to even of real / scale + zero_point, saturated."""
     if spec.scale is None:
         raise ShapeError("cannot quantise", spec.name, f"input {spec} has no scale")
-    limits = np.iinfo(spec.dtype)
+    low, high = integer_limits(spec.dtype)
     codes = np.rint(real.astype(np.float64) / spec.scale) + spec.zero_point
-    return np.clip(codes, limits.min, limits.max).astype(spec.dtype)
+    saturated: Array = np.clip(codes, low, high).astype(spec.dtype)
+    return saturated
+
+
+def integer_limits(dtype: np.dtype[np.generic]) -> tuple[int, int]:
+    """The range of an integer type, within what float64 counts exactly."""
+    bits = 8 * dtype.itemsize
+    low, high = (0, 2**bits - 1) if dtype.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return max(low, -(2**53)), min(high, 2**53)
 
 
 def dequantise(codes: Array, spec: TensorSpec) -> NDArray[np.float64]:
@@ -114,5 +122,8 @@ def _misfit(data: Array, spec: TensorSpec, where: str) -> InputError:
     if math.prod(data.shape) == math.prod(spec.shape) and data.shape != spec.shape:
         hint = "a reshape or layout step"
     return InputError(
-        f"the data does not fit input {spec.name}", where, f"{data.dtype}[{sizes}], not {spec}", hint
+        f"the data does not fit input {spec.name}",
+        where,
+        f"{data.dtype}[{sizes}], not {spec}",
+        hint,
     )

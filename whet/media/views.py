@@ -126,7 +126,7 @@ class Detections:
             given = _value(outputs, specs, self.count).reshape(-1)
             count = int(min(count, max(given[0], 0.0))) if given.size else 0
         edges = boxes.reshape(-1, 4)
-        rows = tuple(
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
             (
                 _label(self.labels, int(classes[i])),
                 round(float(scores[i]), 6),
