@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whet.ops.integer import addition, contraction, pooling, reduction, softmax, unary
+from whet.ops.integer import addition, contraction, lstm, pooling, reduction, softmax, unary
 from whet.ops.integer.contraction import Window
 from whet.ops.integer.quantization import (
     Activation,
@@ -155,6 +155,24 @@ def _quantize(w: Walker, op: schema.OperatorT) -> np.ndarray:
     return unary.rescale(w.value(x), unary.rescale_constants(w.affine(x), w.affine(y), w.rounding))
 
 
+def _lstm(w: Walker, op: schema.OperatorT) -> np.ndarray:
+    """TensorFlow Lite's order of gates is input, forget, cell, output; so is ours."""
+    i = [int(v) for v in op.inputs]
+    o = op.builtinOptions
+    x, hidden, cell = w.value(i[0]), w.graph.tensors[i[18]], w.graph.tensors[i[19]]
+    c = lstm.lstm_constants(
+        w.affine(i[0]), w.affine(i[18]), w.affine(i[19]).scale,
+        tuple(w.affine(v).scale for v in i[1:5]), tuple(w.affine(v).scale for v in i[5:9]),
+        float(o.cellClip), w.rounding,
+    )  # fmt: skip
+    weights = lstm.LstmWeights(*(tuple(w.value(v) for v in i[a : a + 4]) for a in (1, 5, 12)))
+    start = np.full(hidden.shape, w.affine(i[18]).zero, w.store(i[18]))
+    rest = np.zeros(cell.shape, np.int16)
+    x = x.swapaxes(0, 1) if o.timeMajor else x
+    y = lstm.lstm(x, start, rest, weights, c)[0]
+    return y.swapaxes(0, 1) if o.timeMajor else y
+
+
 def _reshape(w: Walker, op: schema.OperatorT) -> np.ndarray:
     return w.value(op.inputs[0]).reshape(w.graph.tensors[op.outputs[0]].shape)
 
@@ -170,4 +188,5 @@ _STEPS: dict[str, Callable[[Walker, object], np.ndarray]] = {
     "MEAN": _mean,
     "QUANTIZE": _quantize,
     "RESHAPE": _reshape,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
 }

@@ -20,6 +20,8 @@ MODELS = [
     "mlperf_vww_int8",
     "mlperf_streaming_wakeword_int8",
     "person_detect",
+    "mnist_lstm_int8",
+    "micro_speech_lstm",
     "tf2_mobilenet_v2_1.0_224_ptq",
 ]
 

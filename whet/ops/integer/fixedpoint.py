@@ -117,3 +117,27 @@ def reciprocal(x: Wide, integer_bits: int) -> tuple[Wide, Wide]:
     headroom = count_leading_zeros(x)
     minus_one = wrap32((x << headroom) - (1 << 31))
     return one_over_one_plus(minus_one), integer_bits - headroom
+
+
+def inverse_sqrt(x: int) -> tuple[int, int]:
+    """(m, e) with 1 / sqrt(x) = m * 2**(e - 31), e <= 0, for an int32 x; 0 is treated as 1.
+
+    Five Newton steps in Q3.28 from the guess 1, on x scaled by a power of four into [2**27, 2**29).
+    """
+    if x <= 1:
+        return _MAX, 0
+    shift = 11
+    while x >= 1 << 29:
+        x, shift = x // 4, shift + 1
+    pairs = (32 - x.bit_length() - 1) // 2 - 1
+    x, shift = x << (2 * pairs), shift - pairs
+    half_input = divide_by_power_of_two(np.asarray(x >> 1, np.int64), 1)
+    guess = np.asarray(1 << 28, np.int64)
+    for _ in range(5):
+        cube = shift_left_saturating(mul_high(mul_high(guess, guess), guess), 6)
+        step = mul_high(guess, (1 << 28) + (1 << 27)) - mul_high(half_input, cube)
+        guess = shift_left_saturating(wrap32(np.asarray(step)), 3)
+    m = int(mul_high(guess, 1518500250))
+    if shift < 0:
+        m, shift = m << -shift, 0
+    return m, -shift

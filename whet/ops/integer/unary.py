@@ -80,3 +80,31 @@ def rescale(x: Integers, c: Rescale) -> Integers:
     """y = clamp(y_zero + multiply(x - x_zero)). Input up to int32, output of any storage type."""
     value = (x.astype(np.int64) - c.x_zero).astype(np.int32)
     return stored(multiply(value, c.by, c.rounding) + c.y_zero, c.low, c.high, c.store)
+
+
+@dataclass(frozen=True, slots=True)
+class LeakyRelu:
+    """Constants of y = x if x >= 0 else alpha * x."""
+
+    x_zero: int
+    identity: Multiplier
+    alpha: Multiplier
+    negative_alpha: bool
+    y: Affine
+    rounding: Rounding
+
+
+def leaky_relu_constants(x: Affine, y: Affine, alpha: float, rounding: Rounding) -> LeakyRelu:
+    """Multipliers x.scale / y.scale and alpha times it, in float32 as TensorFlow Lite Micro."""
+    x32, y32 = np.float32(x.scale), np.float32(y.scale)
+    identity, scaled = float(x32 / y32), float(x32 * np.float32(alpha) / y32)
+    return LeakyRelu(x.zero, multiplier(identity), multiplier(abs(scaled)), scaled < 0, y, rounding)
+
+
+def leaky_relu(x: Integers, c: LeakyRelu) -> Integers:
+    """multiply(x', identity) if x' >= 0 else +-multiply(x', alpha), plus the output zero point."""
+    value = x.astype(np.int64) - c.x_zero
+    positive = multiply(value, c.identity, c.rounding)
+    negative = multiply(value, c.alpha, c.rounding) * (-1 if c.negative_alpha else 1)
+    y = np.where(value >= 0, positive, negative) + c.y.zero
+    return stored(y, c.y.low, c.y.high, c.y.store)
