@@ -17,7 +17,7 @@ class Meaning:
 
     def prepare(self, model: ModelProto) -> Session:
         from whet.importers.onnx import load_graph
-        from whet.ops import evaluate
+        from whet.ops.evaluate import evaluate
 
         graph = load_graph(model)
 

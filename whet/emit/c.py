@@ -115,6 +115,8 @@ class _Writer:
             arguments.append(_address(step.scratch))
         if stage.bodies:
             arguments.append("weights")
+        if stage.lowered.parallel != 1:
+            arguments += ["0", size(stage.lowered.parallel)]
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
         if self.can_fail(stage):
             return f"if ((status = {call}))\n    return status;"
@@ -169,6 +171,8 @@ class _Writer:
             shown.append("u8 *scratch")
         if stage.bodies:
             shown.append("const u8 *weights")
+        if stage.lowered.parallel != 1:
+            shown += ["const int begin", "const int end"]
         return ", ".join(shown) + self.dims or "void"
 
 

@@ -20,7 +20,7 @@ Named = Callable[[Epilogue], str]
 def pointer(operand: In | Out | Weight | Scratch, stage: Stage) -> str:
     """The C expression of an operand's pointer inside a stage; 0 for an absent input."""
     if isinstance(operand, Scratch):
-        return f"scratch + {operand.offset}" if operand.offset else "scratch"
+        return f"(void *)(scratch + {operand.offset})"
     if isinstance(operand, Weight):
         return stage.weights[operand.index].name
     parameters = stage.inputs if isinstance(operand, In) else stage.outputs

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 
 from whet.emit.program import Lowered
 from whet.errors import UnsupportedError, UnsupportedOp
@@ -33,6 +36,14 @@ def kernel(name: str, *ops: Op) -> Callable[[Lower], Lower]:
         return lower
 
     return register
+
+
+@cache
+def load_all() -> None:
+    """Import every file of kernels, which registers them."""
+    package = import_module("whet.kernels")
+    for module in iter_modules(package.__path__):
+        import_module(f"whet.kernels.{module.name}")
 
 
 def kernels_for(op: Op) -> tuple[Kernel, ...]:

@@ -8,8 +8,9 @@ import numpy as np
 
 from whet.errors import ShapeError
 from whet.ir.dim import Size, bounds
-from whet.ir.node import Array, Node, Op
+from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
+from whet.ops.epilogue import applied, checked
 
 Ints = tuple[int, ...]
 
@@ -20,8 +21,9 @@ def window_extent(size: Size, kernel: int, stride: int, dilation: int, pads: int
 
 
 def _infer(
-    x: Type, w: Type, bias: Type | None = None, *, stride: Ints, dilation: Ints, low: Ints,
+    x: Type, w: Type, bias: Type | None = None, *extras: Type, stride: Ints, dilation: Ints, low: Ints,
     high: Ints, groups: int = 1,
+    epilogue: Attr = None,
 ) -> Type:  # fmt: skip
     """x: [N, *S, C]; w: [O, *K, C/groups]; bias: [O]. Result [N, *S', O]."""
     spatial = x.rank - 2
@@ -39,7 +41,7 @@ def _infer(
     )
     if any(bounds(d)[1] < 1 for d in out):
         raise ShapeError(f"convolution of {x} with {w}: the kernel is larger than the padded input")
-    return Type((x.shape[0], *out, w.shape[0]), x.element)
+    return checked(Type((x.shape[0], *out, w.shape[0]), x.element), extras, epilogue)
 
 
 def correlate(x: Array, w: Array, node: Node) -> Array:
@@ -74,11 +76,13 @@ def padded(x: Array, node: Node, fill: int | float = 0) -> Array:
     return np.pad(x, widths, constant_values=fill) if any(map(any, widths)) else x
 
 
-def _evaluate(node: Node, x: Array, w: Array, bias: Array | None = None) -> Array:
+def _evaluate(
+    node: Node, x: Array, w: Array, bias: Array | None = None, *extras: Array
+) -> Array:
     if x.dtype.kind in "fV" and x.dtype.itemsize < 4:
         x, w = x.astype(np.float32), w.astype(np.float32)
     y = correlate(padded(x, node), w, node)
-    return y if bias is None else y + bias
+    return applied(node, y if bias is None else y + bias, extras)
 
 
 conv = Op("conv", _infer, _evaluate, family="contraction")

@@ -6,12 +6,15 @@ import numpy as np
 
 from whet.errors import ShapeError
 from whet.ir.dim import Dim
-from whet.ir.node import Array, Node, Op
+from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
 from whet.ops.broadcast import broadcast_shapes, same_element
+from whet.ops.epilogue import applied, checked
 
 
-def _infer(a: Type, b: Type, bias: Type | None = None) -> Type:
+def _infer(
+    a: Type, b: Type, bias: Type | None = None, *extras: Type, epilogue: Attr = None
+) -> Type:
     """a: [..., M, K]; b: [..., K, N]; bias: [N]. Result [..., M, N]."""
     if a.rank < 2 or b.rank < 2:
         raise ShapeError(f"matmul of {a} and {b}: both need two axes or more")
@@ -19,14 +22,17 @@ def _infer(a: Type, b: Type, bias: Type | None = None) -> Type:
     if k != b.shape[-2] and not isinstance(k, Dim) and not isinstance(b.shape[-2], Dim):
         raise ShapeError(f"matmul of {a} and {b}: inner sizes differ")
     batch = broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    return Type((*batch, a.shape[-2], n), same_element(a, b).element)
+    result = Type((*batch, a.shape[-2], n), same_element(a, b).element)
+    return checked(result, extras, epilogue)
 
 
-def _evaluate(node: Node, a: Array, b: Array, bias: Array | None = None) -> Array:
+def _evaluate(
+    node: Node, a: Array, b: Array, bias: Array | None = None, *extras: Array
+) -> Array:
     if a.dtype.kind == "V" or a.dtype.itemsize == 2 and a.dtype.kind == "f":
         a, b = a.astype(np.float32), b.astype(np.float32)
     out = np.matmul(a, b)
-    return np.asarray(out if bias is None else out + bias)
+    return applied(node, np.asarray(out if bias is None else out + bias), extras)
 
 
 matmul = Op("matmul", _infer, _evaluate, family="contraction")

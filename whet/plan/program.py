@@ -16,7 +16,7 @@ from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
-from whet.kernels.kernel import lower
+from whet.kernels.kernel import load_all, lower
 from whet.plan.lifetime import Step
 from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.view import views_of
@@ -38,6 +38,7 @@ def plan_program(graph: Graph, target: Target) -> Planned:
     Raises:
         UnsupportedError: nodes without a kernel on this target, all of them at once.
     """
+    load_all()
     weights = Weights()
     room = _Room(graph, target, weights, "model_run")
     inputs = tuple(_port(str(v.node["name"]), v) for v in graph.inputs)

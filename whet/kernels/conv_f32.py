@@ -1,0 +1,74 @@
+"""f32 convolutions with constant weights: depthwise, 1x1 as a GEMM, and implicit GEMM."""
+
+from __future__ import annotations
+
+
+from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.ir.element import F32
+from whet.ir.leaf import known
+from whet.ir.node import Array, Node
+from whet.kernels.epilogue import vector_epilogue
+from whet.kernels.kernel import kernel
+from whet.kernels.packing import pack_conv, pack_depthwise, pack_panels
+from whet.kernels.tiling import tile_f32
+from whet.ops.convolution import conv
+from whet.targets.target import Target
+
+
+def image(shape: tuple[object, ...]) -> tuple[int, int, int, int]:
+    """[N, *S, C] of one or two spatial axes as (N, H, W, C)."""
+    n, *spatial, c = (int(str(d)) for d in shape)
+    h, w = spatial if len(spatial) == 2 else (1, *spatial)
+    return n, h, w, c
+
+
+def pair(values: tuple[int, ...], missing: int) -> tuple[int, int]:
+    """A per-axis attribute for two axes."""
+    return (values[0], values[1]) if len(values) == 2 else (missing, values[0])
+
+
+def weights_of(node: Node) -> Array | None:
+    """The constant f32 weights [O, KH, KW, C/groups] of a convolution the kernels can do."""
+    x, w = node.inputs[0], known(node.inputs[1])
+    if w is None or x is None or x.tensor.element != F32 or not x.tensor.static or w.ndim > 4:
+        return None
+    return w if w.ndim == 4 else w.reshape(w.shape[0], 1, *w.shape[1:])
+
+
+@kernel("conv_f32", conv)
+def lower(node: Node, target: Target) -> Lowered | None:
+    w, x = weights_of(node), node.inputs[0]
+    epilogue = vector_epilogue(node, 3)
+    if w is None or x is None or epilogue is None or len(x.shape) > 4:
+        return None
+    b, h, width, c = image(x.shape)
+    _, oh, ow, o = image(node.outputs[0].shape)
+    stride, dilation = pair(node.integers("stride"), 1), pair(node.integers("dilation"), 1)
+    low, groups = pair(node.integers("low"), 0), node.integer("groups", 1)
+    bias: Argument = In(2) if node.operand(2) is not None else 0
+    kh, kw, per = w.shape[1:]
+    windows: tuple[Argument, ...] = (kh, kw, *stride, *dilation, *low)
+    span = (Name("begin"), Name("end"))
+    ends: tuple[Argument, ...] = (*span, In(0), Weight(0), bias, Out(), epilogue)
+    if per == 1 and groups == c:
+        packed = pack_depthwise(w.transpose(0, 3, 1, 2))
+        tile = min(ow, 8 if target.registers == 32 else 4)
+        call = Call("depthwise_f32", (h, width, c, c, oh, ow, o, o // c, *windows, tile, *ends))
+        return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, b * oh, "depthwise_f32")
+    if w.shape[1:3] == (1, 1) and stride == (1, 1) and groups == 1 and (oh, ow) == (h, width):
+        m = b * oh * ow
+        t = tile_f32(m, o, c, target.lanes, target.registers)
+        packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
+        arguments: tuple[Argument, ...] = (m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
+        units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
+        return Lowered((Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32")
+    n = o // groups
+    t = tile_f32(ow, n, kh * kw * per, target.lanes, target.registers)
+    packed = pack_conv(w.transpose(0, 3, 1, 2), groups, target.lanes, t.vectors)
+    rows = max(1, t.block // max(1, ow))
+    shape = (b, h, width, per, c, oh, ow, n, o, groups)
+    call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, rows, *ends))
+    units = -(-b * oh // rows) * groups * -(-n // (t.vectors * target.lanes))
+    return Lowered((call,), ("conv_f32.h",), (packed,), 0, units, "conv_f32")
+
+

@@ -1,0 +1,68 @@
+"""Reductions as runs over [outer, n, inner], one run for each group of neighbouring axes."""
+
+from __future__ import annotations
+
+from whet.emit.program import Argument, Call, In, Lowered, Out, Scratch
+from whet.emit.scalar import suffix
+from whet.ir.dim import Size, bounds
+from whet.ir.element import BOOL, Quant
+from whet.ir.node import Node
+from whet.ir.type import size_product
+from whet.kernels.kernel import kernel
+from whet.ops import reduction as r
+from whet.ops.movement import flattened
+from whet.targets.target import Target
+
+KINDS = {
+    r.reduce_sum: "sum", r.reduce_mean: "mean", r.reduce_max: "max", r.reduce_min: "min",
+    r.reduce_prod: "prod",
+}  # fmt: skip
+
+
+def runs(shape: tuple[Size, ...], axes: tuple[int, ...]) -> list[tuple[Size, Size, Size]]:
+    """(outer, n, inner) of each group of neighbouring axes, last group first."""
+    groups: list[list[int]] = []
+    for axis in sorted(axes):
+        if groups and groups[-1][-1] == axis - 1:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    found, sizes = [], list(shape)
+    for group in reversed(groups):
+        first, last = group[0], group[-1] + 1
+        n = size_product(tuple(sizes[first:last]))
+        found.append((size_product(tuple(sizes[:first])), n, size_product(tuple(sizes[last:]))))
+        for axis in group:
+            sizes[axis] = 1
+    return found
+
+
+@kernel("reduce", *KINDS)
+def lower(node: Node, target: Target) -> Lowered | None:
+    x = node.inputs[0]
+    if x is None or isinstance(x.tensor.element, Quant):
+        return None
+    kind, s = KINDS[node.op], suffix(x.tensor.element)
+    if x.tensor.element != BOOL and s == "u8" and str(x.tensor.element) != "u8":
+        return None
+    steps = runs(x.shape, node.integers("axes")) or [(x.tensor.elements, 1, 1)]
+    calls, source, scratch = [], In(0), 0
+    for i, (outer, n, inner) in enumerate(steps):
+        nbytes = bounds(outer * inner)[1] * x.tensor.element.size
+        target_: Argument = Out() if i == len(steps) - 1 else Scratch(scratch)
+        calls.append(Call(f"reduce_{kind}_{s}", (source, target_, outer, n, inner)))
+        if i < len(steps) - 1:
+            source, scratch = target_, scratch + -(-nbytes // 64) * 64  # type: ignore[assignment]
+    return Lowered(tuple(calls), ("reduce.h",), scratch=scratch)
+
+
+@kernel("argument", r.argmax, r.argmin)
+def extreme(node: Node, target: Target) -> Lowered | None:
+    x = node.inputs[0]
+    if x is None or isinstance(x.tensor.element, Quant):
+        return None
+    outer, n, inner = flattened(x.shape, node.integer("axis"))
+    name = f"{node.op.name}_{suffix(x.tensor.element)}"
+    return Lowered(
+        (Call(name, (In(0), Out(), outer, n, inner, bool(node["last"]))),), ("reduce.h",)
+    )

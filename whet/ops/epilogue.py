@@ -1,0 +1,32 @@
+"""Epilogues: a scalar body a contraction applies to each result before it is stored."""
+
+from __future__ import annotations
+
+from whet.errors import ShapeError
+from whet.ir.graph import Graph
+from whet.ir.node import Array, Attr, Node
+from whet.ir.type import Type
+from whet.ops.broadcast import broadcast_shapes
+from whet.ops.evaluate import call
+
+
+def checked(result: Type, extras: tuple[Type, ...], epilogue: Attr) -> Type:
+    """The type after an epilogue whose first input is the result and whose others are `extras`."""
+    if not isinstance(epilogue, Graph):
+        return result
+    if len(epilogue.inputs) != len(extras) + 1:
+        raise ShapeError(f"an epilogue of {len(epilogue.inputs)} inputs with {len(extras)} extras")
+    for t in extras:
+        if broadcast_shapes(t.shape, result.shape) != result.shape:
+            raise ShapeError(f"epilogue operand {t} for {result}")
+    return Type(result.shape, epilogue.outputs[0].tensor.element)
+
+
+def applied(node: Node, result: Array, extras: tuple[Array, ...]) -> Array:
+    """The result after the node's epilogue, if it has one."""
+    body = node["epilogue"]
+    if not isinstance(body, Graph):
+        return result
+    made = call(body, (result, *extras), {})[0]
+    assert hasattr(made, "dtype")
+    return made  # type: ignore[return-value]
