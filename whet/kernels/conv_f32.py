@@ -61,7 +61,9 @@ def lower(node: Node, target: Target) -> Lowered | None:
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
         arguments: tuple[Argument, ...] = (m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
-        return Lowered((Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32")
+        return Lowered(
+            (Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32"
+        )
     n = o // groups
     t = tile_f32(ow, n, kh * kw * per, target.lanes, target.registers)
     packed = pack_conv(w.transpose(0, 3, 1, 2), groups, target.lanes, t.vectors)
@@ -70,5 +72,3 @@ def lower(node: Node, target: Target) -> Lowered | None:
     call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, rows, *ends))
     units = -(-b * oh // rows) * groups * -(-n // (t.vectors * target.lanes))
     return Lowered((call,), ("conv_f32.h",), (packed,), 0, units, "conv_f32")
-
-

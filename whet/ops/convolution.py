@@ -76,9 +76,7 @@ def padded(x: Array, node: Node, fill: int | float = 0) -> Array:
     return np.pad(x, widths, constant_values=fill) if any(map(any, widths)) else x
 
 
-def _evaluate(
-    node: Node, x: Array, w: Array, bias: Array | None = None, *extras: Array
-) -> Array:
+def _evaluate(node: Node, x: Array, w: Array, bias: Array | None = None, *extras: Array) -> Array:
     if x.dtype.kind in "fV" and x.dtype.itemsize < 4:
         x, w = x.astype(np.float32), w.astype(np.float32)
     y = correlate(padded(x, node), w, node)

@@ -26,9 +26,7 @@ def _infer(
     return checked(result, extras, epilogue)
 
 
-def _evaluate(
-    node: Node, a: Array, b: Array, bias: Array | None = None, *extras: Array
-) -> Array:
+def _evaluate(node: Node, a: Array, b: Array, bias: Array | None = None, *extras: Array) -> Array:
     if a.dtype.kind == "V" or a.dtype.itemsize == 2 and a.dtype.kind == "f":
         a, b = a.astype(np.float32), b.astype(np.float32)
     out = np.matmul(a, b)

@@ -194,7 +194,9 @@ class Scope:
         if kind == "optional_type":
             return Optional(self._type(t.optional_type.elem_type, name))
         if kind != "tensor_type":
-            raise ModelError(f"a {kind or 'missing'} type", where=name, why="only tensors are known")
+            raise ModelError(
+                f"a {kind or 'missing'} type", where=name, why="only tensors are known"
+            )
         element = scalar_of(np.dtype(element_of(t.tensor_type.elem_type, name).dtype))
         dims = t.tensor_type.shape.dim
         return Type(tuple(self._dim(d, f"{name}.{i}") for i, d in enumerate(dims)), element)
