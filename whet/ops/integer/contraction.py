@@ -146,10 +146,19 @@ def depthwise_conv2d(
     x [batch, h, w, in], w [1, kernel_h, kernel_w, out] -> [batch, out_h, out_w, out].
     """
     _, kh, kw, out = w.shape
-    cols = patches(x.astype(np.int32) - c.x_zero, (kh, kw), window).astype(np.int64)
-    weights = w[0].astype(np.int64) - c.w_zero
-    cols = np.repeat(cols, out // x.shape[3], axis=-1)
-    return finish(np.einsum("nyxhwc,hwc->nyxc", cols, weights), bias, c)
+    (sh, sw), (dh, dw) = window.stride, window.dilation
+    kind = np.int64 if c.wide else np.int32
+    centred = np.pad(x.astype(kind) - c.x_zero, ((0, 0), window.pad_h, window.pad_w, (0, 0)))
+    centred = np.repeat(centred, out // x.shape[3], axis=3)
+    weights = w[0].astype(kind) - c.w_zero
+    rows = (centred.shape[1] - (kh - 1) * dh - 1) // sh * sh + 1
+    columns = (centred.shape[2] - (kw - 1) * dw - 1) // sw * sw + 1
+    acc = np.zeros((), kind)
+    for a in range(kh):
+        for b in range(kw):
+            tap = centred[:, a * dh : a * dh + rows : sh, b * dw : b * dw + columns : sw]
+            acc = acc + tap * weights[a, b]
+    return finish(acc.astype(np.int64), bias, c)
 
 
 def fully_connected(x: Integers, w: Integers, bias: Integers | None, c: Contraction) -> Integers:
