@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from whet.artifact.artifact import Artifact
+from whet.artifact.interface import interface_of
 from whet.compile.build import shared_library
 from whet.emit.c import model_c, model_h
 from whet.emit.program import Program
@@ -11,6 +13,7 @@ from whet.ir.graph import Graph
 from whet.passes.pipeline import optimize
 from whet.plan.memory import MemoryPlan
 from whet.plan.program import plan_program
+from whet.session.session import Session
 from whet.targets.host import host
 from whet.targets.target import Target
 
@@ -26,6 +29,18 @@ class Compiled:
     source: str
     header: str
     code: bytes
+
+    def session(self, threads: int = 1) -> Session:
+        """The model in this process."""
+        return Session(interface_of(self.program), self.code, self.program.weights, threads)
+
+    def artifact(self) -> Artifact:
+        """The model as a `.whet` artifact, without evidence yet."""
+        target = {"name": self.target.name, "triple": self.target.triple, "cpu": self.target.cpu}
+        return Artifact(
+            interface_of(self.program), target, self.source.encode(), self.header.encode(),
+            self.code, self.program.weights,
+        )  # fmt: skip
 
 
 def compile_graph(graph: Graph, target: Target | None = None) -> Compiled:

@@ -54,6 +54,38 @@ def _expand(name: str, done: set[str]) -> str:
     return re.sub(r'^#include "([\w.]+)"$', lambda m: _expand(m[1], done), text, flags=re.MULTILINE)
 
 
+HOST = """\
+/* What the threads of one run share: how they wait for each other, and the first failure. */
+struct model_host {
+    void (*wait)(void *pool);
+    void *pool;
+    int status;
+};
+"""
+PARTS = """\
+#define SHARE(units, part) (int)((i64)(units) * (part) / parts)
+#define WAIT                           \\
+    do {                               \\
+        if (parts > 1)                 \\
+            host->wait(host->pool);    \\
+        if (host->status)              \\
+            return host->status;       \\
+    } while (0)
+"""
+RUN = """\
+int model_run(const void *const *inputs, void *const *outputs, void *memory,
+    const void *constants{dims})
+{{
+    struct model_host host = {{0}};
+    return model_run_part(inputs, outputs, memory, constants{pass_dims}, 0, 1, &host);
+}}
+"""
+
+
+def _indent(block: str) -> str:
+    return block.replace("\n", "\n    ")
+
+
 class _Writer:
     """Writes each distinct function once; functions that would read the same are the same."""
 
@@ -62,6 +94,7 @@ class _Writer:
         self.epilogues = Epilogues()
         self.texts: dict[str, str] = {}  # body -> name
         self.out: list[str] = []
+        self.in_main = True
         self.locals = "".join(
             f"    const i64 {symbol(s)} = dims[{i}];\n    (void){symbol(s)};\n"
             for i, s in enumerate(program.symbols)
@@ -70,41 +103,70 @@ class _Writer:
         self.pass_dims = ", dims" if program.symbols else ""
 
     def functions(self) -> str:
-        main = self.graph(self.program.main, "model_run", public=True)
-        return "\n".join([*self.epilogues.texts, *self.out, main])
+        main = self.graph(self.program.main, "model_run_part", public=True)
+        single = RUN.format(dims=self.dims, pass_dims=self.pass_dims)
+        return "\n".join([HOST, PARTS, *self.epilogues.texts, *self.out, main, single])
 
     def graph(self, function: Function, name: str, public: bool = False) -> str:
-        """A function that runs a graph's steps in order."""
-        lines = []
-        for step in function.steps:
-            if isinstance(step, Step):
-                lines.append(self.step(step))
-            elif isinstance(step, Bind):
-                lines += self.bind(step)
-            else:
-                lines.append(_copy(step))
+        """A function that runs a graph's steps in order.
+
+        The public one is run by every thread: a split stage by all, each its share, others by
+        part 0 alone, with a wait wherever work crosses from one to the other.
+        """
+        lines = self.main_lines(function) if public else self.body_lines(function)
+        dims = self.dims + (
+            ",\n    const int part, const int parts, struct model_host *host" if public else ""
+        )
         head = (
             f"{'int' if public else 'static int'} {name}(const void *const *inputs, "
-            f"void *const *outputs,\n    void *memory, const void *constants{self.dims})"
+            f"void *const *outputs,\n    void *memory, const void *constants{dims})"
         )
-        body = "\n".join("    " + line for block in lines for line in block.split("\n"))
+        end = "return host->status;" if public else "return status;"
+        status = "" if public else "    int status = 0;\n"
         return (
             f"{head}\n{{\n    u8 *const arena = memory;\n    const u8 *const weights = constants;\n"
-            "    int status = 0;\n    (void)inputs, (void)outputs, (void)arena, (void)weights;\n"
-            f"{body}\n    return status;\n}}\n"
+            f"{status}    (void)inputs, (void)outputs, (void)arena, (void)weights;\n"
+            + "".join(f"    {_indent(block)}\n" for block in lines)
+            + f"    {end}\n}}\n"
         )
+
+    def main_lines(self, function: Function) -> list[str]:
+        """Split stages, runs of other steps for part 0 alone, and waits between them."""
+        groups: list[list[Step | Bind | Copy]] = []
+        for step in function.steps:
+            if _is_split(step) or not groups or _is_split(groups[-1][0]):
+                groups.append([])
+            groups[-1].append(step)
+        lines = []
+        for i, group in enumerate(groups):
+            texts = [self.step(s, True) if isinstance(s, Step) else self.other(s) for s in group]
+            lines += ["WAIT;"] if i else []
+            if _is_split(group[0]):
+                lines += texts
+                continue
+            block = "".join(f"    {_indent(t)}\n" for t in texts)
+            checks = any("break;" in t for t in texts)
+            lines.append(f"if (part == 0) {'do ' * checks}{{\n{block}}}{' while (0);' * checks}")
+        return lines
+
+    def body_lines(self, function: Function) -> list[str]:
+        return [self.step(s, False) if isinstance(s, Step) else self.other(s) for s in function.steps]
+
+    def other(self, step: Bind | Copy) -> str:
+        return "\n".join(self.bind(step)) if isinstance(step, Bind) else _copy(step)
 
     def bind(self, bind: Bind) -> list[str]:
         index = self.program.symbols.index(bind.symbol)
-        return [
+        lines = [
             f"dims[{index}] = *(const i64 *){_address(bind.source)};",
-            f"if (dims[{index}] < {bind.low} || dims[{index}] > {bind.high})",
-            "    return WHET_BAD_SIZE;",
+            f"if (dims[{index}] < {bind.low} || dims[{index}] > {bind.high}) {{",
         ]
+        if self.in_main:
+            return [*lines, "    host->status = WHET_BAD_SIZE;", "    break;", "}"]
+        return [*lines, "    return WHET_BAD_SIZE;", "}"]
 
-    def step(self, step: Step) -> str:
-        name = self.stage(step.stage)
-        stage = step.stage
+    def step(self, step: Step, public: bool) -> str:
+        name, stage = self.stage(step.stage), step.stage
         arguments = [
             _address(place)
             for parameter, place in zip(stage.inputs, step.inputs, strict=True)
@@ -115,12 +177,16 @@ class _Writer:
             arguments.append(_address(step.scratch))
         if stage.bodies:
             arguments.append("weights")
-        if stage.lowered.parallel != 1:
-            arguments += ["0", size(stage.lowered.parallel)]
+        units = stage.lowered.parallel
+        if units != 1:
+            share = f"SHARE({size(units)}, part), SHARE({size(units)}, part + 1)"
+            arguments.append(share if public else f"0, {size(units)}")
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
-        if self.can_fail(stage):
-            return f"if ((status = {call}))\n    return status;"
-        return call + ";"
+        if not self.can_fail(stage):
+            return call + ";"
+        if public:
+            return f"if ((host->status = {call}))\n    break;"
+        return f"if ((status = {call}))\n    return status;"
 
     @staticmethod
     def can_fail(stage: Stage) -> bool:
@@ -147,7 +213,9 @@ class _Writer:
         return self.texts[head + written]
 
     def body(self, function: Function) -> str:
+        outside, self.in_main = self.in_main, False
         text = self.graph(function, "@")
+        self.in_main = outside
         if text not in self.texts:
             name = self.texts[text] = f"body_{len(self.texts)}"
             self.out.append(text.replace("@(", name + "(", 1))
@@ -174,6 +242,10 @@ class _Writer:
         if stage.lowered.parallel != 1:
             shown += ["const int begin", "const int end"]
         return ", ".join(shown) + self.dims or "void"
+
+
+def _is_split(step: Step | Bind | Copy) -> bool:
+    return isinstance(step, Step) and step.stage.lowered.parallel != 1
 
 
 def _parameter(parameter: Parameter) -> str:
@@ -219,7 +291,11 @@ def model_h(program: Program) -> str:
         "/* Run the model once. memory: MODEL_ARENA_BYTES, constants: MODEL_WEIGHT_BYTES (weights.bin),",
         " * both aligned to 64. Returns 0, or the code of the check that failed. */",
         "int model_run(const void *const *inputs, void *const *outputs, void *memory,",
-        f"              const void *constants{dims});",
+        f"    const void *constants{dims});",
+        HOST.rstrip(),
+        "/* The same by `parts` threads: each calls this with its `part`; host->wait is a barrier. */",
+        "int model_run_part(const void *const *inputs, void *const *outputs, void *memory,",
+        f"    const void *constants{dims}, int part, int parts, struct model_host *host);",
         "#ifdef __cplusplus\n}\n#endif\n#endif\n",
     ]
     return "\n".join(lines)

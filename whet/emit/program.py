@@ -103,6 +103,27 @@ class Nest:
     body: Graph | None = None
 
 
+def collapse(statement: Nest) -> tuple[list[Size], list[Access]]:
+    """Drop axes of one and merge neighbours that every access walks as one run."""
+    accesses = [statement.write, *statement.reads]
+    kept = [d for d, e in enumerate(statement.extents) if e != 1]
+    extents: list[Size] = []
+    strides: list[list[Size]] = [[] for _ in accesses]
+    for d in kept:
+        extent = statement.extents[d]
+        step = [a.strides[d] for a in accesses]
+        if extents and all(s[-1] == t * extent for s, t in zip(strides, step, strict=True)):
+            extents[-1] = extents[-1] * extent
+            for s, t in zip(strides, step, strict=True):
+                s[-1] = t
+        else:
+            extents.append(extent)
+            for s, t in zip(strides, step, strict=True):
+                s.append(t)
+    merged = [Access(a.operand, tuple(s), a.offset) for a, s in zip(accesses, strides, strict=True)]
+    return extents, merged
+
+
 @dataclass(frozen=True, slots=True)
 class Branch:
     """Run body 0 where the bool at `condition` holds, else body 1, over the node's inputs after it."""
@@ -232,12 +253,17 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One public input, output or state: name, C element, shape, bytes at the bound."""
+    """One public input, output or state: name, C element, shape, bytes at the bound.
+
+    scale, zero: where codes stand for reals, real = scale * (code - zero).
+    """
 
     name: str
     element: Scalar
     shape: tuple[Size, ...]
     nbytes: int
+    scale: float | None = None
+    zero: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from whet.emit import scalar
 from whet.emit.expression import is_zero, literal, multiple, size
 from whet.emit.program import (
-    Access, Argument, Call, Epilogue, In, Name, Nest, Out, Scratch, Stage, Weight,
+    Access, Argument, Call, Epilogue, In, Name, Nest, Out, Scratch, Stage, Weight, collapse,
 )  # fmt: skip
 from whet.ir.dim import Dim, Size
 from whet.ir.element import Element
@@ -61,6 +59,8 @@ def nest(statement: Nest, stage: Stage) -> list[str]:
     lines = [
         f"for (i64 {n} = 0; {n} < {size(e)}; {n}++)" for n, e in zip(names, extents, strict=True)
     ]
+    if stage.lowered.parallel != 1:
+        lines[0] = "for (i64 i0 = begin; i0 < end; i0++)"
     if lines:
         lines.insert(len(lines) - 1, "#pragma clang loop vectorize(assume_safety)")
     places = [_place(a, names, stage) for a in accesses]
@@ -92,29 +92,3 @@ def _place(access: Access, names: list[str], stage: Stage) -> str:
     if not is_zero(access.offset):
         terms.append(size(access.offset))
     return f"{pointer(access.operand, stage)}[{' + '.join(terms) or '0'}]"
-
-
-def collapse(statement: Nest) -> tuple[list[Size], list[Access]]:
-    """Drop axes of one and merge neighbours that every access walks as one run."""
-    accesses = [statement.write, *statement.reads]
-    kept = [d for d, e in enumerate(statement.extents) if e != 1]
-    extents: list[Size] = []
-    strides: list[list[Size]] = [[] for _ in accesses]
-    for d in kept:
-        extent = statement.extents[d]
-        step = [a.strides[d] for a in accesses]
-        if extents and all(s[-1] == t * extent for s, t in zip(strides, step, strict=True)):
-            extents[-1] = extents[-1] * extent
-            for s, t in zip(strides, step, strict=True):
-                s[-1] = t
-        else:
-            extents.append(extent)
-            for s, t in zip(strides, step, strict=True):
-                s.append(t)
-    merged = [Access(a.operand, tuple(s), a.offset) for a, s in zip(accesses, strides, strict=True)]
-    return extents, merged
-
-
-def array_bytes(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bytes:
-    """A constant as it lies in the weights."""
-    return np.ascontiguousarray(array).tobytes()

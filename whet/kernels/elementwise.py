@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Access, In, Lowered, Nest, Out
+from whet.emit.program import Access, In, Lowered, Nest, Out, collapse
 from whet.ir.element import STRING, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import parameter
 from whet.ir.node import Node
-from whet.ir.type import Type
+from whet.ir.type import Type, size_product
 from whet.kernels.kernel import kernel
 from whet.kernels.strides import broadcast_strides, row_major
 from whet.ops import convert, elementwise
 from whet.ops.map import map_op
 from whet.targets.target import Target
 
+SPLIT_ELEMENTS = 1 << 14
 OPS = [op for op in vars(elementwise).values() if getattr(op, "family", "") == "elementwise"]
 
 
@@ -41,4 +42,13 @@ def lower(node: Node, target: Target) -> Lowered | None:
         Access(In(i), broadcast_strides(t.shape, out.shape)) for i, t in enumerate(operands)
     )
     body = scalar_body(node)
-    return Lowered((Nest(out.shape, Access(Out(), row_major(out.shape)), reads, body),))
+    return split(Nest(out.shape, Access(Out(), row_major(out.shape)), reads, body))
+
+
+def split(nest: Nest) -> Lowered:
+    """A nest as a lowering, its outermost loop shared by threads where the work is worth it."""
+    extents, accesses = collapse(nest)
+    whole = Nest(tuple(extents), accesses[0], tuple(accesses[1:]), nest.body)
+    total = size_product(whole.extents)
+    large = isinstance(total, int) and total >= SPLIT_ELEMENTS and isinstance(extents[0], int)
+    return Lowered((whole,), parallel=extents[0] if large and extents[0] > 1 else 1)  # type: ignore[operator]

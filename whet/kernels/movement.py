@@ -5,6 +5,7 @@ from __future__ import annotations
 from whet.emit.program import Access, In, Lowered, Nest, Out
 from whet.ir.dim import Size
 from whet.ir.node import Attr, Node
+from whet.kernels.elementwise import split
 from whet.kernels.kernel import kernel
 from whet.kernels.strides import broadcast_strides, row_major
 from whet.ops import movement
@@ -19,7 +20,7 @@ def sizes(attr: Attr) -> tuple[Size, ...]:
 
 def _copy(shape: tuple[Size, ...], strides: tuple[Size, ...], offset: Size = 0) -> Lowered:
     write = Access(Out(), row_major(shape))
-    return Lowered((Nest(shape, write, (Access(In(0), strides, offset),)),))
+    return split(Nest(shape, write, (Access(In(0), strides, offset),)))
 
 
 @kernel("reshape", movement.reshape)

@@ -62,7 +62,9 @@ def storage(element: Element) -> Scalar:
 
 def _port(name: str, value: Value) -> Port:
     t = value.tensor
-    return Port(name, storage(t.element), t.shape, t.nbytes)
+    quant = t.element if isinstance(t.element, Quant) and t.element.axis is None else None
+    scale, zero = (quant.scale[0], quant.zero[0]) if quant else (None, 0)
+    return Port(name, storage(t.element), t.shape, t.nbytes, scale, zero)
 
 
 class _Room:

@@ -1,53 +1,51 @@
-"""Session: a compiled model in this process, called with NumPy arrays."""
+"""Session: a built model in this process, called with NumPy arrays."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Mapping
 
 import numpy as np
 
-from whet.emit.program import Port, Program
+from whet.artifact.interface import Interface
+from whet.emit.program import Port
 from whet.errors import InputError, WhetError
 from whet.ir.dim import Dim, Size, Symbol, of, substitute, symbols
 from whet.ir.node import Array
+from whet.session.library import aligned, load_library
+from whet.session.pool import Pool
+
+STATUS = {1: "an index lies outside its tensor", 2: "a size exceeds its bound"}
 
 
 class RunError(WhetError):
     """A check inside the compiled model failed on this input."""
 
 
-STATUS = {1: "an index lies outside its tensor", 2: "a size exceeds its bound"}
-
-
-def aligned(nbytes: int, alignment: int = 64) -> Array:
-    """Zeroed bytes whose address is a multiple of `alignment`."""
-    block = np.zeros(nbytes + alignment, np.uint8)
-    start = -block.ctypes.data % alignment
-    return block[start : start + nbytes]
-
-
 class Session:
-    """Holds the arena, the weights and the states of one model; not for two threads at once."""
+    """Holds the arena, the weights and the states of one model; not for two callers at once.
 
-    def __init__(self, program: Program, code: bytes, weights: Array | None = None) -> None:
-        self.program = program
-        self._library = _load(code)
-        self._run = self._library.model_run
-        self._arena = aligned(max(1, program.main.arena))
-        if weights is None:
-            weights = aligned(max(1, len(program.weights)))
-            weights[: len(program.weights)] = np.frombuffer(program.weights, np.uint8)
-        self._weights = weights
-        self._dims = (ctypes.c_int64 * max(1, len(program.symbols)))()
+    weights: used in place where they are aligned to 64 bytes. threads: results are the same for any
+    number.
+    """
+
+    def __init__(
+        self, interface: Interface, code: bytes | memoryview, weights: bytes | memoryview,
+        threads: int = 1,
+    ) -> None:  # fmt: skip
+        self.interface = interface
+        self._library = load_library(code)
+        self._arena = aligned(max(1, interface.arena_bytes))
+        self._weights = _in_place(weights)
+        self._dims = (ctypes.c_int64 * max(1, len(interface.symbols)))()
+        self._pool = Pool(threads) if threads > 1 else None
         self.reset()
 
     def reset(self) -> None:
         """Put every state back to its initial value."""
-        for port, place, initial in self.program.states:
-            source = self._weights[initial.offset : initial.offset + port.nbytes]
-            self._arena[place.offset : place.offset + port.nbytes] = source
+        for s in self.interface.states:
+            source = self._weights[s.weight_offset : s.weight_offset + s.port.nbytes]
+            self._arena[s.arena_offset : s.arena_offset + s.port.nbytes] = source
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name. Inputs are used in place where they are contiguous.
@@ -57,64 +55,86 @@ class Session:
             RunError: a check inside the model failed.
         """
         sizes: dict[Symbol, Size] = {}
-        given = [_fit(p, inputs, sizes) for p in self.program.inputs]
-        made = [np.empty(max(1, -(-p.nbytes // 8)), np.uint64) for p in self.program.outputs]
-        for i, name in enumerate(self.program.symbols):
-            known = [int(str(v)) for s, v in sizes.items() if s.name == name]
-            self._dims[i] = known[0] if known else 0
-        status = self._run(
-            _pointers(given), _pointers(made),
-            ctypes.c_void_p(self._arena.ctypes.data), ctypes.c_void_p(self._weights.ctypes.data),
-            self._dims,
-        )  # fmt: skip
+        given = [fit(p, inputs, sizes) for p in self.interface.inputs]
+        made = [_memory(p, sizes) for p in self.interface.outputs]
+        known = {s.name: n for s, n in sizes.items()}
+        for i, name in enumerate(self.interface.symbols):
+            self._dims[i] = _whole(known.get(name, 0))
+        status = self._call(_pointers(given), _pointers(made))
         if status:
             raise RunError("the model stopped", why=STATUS.get(status, f"status {status}"))
-        return {p.name: self._output(p, m) for p, m in zip(self.program.outputs, made, strict=True)}
+        outputs = zip(self.interface.outputs, made, strict=True)
+        return {p.name: self._output(p, m) for p, m in outputs}
+
+    def _call(self, inputs: object, outputs: object) -> int:
+        arena = ctypes.c_void_p(self._arena.ctypes.data)
+        weights = ctypes.c_void_p(self._weights.ctypes.data)
+        dims = self._dims if self.interface.symbols else None
+        if self._pool is None:
+            return int(self._library.model_run(inputs, outputs, arena, weights, dims))
+        function = ctypes.cast(self._library.model_run_part, ctypes.c_void_p).value
+        assert function is not None
+        return self._pool.run(function, inputs, outputs, arena, weights, dims)
 
     def _output(self, port: Port, memory: Array) -> Array:
+        names = self.interface.symbols
         values: dict[Symbol, Size] = {
-            s: self._dims[self.program.symbols.index(s.name)]
-            for d in port.shape
-            for s in symbols(d)
+            s: self._dims[names.index(s.name)] for d in port.shape for s in symbols(d)
         }
-        shape = tuple(int(str(substitute(d, values))) for d in port.shape)
+        shape = tuple(_whole(substitute(d, values)) for d in port.shape)
         count = int(np.prod(shape, dtype=np.int64))
         return memory.view(port.element.dtype)[:count].reshape(shape)
 
 
-def _load(code: bytes) -> ctypes.CDLL:
-    """The shared object from memory, without a file in the file system."""
-    descriptor = os.memfd_create("whet-model")
-    try:
-        os.write(descriptor, code)
-        return ctypes.CDLL(f"/proc/self/fd/{descriptor}")
-    finally:
-        os.close(descriptor)
+def _whole(size: Size) -> int:
+    assert isinstance(size, int)
+    return size
 
 
-def _pointers(arrays: list[Array]) -> ctypes.Array[ctypes.c_void_p]:
+def _memory(port: Port, sizes: Mapping[Symbol, Size]) -> Array:
+    """Room for an output: exact where its sizes are known, else its bound."""
+    count: Size = 1
+    for d in port.shape:
+        count = count * substitute(d, sizes)
+    nbytes = count * port.element.size if isinstance(count, int) else port.nbytes
+    return np.empty(max(1, -(-nbytes // 8)), np.uint64)
+
+
+def _in_place(weights: bytes | memoryview) -> Array:
+    array = np.frombuffer(weights, np.uint8)
+    if array.size and array.ctypes.data % 64 == 0:
+        return array
+    copy = aligned(max(1, array.size))
+    copy[: array.size] = array
+    return copy
+
+
+def _pointers(arrays: list[Array]) -> object:
     return (ctypes.c_void_p * max(1, len(arrays)))(*(a.ctypes.data for a in arrays))
 
 
-def _fit(port: Port, inputs: Mapping[str, Array], sizes: dict[Symbol, Size]) -> Array:
+def fit(port: Port, inputs: Mapping[str, Array], sizes: dict[Symbol, Size]) -> Array:
+    """The contiguous array for an input; the sizes of its free dimensions go into `sizes`.
+
+    Raises:
+        InputError: it is missing, or its shape or type does not fit.
+    """
     if port.name not in inputs:
         raise InputError("an input is missing", where=port.name)
     array = np.asarray(inputs[port.name])
     wanted = f"{port.element}[{', '.join(map(str, port.shape))}]"
     if array.dtype != port.element.dtype:
         raise InputError(f"input is {array.dtype}, the model takes {wanted}", where=port.name)
-    if array.ndim != len(port.shape):
-        raise InputError(
-            f"input has shape {array.shape}, the model takes {wanted}", where=port.name
-        )
-    for size, n in zip(port.shape, array.shape, strict=True):
-        symbol = next(symbols(size), None) if isinstance(size, Dim) else None
-        if symbol is not None and size == of(symbol):
-            fits = symbol.low <= n <= symbol.high and sizes.setdefault(symbol, n) == n
-        else:
-            fits = size == n
-        if not fits:
-            raise InputError(
-                f"input has shape {array.shape}, the model takes {wanted}", where=port.name
-            )
+    if array.ndim != len(port.shape) or not all(
+        _fits(d, n, sizes) for d, n in zip(port.shape, array.shape, strict=True)
+    ):
+        shape = list(array.shape)
+        raise InputError(f"input has shape {shape}, the model takes {wanted}", where=port.name)
     return np.ascontiguousarray(array)
+
+
+def _fits(size: Size, n: int, sizes: dict[Symbol, Size]) -> bool:
+    symbol = next(symbols(size), None) if isinstance(size, Dim) else None
+    if symbol is not None and size == of(symbol):
+        return symbol.low <= n <= symbol.high and sizes.setdefault(symbol, n) == n
+    return size == n

@@ -1,0 +1,45 @@
+"""The thread pool of a session: OS threads that live inside `pool.c` between runs."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import weakref
+from functools import cache
+from pathlib import Path
+
+from whet.compile.build import shared_library
+from whet.session.library import aligned, load_library
+from whet.targets.host import host
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    source = Path(__file__).with_name("pool.c").read_text()
+    return load_library(shared_library(source, host("native")))
+
+
+class Pool:
+    """`threads` threads, the caller's included, that run the parts of a model together."""
+
+    def __init__(self, threads: int) -> None:
+        library = _library()
+        self._run = library.pool_run
+        self.memory = aligned(library.pool_bytes())
+        address = ctypes.c_void_p(self.memory.ctypes.data)
+        library.pool_start(address, threads)
+        for part in range(1, threads):
+            worker = threading.Thread(
+                target=_work, args=(library, self.memory, part), name=f"whet-{part}", daemon=True
+            )
+            worker.start()
+        weakref.finalize(self, library.pool_stop, address)
+
+    def run(self, function: int, *arguments: object) -> int:
+        """Run all parts of `function` (an address) and return its status."""
+        memory = ctypes.c_void_p(self.memory.ctypes.data)
+        return int(self._run(memory, ctypes.c_void_p(function), *arguments))
+
+
+def _work(library: ctypes.CDLL, memory: object, part: int) -> None:
+    library.pool_work(ctypes.c_void_p(memory.ctypes.data), part)  # type: ignore[attr-defined]
