@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import os
+import weakref
 from collections.abc import Mapping
 
 import numpy as np
@@ -33,8 +35,7 @@ class Session:
 
     def __init__(self, program: Program, code: bytes, weights: Array | None = None) -> None:
         self.program = program
-        self._library = _load(code)
-        self._run = self._library.model_run
+        self._run = _load(code, self).model_run
         self._arena = aligned(max(1, program.main.arena))
         if weights is None:
             weights = aligned(max(1, len(program.weights)))
@@ -82,14 +83,27 @@ class Session:
         return memory.view(port.element.dtype)[:count].reshape(shape)
 
 
-def _load(code: bytes) -> ctypes.CDLL:
-    """The shared object from memory, without a file in the file system."""
+def _load(code: bytes, owner: object) -> ctypes.CDLL:
+    """The shared object from memory, without a file in the file system, while `owner` lives.
+
+    The loader knows libraries by name, and the name here is that of the descriptor: it stays open
+    until the library is gone, so that no other model is taken for this one.
+    """
     descriptor = os.memfd_create("whet-model")
     try:
-        os.write(descriptor, code)
-        return ctypes.CDLL(f"/proc/self/fd/{descriptor}")
-    finally:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(code)
+        library = ctypes.CDLL(f"/proc/self/fd/{descriptor}")
+    except BaseException:
         os.close(descriptor)
+        raise
+    weakref.finalize(owner, _unload, library._handle, descriptor)
+    return library
+
+
+def _unload(handle: int, descriptor: int) -> None:
+    _ctypes.dlclose(handle)
+    os.close(descriptor)
 
 
 def _pointers(arrays: list[Array]) -> ctypes.Array[ctypes.c_void_p]:
