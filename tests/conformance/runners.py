@@ -36,10 +36,9 @@ class EmittedC:
     def prepare(self, model: ModelProto) -> Session:
         from whet.compile.pipeline import compile_graph
         from whet.importers.onnx import load_graph
-        from whet.session.session import Session as Compiled
 
         built = compile_graph(load_graph(model))
-        session = Compiled(built.program, built.code)
+        session = built.session()
 
         def run(feeds: Mapping[str, Value]) -> Sequence[Value]:
             found = session(feeds)

@@ -34,7 +34,7 @@ class Session:
         threads: int = 1,
     ) -> None:  # fmt: skip
         self.interface = interface
-        self._library = load_library(code)
+        self._library = load_library(code, self)
         self._arena = aligned(max(1, interface.arena_bytes))
         self._weights = _in_place(weights)
         self._dims = (ctypes.c_int64 * max(1, len(interface.symbols)))()
