@@ -1,0 +1,188 @@
+/* Reductions of x[outer][n][inner] over n, giving y[outer][inner].
+ *
+ *   void reduce_NAME_T(const T *x, T *y, long outer, long n, long inner)
+ *
+ * NAME is sum mean max min prod sumsq l1 l2 logsum (all types) or logsumexp (floats). An empty
+ * reduction gives the identity: 0, 1, or the type's lowest / highest number; its mean is NaN (0 for
+ * integers). max and min return NaN where they meet one, as NumPy's do. Integer sums and products
+ * wrap; an integer mean, l2 or logsum truncates. Floats accumulate in sum_T, in 16 interleaved
+ * partial sums flushed every 4096 elements when inner is 1, so the error grows slowly with n.
+ *
+ *   void argmax_T / argmin_T(const T *x, i64 *y, long outer, long n, long inner, int last)
+ *   void cumsum_T / cumprod_T(const T *x, T *y, long outer, long n, long inner, int exclusive,
+ *                             int reverse)
+ * Source: ONNX Reduce*-18, ArgMax-13, CumSum-14, CumProd-26.
+ */
+#ifndef WHET_REDUCE_H
+#define WHET_REDUCE_H
+#include "math.h"
+
+enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64 };
+
+/* The pieces of a reduction: how an accumulator takes an element, how two accumulators merge and
+ * what the result is; a and b are accumulators of type A, v an element as wide_T. */
+#define REDUCE_ADD(A, a, v) ((a) + (A)(v))
+#define REDUCE_MULTIPLY(A, a, v) ((a) * (A)(v))
+#define REDUCE_ADD_SQUARE(A, a, v) ((a) + (A)(v) * (A)(v))
+#define REDUCE_ADD_SIZE(A, a, v) ((a) + ((v) > 0 ? (A)(v) : (A)0 - (A)(v)))
+#define REDUCE_TAKE_LARGER(A, a, v) ((v) > (a) || (v) != (v) ? (v) : (a))
+#define REDUCE_TAKE_SMALLER(A, a, v) ((v) < (a) || (v) != (v) ? (v) : (a))
+#define REDUCE_SELF(T, a, n) narrow_##T((wide_##T)(a))
+#define REDUCE_MEAN_FLOAT(T, a, n) narrow_##T((a) / (wide_##T)(n))
+#define REDUCE_MEAN_INTEGER(T, a, n) ((n) ? (T)((wide_##T)(a) / (wide_##T)(n)) : (T)0)
+#define REDUCE_ROOT(T, a, n) narrow_##T((wide_##T)reduce_sqrt_##T(a))
+#define REDUCE_LOG(T, a, n) narrow_##T((wide_##T)reduce_log_##T((wide_##T)(a)))
+
+#define REDUCE_KERNEL(NAME, T, A, FIRST, STEP, MERGE, LAST) \
+    WHET_INLINE A reduce_##NAME##_run_##T(const T *x, const long n) \
+    { \
+        A lane[REDUCE_LANES]; \
+        for (int l = 0; l < REDUCE_LANES; l++) \
+            lane[l] = FIRST; \
+        long j = 0; \
+        for (; j + REDUCE_LANES <= n; j += REDUCE_LANES) \
+            for (int l = 0; l < REDUCE_LANES; l++) \
+                lane[l] = STEP(A, lane[l], widen_##T(x[j + l])); \
+        for (; j < n; j++) \
+            lane[0] = STEP(A, lane[0], widen_##T(x[j])); \
+        for (int half = REDUCE_LANES / 2; half; half /= 2) \
+            for (int l = 0; l < half; l++) \
+                lane[l] = MERGE(A, lane[l], lane[l + half]); \
+        return lane[0]; \
+    } \
+    WHET_INLINE void reduce_##NAME##_block_##T(const T *x, T *y, const long n, const long inner, \
+                                               const long width) \
+    { \
+        A sum[REDUCE_WIDTH]; \
+        for (long i = 0; i < width; i++) \
+            sum[i] = FIRST; \
+        for (long j = 0; j < n; j++) \
+            for (long i = 0; i < width; i++) \
+                sum[i] = STEP(A, sum[i], widen_##T(x[j * inner + i])); \
+        for (long i = 0; i < width; i++) \
+            y[i] = LAST(T, sum[i], n); \
+    } \
+    WHET_INLINE void reduce_##NAME##_##T(const T *x, T *y, const long outer, const long n, \
+                                         const long inner) \
+    { \
+        for (long o = 0; o < outer; o++, x += n * inner, y += inner) { \
+            if (inner == 1) { \
+                A sum = FIRST; \
+                for (long j = 0; j < n; j += REDUCE_RUN) { \
+                    const long run = n - j < REDUCE_RUN ? n - j : REDUCE_RUN; \
+                    const A part = reduce_##NAME##_run_##T(x + j, run); \
+                    sum = MERGE(A, sum, part); \
+                } \
+                *y = LAST(T, sum, n); \
+                continue; \
+            } \
+            long i = 0; \
+            for (; i + REDUCE_WIDTH <= inner; i += REDUCE_WIDTH) \
+                reduce_##NAME##_block_##T(x + i, y + i, n, inner, REDUCE_WIDTH); \
+            if (i < inner) \
+                reduce_##NAME##_block_##T(x + i, y + i, n, inner, inner - i); \
+        } \
+    }
+
+/* C is the type roots and logarithms are taken in, K its suffix. */
+#define REDUCE_FAMILY(T, K, C, MEAN) \
+    WHET_INLINE C reduce_sqrt_##T(sum_##T x) { return math_sqrt_##K((C)x); } \
+    WHET_INLINE C reduce_log_##T(wide_##T x) { return math_log_##K((C)x); } \
+    REDUCE_KERNEL(sum, T, sum_##T, 0, REDUCE_ADD, REDUCE_ADD, REDUCE_SELF) \
+    REDUCE_KERNEL(mean, T, sum_##T, 0, REDUCE_ADD, REDUCE_ADD, MEAN) \
+    REDUCE_KERNEL(prod, T, sum_##T, 1, REDUCE_MULTIPLY, REDUCE_MULTIPLY, REDUCE_SELF) \
+    REDUCE_KERNEL(sumsq, T, sum_##T, 0, REDUCE_ADD_SQUARE, REDUCE_ADD, REDUCE_SELF) \
+    REDUCE_KERNEL(l1, T, sum_##T, 0, REDUCE_ADD_SIZE, REDUCE_ADD, REDUCE_SELF) \
+    REDUCE_KERNEL(l2, T, sum_##T, 0, REDUCE_ADD_SQUARE, REDUCE_ADD, REDUCE_ROOT) \
+    REDUCE_KERNEL(logsum, T, sum_##T, 0, REDUCE_ADD, REDUCE_ADD, REDUCE_LOG) \
+    REDUCE_KERNEL(max, T, wide_##T, lowest_##T(), REDUCE_TAKE_LARGER, REDUCE_TAKE_LARGER, \
+                  REDUCE_SELF) \
+    REDUCE_KERNEL(min, T, wide_##T, highest_##T(), REDUCE_TAKE_SMALLER, REDUCE_TAKE_SMALLER, \
+                  REDUCE_SELF)
+#define REDUCE_FLOAT(T) REDUCE_FAMILY(T, f32, float, REDUCE_MEAN_FLOAT)
+#define REDUCE_INTEGER(T) REDUCE_FAMILY(T, f64, double, REDUCE_MEAN_INTEGER)
+REDUCE_FLOAT(f32)
+REDUCE_FLOAT(f16)
+REDUCE_FLOAT(bf16)
+REDUCE_FAMILY(f64, f64, double, REDUCE_MEAN_FLOAT)
+WHET_FOR_INTEGERS(REDUCE_INTEGER)
+
+/* log(sum(exp(x))) around the largest element, which cannot overflow. */
+#define REDUCE_LOG_SUM_EXP(T, K) \
+    WHET_INLINE void reduce_logsumexp_##T(const T *x, T *y, const long outer, const long n, \
+                                          const long inner) \
+    { \
+        for (long o = 0; o < outer; o++, x += n * inner, y += inner) { \
+            for (long i = 0; i < inner; i++) { \
+                wide_##T largest = lowest_##T(), sum = 0; \
+                for (long j = 0; j < n; j++) \
+                    largest = REDUCE_TAKE_LARGER(, largest, widen_##T(x[j * inner + i])); \
+                for (long j = 0; j < n; j++) \
+                    sum += math_exp_##K(widen_##T(x[j * inner + i]) - largest); \
+                const int finite = largest - largest == 0; \
+                y[i] = narrow_##T(finite ? largest + math_log_##K(sum) : largest); \
+            } \
+        } \
+    }
+REDUCE_LOG_SUM_EXP(f32, f32)
+REDUCE_LOG_SUM_EXP(f64, f64)
+REDUCE_LOG_SUM_EXP(f16, f32)
+REDUCE_LOG_SUM_EXP(bf16, f32)
+
+/* Index of the extreme element: the first of equals, or the last if `last`. NaN is the extreme. */
+#define ARG_KERNEL(NAME, T, BETTER) \
+    WHET_INLINE void NAME##_##T(const T *x, i64 *y, const long outer, const long n, \
+                                const long inner, const int last) \
+    { \
+        for (long o = 0; o < outer; o++, x += n * inner, y += inner) { \
+            for (long start = 0; start < inner; start += REDUCE_WIDTH) { \
+                const long rest = inner - start; \
+                const long width = rest < REDUCE_WIDTH ? rest : REDUCE_WIDTH; \
+                wide_##T best[REDUCE_WIDTH]; \
+                for (long i = 0; i < width; i++) { \
+                    best[i] = widen_##T(x[start + i]); \
+                    y[start + i] = 0; \
+                } \
+                for (long j = 1; j < n; j++) \
+                    for (long i = 0; i < width; i++) { \
+                        const wide_##T v = widen_##T(x[j * inner + start + i]); \
+                        const int replace = \
+                            v BETTER best[i] || (last && v == best[i]) || \
+                            (v != v && (last || best[i] == best[i])); \
+                        best[i] = replace ? v : best[i]; \
+                        y[start + i] = replace ? j : y[start + i]; \
+                    } \
+            } \
+        } \
+    }
+#define ARG_FAMILY(T) ARG_KERNEL(argmax, T, >) ARG_KERNEL(argmin, T, <)
+WHET_FOR_NUMBERS(ARG_FAMILY)
+
+/* Running sums or products along n. `exclusive` leaves the element itself out; `reverse` runs from
+ * the end. x and y may be the same tensor. */
+#define CUMULATE_KERNEL(NAME, T, FIRST, OPERATOR) \
+    WHET_INLINE void NAME##_##T(const T *x, T *y, const long outer, const long n, \
+                                const long inner, const int exclusive, const int reverse) \
+    { \
+        for (long o = 0; o < outer; o++, x += n * inner, y += inner * n) { \
+            for (long start = 0; start < inner; start += REDUCE_WIDTH) { \
+                const long rest = inner - start; \
+                const long width = rest < REDUCE_WIDTH ? rest : REDUCE_WIDTH; \
+                sum_##T total[REDUCE_WIDTH]; \
+                for (long i = 0; i < width; i++) \
+                    total[i] = FIRST; \
+                for (long step = 0; step < n; step++) { \
+                    const long at = (reverse ? n - 1 - step : step) * inner + start; \
+                    for (long i = 0; i < width; i++) { \
+                        const sum_##T before = total[i]; \
+                        total[i] = before OPERATOR (sum_##T)widen_##T(x[at + i]); \
+                        y[at + i] = narrow_##T((wide_##T)(exclusive ? before : total[i])); \
+                    } \
+                } \
+            } \
+        } \
+    }
+#define CUMULATE_FAMILY(T) CUMULATE_KERNEL(cumsum, T, 0, +) CUMULATE_KERNEL(cumprod, T, 1, *)
+WHET_FOR_NUMBERS(CUMULATE_FAMILY)
+
+#endif
