@@ -12,8 +12,10 @@ import numpy as np
 from whet.ir.node import Array
 
 
-def load_library(code: bytes | memoryview, owner: object) -> ctypes.CDLL:
-    """A shared object from memory, without a file in the file system, while `owner` lives.
+def load_library(code: bytes | memoryview, owner: object | None = None) -> ctypes.CDLL:
+    """A shared object from memory, without a file in the file system.
+
+    It is unloaded when `owner` goes; without an owner it stays until the process ends.
 
     The loader knows libraries by name, and the name here is that of the descriptor: it stays open
     until the library is gone, so that no other model is taken for this one.
@@ -26,7 +28,8 @@ def load_library(code: bytes | memoryview, owner: object) -> ctypes.CDLL:
     except BaseException:
         os.close(descriptor)
         raise
-    weakref.finalize(owner, _unload, library._handle, descriptor)
+    if owner is not None:
+        weakref.finalize(owner, _unload, library._handle, descriptor)
     return library
 
 
