@@ -68,7 +68,7 @@ def from_json(data: Mapping[str, Json]) -> Interface:
     """
     try:
         states = tuple(
-            HeldState(_read_port(s["port"]), int(s["arena"]), int(s["weights"]))  # type: ignore[index, call-overload]
+            HeldState(_read_port(s["port"]), int(s["arena"]), int(s["weights"]))  # type: ignore[index, call-overload, arg-type]
             for s in _list(data["states"])
         )
         interface = Interface(
@@ -155,5 +155,3 @@ def _read_atom(data: Json) -> Size:
         return of(Symbol(str(data["symbol"]), int(data["low"]), int(data["high"])))  # type: ignore[arg-type]
     operation = Operation(str(data["kind"]), _read_size(data["left"]), _read_size(data["right"]))
     return Dim((((operation,), 1),))
-
-

@@ -150,7 +150,9 @@ class _Writer:
         return lines
 
     def body_lines(self, function: Function) -> list[str]:
-        return [self.step(s, False) if isinstance(s, Step) else self.other(s) for s in function.steps]
+        return [
+            self.step(s, False) if isinstance(s, Step) else self.other(s) for s in function.steps
+        ]
 
     def other(self, step: Bind | Copy) -> str:
         return "\n".join(self.bind(step)) if isinstance(step, Bind) else _copy(step)

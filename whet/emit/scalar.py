@@ -70,7 +70,7 @@ class Lines:
 def body(graph: Graph, arguments: Sequence[str]) -> Lines:
     """The statements of a scalar body whose inputs are the given C expressions."""
     names = {v.node: a for v, a in zip(graph.inputs, arguments, strict=True)}
-    lines = []
+    lines: list[str] = []
     for node in graph.nodes:
         if node.op is parameter_op:
             continue

@@ -74,7 +74,7 @@ def _cast(x: Array, target: Scalar, saturate: bool) -> Array:
         return np.asarray(x != 0)
     if target.kind in "iu" and x.dtype.kind in "fV":
         wide = x.astype(np.float64).astype(np.int64)
-        return wide.astype(target.dtype)
+        return np.asarray(wide.astype(target.dtype))
     return x.astype(target.dtype)
 
 
@@ -82,7 +82,7 @@ def _evaluate(node: Node, x: Array) -> Array:
     element, source = node["to"], _source(node)
     if isinstance(source, Quant):
         real = dequantize(x, source)
-        return quantize(real, element) if isinstance(element, Quant) else real.astype(element.dtype)
+        return quantize(real, element) if isinstance(element, Quant) else real
     if isinstance(element, Quant):
         return quantize(x, element)
     assert isinstance(element, Scalar)

@@ -10,7 +10,10 @@ from whet.errors import ShapeError
 from whet.ir.dim import Size, bounds
 from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
+from whet.ops.affine import clamped, operand, quant_of, result, rounding
 from whet.ops.epilogue import applied, checked
+from whet.ops.integer import contraction as integer
+from whet.ops.integer.quantization import Activation
 
 Ints = tuple[int, ...]
 
@@ -59,7 +62,7 @@ def correlate(x: Array, w: Array, node: Node) -> Array:
             slice(t * dl, t * dl + (e - 1) * s + 1, s)
             for t, dl, e, s in zip(tap, dilation, extent, stride, strict=True)
         )
-        window = x[(slice(None), *index)]
+        window = x[tuple([slice(None), *index])]
         taps = w[(slice(None), *tap)]
         if per == 1 and outs == 1:
             y += window * taps[:, 0]
@@ -83,4 +86,39 @@ def _evaluate(node: Node, x: Array, w: Array, bias: Array | None = None, *extras
     return applied(node, y if bias is None else y + bias, extras)
 
 
-conv = Op("conv", _infer, _evaluate, family="contraction")
+def _quantized(node: Node, x: Array, w: Array, bias: Array | None = None) -> Array:
+    """Exact sums in 32 bits, then requantised; see `integer.contraction`."""
+    window, constants = window_of(node), contraction_of(node)
+    flat = x.ndim == 3
+    if flat:
+        x, w = x[:, None], w[:, None]
+    if w.shape[-1] == 1 and node.integer("groups", 1) == x.shape[-1]:
+        y = integer.depthwise_conv2d(x, w.transpose(3, 1, 2, 0), bias, window, constants)
+    else:
+        y = integer.conv2d(x, w, bias, window, constants)
+    return y[:, 0] if flat else y
+
+
+def window_of(node: Node) -> integer.Window:
+    """The window of a node with one or two spatial axes."""
+
+    def pair(values: Ints, missing: int) -> tuple[int, int]:
+        return (values[0], values[1]) if len(values) == 2 else (missing, values[0])
+
+    low, high = pair(node.integers("low"), 0), pair(node.integers("high"), 0)
+    stride, dilation = pair(node.integers("stride"), 1), pair(node.integers("dilation"), 1)
+    return integer.Window(stride, dilation, (low[0], high[0]), (low[1], high[1]))
+
+
+def contraction_of(node: Node) -> integer.Contraction:
+    """The integer constants of a quantised convolution or matrix product."""
+    w = quant_of(node.inputs[1])
+    x, y = operand(node, 0), result(node)
+    constants = integer.contraction_constants(
+        x, w.scale, y, Activation.NONE, rounding(node), w_zero=w.zero[0], wide=x.store == "int16",
+        float32_product=bool(node["float32_product"]),
+    )  # fmt: skip
+    return clamped(constants, node)
+
+
+conv = Op("conv", _infer, _evaluate, "contraction", _quantized)

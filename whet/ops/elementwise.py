@@ -16,7 +16,13 @@ from whet.errors import ShapeError
 from whet.ir.element import BOOL, Scalar
 from whet.ir.node import Array, Node, Op
 from whet.ir.type import Type
+from whet.ops.affine import clamped, operand, result, rounding
 from whet.ops.broadcast import broadcast_shapes, same_element
+from whet.ops.integer.addition import add as integer_add
+from whet.ops.integer.addition import addition_constants
+from whet.ops.integer.multiplication import mul as integer_mul
+from whet.ops.integer.multiplication import multiplication_constants
+from whet.ops.integer.quantization import Activation
 
 Function = Callable[..., object]
 
@@ -101,11 +107,35 @@ def _shift_right(x: Array, n: Array) -> Array:
     return np.where(n >= width, 0, np.right_shift(x, np.minimum(n, width - 1))).astype(x.dtype)
 
 
-def _row(name: str, function: Function, infer: Callable[..., Type] = _same) -> Op:
-    return Op(name, lambda *types, **_: infer(*types), _evaluate(function), family="elementwise")
+def _row(
+    name: str, function: Function, infer: Callable[..., Type] = _same,
+    quantized: Function | None = None,
+) -> Op:  # fmt: skip
+    run = _evaluate(function)
+    return Op(name, lambda *types, **_: infer(*types), run, "elementwise", quantized)
 
 
-add, sub, mul = _row("add", np.add), _row("sub", np.subtract), _row("mul", np.multiply)
+def _quantized_sum(subtract: bool) -> Function:
+    def run(node: Node, a: Array, b: Array) -> Array:
+        constants = addition_constants(
+            operand(node, 0), operand(node, 1), result(node), Activation.NONE, rounding(node),
+            subtract=subtract,
+        )  # fmt: skip
+        return integer_add(a, b, clamped(constants, node))
+
+    return run
+
+
+def _quantized_product(node: Node, a: Array, b: Array) -> Array:
+    constants = multiplication_constants(
+        operand(node, 0), operand(node, 1), result(node), Activation.NONE, rounding(node)
+    )
+    return integer_mul(a, b, clamped(constants, node))
+
+
+add = _row("add", np.add, quantized=_quantized_sum(False))
+sub = _row("sub", np.subtract, quantized=_quantized_sum(True))
+mul = _row("mul", np.multiply, quantized=_quantized_product)
 div, mod, fmod = _row("div", _divide), _row("mod", _modulo), _row("fmod", _fmod)
 minimum, maximum = _row("min", np.minimum), _row("max", np.maximum)
 atan2 = _row("atan2", np.arctan2)

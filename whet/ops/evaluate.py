@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from whet.errors import InputError, UnsupportedError, UnsupportedOp
-from whet.ir.dim import Dim, Size, Symbol, of
+from whet.ir.dim import Dim, Size, Symbol, of, symbols
 from whet.ir.graph import Graph
 from whet.ir.node import Array, Node, Value
 from whet.ir.type import Type
@@ -104,11 +104,10 @@ def _fit(name: str, value: Value, given: object, sizes: dict[Symbol, Size]) -> o
 def _unify(shape: tuple[Size, ...], actual: tuple[int, ...], sizes: dict[Symbol, Size]) -> bool:
     """Bind the plain symbols of a shape to the actual sizes; False where they disagree."""
     for size, n in zip(shape, actual, strict=True):
-        if isinstance(size, Dim):
-            symbol = size.terms[0][0][0] if len(size.terms) == 1 and size.terms[0][0] else None
-            plain = isinstance(symbol, Symbol) and size == of(symbol)
-            if plain and (sizes.setdefault(symbol, n) != n or not symbol.low <= n <= symbol.high):
+        symbol = next(symbols(size), None)
+        if symbol is not None and size == of(symbol):
+            if sizes.setdefault(symbol, n) != n or not symbol.low <= n <= symbol.high:
                 return False
-        elif size != n:
+        elif not isinstance(size, Dim) and size != n:
             return False
     return True

@@ -9,11 +9,19 @@ from whet.ir.dim import Dim
 from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
 from whet.ops.broadcast import broadcast_shapes, same_element
+from whet.ops.convolution import contraction_of
 from whet.ops.epilogue import applied, checked
+from whet.ops.integer import contraction as integer
 
 
 def _infer(
-    a: Type, b: Type, bias: Type | None = None, *extras: Type, epilogue: Attr = None
+    a: Type,
+    b: Type,
+    bias: Type | None = None,
+    *extras: Type,
+    epilogue: Attr = None,
+    clamp: Attr = None,
+    float32_product: bool = False,
 ) -> Type:
     """a: [..., M, K]; b: [..., K, N]; bias: [N]. Result [..., M, N]."""
     if a.rank < 2 or b.rank < 2:
@@ -33,4 +41,14 @@ def _evaluate(node: Node, a: Array, b: Array, bias: Array | None = None, *extras
     return applied(node, np.asarray(out if bias is None else out + bias), extras)
 
 
-matmul = Op("matmul", _infer, _evaluate, family="contraction")
+def _quantized(node: Node, a: Array, b: Array, bias: Array | None = None) -> Array:
+    """Exact sums in 32 bits, then requantised; b may differ for each batch."""
+    constants = contraction_of(node)
+    if b.ndim == 2:
+        return integer.fully_connected(a, b.T, bias, constants)
+    left = a.astype(np.int32) - constants.x_zero
+    right = b.astype(np.int32) - constants.w_zero
+    return integer.finish(integer.exact_matmul(left, right), bias, constants)
+
+
+matmul = Op("matmul", _infer, _evaluate, "contraction", _quantized)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
 
 from whet.errors import ShapeError
-from whet.ir.node import Array, Node, Op
+from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
-from whet.ops.convolution import Ints, window_extent
+from whet.ops.affine import result
+from whet.ops.convolution import Ints, window_extent, window_of
+from whet.ops.integer import pooling as integer
 
 
 def _infer(
     x: Type, *, kernel: Ints, stride: Ints, dilation: Ints, low: Ints, high: Ints,
     count_pad: bool = False,
+    clamp: Attr = None,
 ) -> Type:  # fmt: skip
     """x: [N, *S, C]; `high` already holds what ceil_mode adds. Result [N, *S', C]."""
     if not len(kernel) == len(stride) == x.rank - 2 or x.rank < 3:
@@ -62,5 +66,19 @@ def _average(node: Node, x: Array) -> Array:
     return np.asarray(total / windows(np.ones_like(wide), node, 0).sum(axis=0))
 
 
-max_pool = Op("max_pool", _infer, _maximum, family="opaque")
-average_pool = Op("average_pool", _infer, _average, family="opaque")
+def _quantized(function: Callable[..., Array]) -> Callable[..., Array]:
+    def run(node: Node, x: Array) -> Array:
+        """Pooling of codes; input and result share scale and zero point."""
+        y = result(node)
+        clamp = node["clamp"]
+        low, high = clamp if isinstance(clamp, tuple) else (y.low, y.high)
+        kernel = node.integers("kernel")
+        if x.ndim == 3:
+            return function(x[:, None], (1, *kernel), window_of(node), low, high)[:, 0]
+        return function(x, kernel, window_of(node), low, high)
+
+    return run
+
+
+max_pool = Op("max_pool", _infer, _maximum, quantized=_quantized(integer.max_pool))
+average_pool = Op("average_pool", _infer, _average, quantized=_quantized(integer.average_pool))

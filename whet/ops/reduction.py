@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,8 @@ from whet.errors import ShapeError
 from whet.ir.element import I64
 from whet.ir.node import Array, Node, Op
 from whet.ir.type import Type
+from whet.ops.affine import operand, result, rounding
+from whet.ops.integer import reduction as integer
 
 
 def reduced_shape(x: Type, axes: tuple[int, ...], keep: bool) -> Type:
@@ -20,7 +23,9 @@ def reduced_shape(x: Type, axes: tuple[int, ...], keep: bool) -> Type:
     return Type(shape, x.element)
 
 
-def _reduce(name: str, function: Callable[..., object]) -> Op:
+def _reduce(
+    name: str, function: Callable[..., object], quantized: Callable[..., Array] | None = None
+) -> Op:
     def infer(x: Type, *, axes: tuple[int, ...], keep: bool = True) -> Type:
         return reduced_shape(x, axes, keep)
 
@@ -30,7 +35,22 @@ def _reduce(name: str, function: Callable[..., object]) -> Op:
         keep = bool(node.attrs.get("keep", True))
         return np.asarray(function(x, axis=node.integers("axes"), keepdims=keep))
 
-    return Op(name, infer, run, family="reduction")
+    return Op(name, infer, run, "reduction", quantized)
+
+
+def _quantized_sum(node: Node, x: Array) -> Array:
+    return _requantized(node, x, integer.sum_constants)
+
+
+def _quantized_mean(node: Node, x: Array) -> Array:
+    return _requantized(node, x, integer.mean_constants)
+
+
+def _requantized(node: Node, x: Array, constants_of: Callable[..., integer.Reduction]) -> Array:
+    axes = node.integers("axes")
+    count = math.prod(x.shape[a] for a in axes)
+    constants = constants_of(operand(node, 0), result(node), count, rounding(node))
+    return integer.mean_or_sum(x, axes, constants, bool(node.attrs.get("keep", True)))
 
 
 def _extreme(name: str, function: Callable[..., Array]) -> Op:
@@ -62,9 +82,9 @@ def _minimum(x: Array, axis: tuple[int, ...], keepdims: bool) -> object:
     return np.min(x, axis=axis, keepdims=keepdims, initial=greatest)
 
 
-reduce_sum = _reduce("reduce_sum", np.sum)
+reduce_sum = _reduce("reduce_sum", np.sum, _quantized_sum)
 reduce_prod = _reduce("reduce_prod", np.prod)
-reduce_mean = _reduce("reduce_mean", np.mean)
+reduce_mean = _reduce("reduce_mean", np.mean, _quantized_mean)
 reduce_max = _reduce("reduce_max", _maximum)
 reduce_min = _reduce("reduce_min", _minimum)
 argmax, argmin = _extreme("argmax", np.argmax), _extreme("argmin", np.argmin)
