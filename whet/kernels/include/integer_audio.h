@@ -98,7 +98,8 @@ WHET_INLINE i16 integer_wide_gain(const u32 x, const i16 *gains)
         return gains[x];
     const int interval = integer_bit_length(x);
     const i16 *at = gains + 4 * interval - 6;
-    const i32 fraction = (i32)((interval < 11 ? x << (11 - interval) : x >> (interval - 11)) & 1023);
+    const u32 place = interval < 11 ? x << (11 - interval) : x >> (interval - 11);
+    const i32 fraction = (i32)(place & 1023);
     const i32 slope = ((at[2] * fraction) >> 5) + (i32)((u32)at[1] << 5);
     return (i16)(((i32)((u32)slope * (u32)fraction + (1 << 14)) >> 15) + at[0]);
 }
