@@ -23,7 +23,12 @@ schema = pytest.importorskip(
     reason="no TensorFlow Lite schema",
 )
 
-_STORES = {0: "float32", 2: "int32", 3: "uint8", 7: "int16", 9: "int8", 4: "int64"}
+Steps = dict[str, Callable[..., np.ndarray | tuple[np.ndarray, ...]]]
+
+_STORES = {
+    0: "float32", 2: "int32", 3: "uint8", 4: "int64", 7: "int16", 9: "int8", 12: "uint64",
+    15: "uint32",
+}  # fmt: skip
 _ACTIVATIONS = {0: Activation.NONE, 1: Activation.RELU, 2: Activation.RELU_N1_TO_1,
                 3: Activation.RELU6}  # fmt: skip
 _NAMES = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
@@ -36,7 +41,9 @@ class Walker:
     in every layer, where TensorFlow Lite Micro has only int8.
     """
 
-    def __init__(self, path: Path, rounding: Rounding) -> None:
+    def __init__(self, path: Path, rounding: Rounding, steps: Steps | None = None) -> None:
+        self.steps: Steps = _STEPS | (steps or {})
+        self.states: dict[int, np.ndarray] = {}
         self.model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(path.read_bytes(), 0))
         self.graph = self.model.subgraphs[0]
         self.rounding = rounding
@@ -67,7 +74,9 @@ class Walker:
         for op in self.graph.operators:
             code = self.model.operatorCodes[op.opcodeIndex]
             name = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
-            self.values[int(op.outputs[0])] = _STEPS[name](self, op)
+            result = self.steps[code.customCode.decode() if code.customCode else name](self, op)
+            results = result if isinstance(result, tuple) else (result,)
+            self.values.update(zip(map(int, op.outputs), results, strict=True))
         return [self.values[int(i)] for i in self.graph.outputs]
 
 
@@ -177,7 +186,7 @@ def _reshape(w: Walker, op: schema.OperatorT) -> np.ndarray:
     return w.value(op.inputs[0]).reshape(w.graph.tensors[op.outputs[0]].shape)
 
 
-_STEPS: dict[str, Callable[[Walker, object], np.ndarray]] = {
+_STEPS: Steps = {
     "CONV_2D": _conv2d,
     "DEPTHWISE_CONV_2D": _conv2d,
     "FULLY_CONNECTED": _fully_connected,

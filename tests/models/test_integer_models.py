@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conformance.integer.tflite_single_op import run_micro
+from tests.conformance.integer.tflite_single_op import interpreter, run_micro
+from tests.models import audio_walker
 from tests.models.integer_walker import Walker
 
 MODELS = [
@@ -47,3 +48,21 @@ def test_model_gives_the_bits_of_tflite_micro(name: str, shared_data: Path) -> N
         walker.values.clear()
         ours = walker.run(x)[0]
         np.testing.assert_array_equal(ours, run_micro(path.read_bytes(), [x])[0])
+
+
+def test_audio_front_end_gives_the_bits_of_tflite_micro(shared_data: Path) -> None:
+    path = shared_data / "models" / "tflite" / "micro_speech_audio_preprocessor_int8.tflite"
+    if not path.exists():
+        pytest.skip(f"no {path.name} in the shared data")
+    rng = np.random.default_rng(2)
+    walker = Walker(path, "double", audio_walker.STEPS)
+    oracle = interpreter(path.read_bytes())
+    tone = np.sin(np.arange(480) * 0.21) * 9000
+    frames = [rng.integers(-32768, 32768, 480), rng.normal(0, 40, 480), tone, np.zeros(480)]
+    frames += [tone + rng.normal(0, 2.0**k, 480) for k in range(14)]
+    for frame in frames:  # the noise estimate carries over from frame to frame
+        x = np.clip(frame, -32768, 32767).astype(np.int16).reshape(1, 480)
+        walker.values.clear()
+        oracle.set_input(x, 0)
+        oracle.invoke()
+        np.testing.assert_array_equal(walker.run(x)[0], oracle.get_output(0).reshape(-1))

@@ -31,28 +31,49 @@ def tiles_f32(registers: int) -> list[tuple[int, int]]:
     ]
 
 
-def _cost(m: int, n: int, k: int, lanes: int, mr: int, nv: int) -> float:
-    """Multiply-add slots of the shape with a tile, waste and overheads included."""
-    vectors = -(-n // lanes)
-    tiles = -(-m // mr)
+def _crowded(rows: int, stride: int) -> bool:
+    """Whether a tile that walks along `rows` rows, `stride` floats apart, evicts its own lines:
+    too many of them fall into one set of an 8-way 32 KB cache."""
+    sets = [i * stride * 4 // 64 % 64 for i in range(rows)]
+    return max(sets.count(s) for s in sets) > 7
+
+
+def _cost(m: int, n: int, lanes: int, stride: int, mr: int, nv: int) -> float:
+    """Multiply-add slots for a k step of the whole shape: waste included, and loads a little."""
+    vectors, tiles = -(-n // lanes), -(-m // mr)
     rows = m / tiles
-    total = 0.0
-    for width, count in ((nv, vectors // nv), (vectors % nv, 1)):
-        if not (width and count):
-            continue
-        issue = max(rows * width, rows + width, 9.0)
-        total += count * tiles * (k * issue + 2.0 * rows * width + 12.0)
-        total += count * k * width * lanes * 4 / 16.0  # first touch of the panel
-    return total
+    slots = sum(
+        count * tiles * (max(rows * width, rows + width, 8.0) + 0.15 * (rows + width))
+        for width, count in ((nv, vectors // nv), (vectors % nv, 1))
+        if width and count
+    )
+    return slots * (1.4 if _crowded(-(-m // tiles), stride) else 1.0)
 
 
-def tile_f32(m: int, n: int, k: int, lanes: int, registers: int, *, l2: int = 1 << 20) -> Tile:
-    """The default tile for C[m, n] = A[m, k] B[k, n] on vectors of `lanes` floats; l2 in bytes.
+def tile_f32(
+    m: int,
+    n: int,
+    k: int,
+    lanes: int,
+    registers: int,
+    *,
+    stride: int = 0,
+    rows: int = 0,
+    l2: int = 1 << 20,
+) -> Tile:
+    """The default tile for C[m, n] = A[m, k] B[k, n] on vectors of `lanes` floats.
 
-    For a convolution m is OW (tiles stay within an output row), k is KH * KW * C.
+    `stride` is floats from one row of A to the next (k if 0), `l2` the cache in bytes. For a
+    convolution m is OW (tiles stay within an output row), k is KH * KW * C, `rows` is OH and the
+    block counts output rows.
     """
-    mr, nv = min(tiles_f32(registers), key=lambda t: (_cost(m, n, k, lanes, *t), -t[0] * t[1]))
+    stride = stride or k
+    mr, nv = min(
+        tiles_f32(registers),
+        key=lambda t: (_cost(m, n, lanes, stride, *t), t[0] + t[1]),
+    )
     mr = -(-m // -(-m // mr))
+    if rows:
+        return Tile(mr, nv, rows)
     room = max(1, (l2 // 2 - 4 * k * nv * lanes) // (4 * (k + nv * lanes)) // mr)
-    block = min(-(-m // mr), max(room, 8)) * mr
-    return Tile(mr, nv, block)
+    return Tile(mr, nv, min(-(-m // mr), max(room, 8)) * mr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from flatbuffers import flexbuffers
 
 from tests.conformance.integer.tflite_single_op import (
     SingleOp,
@@ -14,7 +15,7 @@ from tests.conformance.integer.tflite_single_op import (
     random_data,
     schema,
 )
-from whet.ops.integer import boundary, normalization, resize, svdf
+from whet.ops.integer import boundary, fft, normalization, resize, svdf
 from whet.ops.integer.quantization import Affine
 
 OPS = schema.BuiltinOperator
@@ -99,17 +100,20 @@ def test_svdf(seed: int, state_store: str) -> None:
     bias = rng.integers(-3000, 3000, units, dtype=np.int32)
     data = random_data(rng, (batch, inputs))
     c = svdf.svdf_constants(x, feature_scale, time_scale, state, y, rank, "double")
-    start = np.full((batch, filters, memory), 0, state_store)
+    start = np.full((batch, filters, memory), state.zero, state_store)
     ours, _ = svdf.svdf(data, start, feature, time, bias, c)
     options = schema.SVDFOptionsT()
     options.rank, options.fusedActivationFunction = rank, schema.ActivationFunctionType.NONE
     bias_scale = float(np.float32(state.scale) * np.float32(time_scale))
+    memory_tensor = Tensor(
+        (batch, filters * memory), state_store, [state.scale], [state.zero], variable=True
+    )
     op = SingleOp(
         OPS.SVDF, options,
         [quantized(data.shape, x), Tensor(feature.shape, "int8", [feature_scale], [0], 0, feature),
          Tensor(time.shape, state_store, [time_scale], [0], 0, time),
          Tensor(bias.shape, "int32", [bias_scale], [0], 0, bias),
-         Tensor((batch, filters * memory), state_store, [state.scale], [state.zero], 0, None, True)],
+         memory_tensor],
         [quantized(ours.shape, y)],
     )  # fmt: skip
     np.testing.assert_array_equal(ours, op.run(data)[0])
@@ -129,3 +133,18 @@ def test_layer_norm_is_within_one_step_of_the_real_function(depth: int) -> None:
     norm = centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-5) * gamma + beta
     want = np.clip(norm / y.scale + y.zero, -128, 127)
     assert np.abs(normalization.layer_norm(data, c) - want).max() <= 0.51
+
+
+@pytest.mark.parametrize("length", [8, 16, 32, 64, 128, 256, 1024])
+def test_real_fft(length: int) -> None:
+    rng = np.random.default_rng(length)
+    frames = random_data(rng, (3, length - 2), "int16")
+    frames[1] >>= 6
+    ours = fft.real_fft(frames, fft.real_fft_constants(length))
+    op = SingleOp(
+        OPS.CUSTOM, None,
+        [Tensor(frames.shape, "int16")], [Tensor((3, length + 2), "int16")],
+        custom="SignalRfft",
+        custom_options=bytes(flexbuffers.Dumps({"T": 7, "fft_length": length})),
+    )  # fmt: skip
+    np.testing.assert_array_equal(ours.reshape(3, -1), op.run(frames)[0])

@@ -120,13 +120,18 @@ class SingleOp:
         return run_micro(self.model(), arrays, len(self.outputs))
 
 
+def interpreter(model: bytes) -> _runtime.Interpreter:
+    """TensorFlow Lite Micro, loaded with a .tflite file."""
+    return _runtime.Interpreter.from_bytes(model, arena_size=len(model) * 4 + (4 << 20))
+
+
 def run_micro(model: bytes, arrays: Sequence[np.ndarray], outputs: int = 1) -> list[np.ndarray]:
     """Outputs of a .tflite file in TensorFlow Lite Micro."""
-    interpreter = _runtime.Interpreter.from_bytes(model, arena_size=len(model) * 4 + (4 << 20))
+    oracle = interpreter(model)
     for i, array in enumerate(arrays):
-        interpreter.set_input(array, i)
-    interpreter.invoke()
-    return [interpreter.get_output(i).copy() for i in range(outputs)]
+        oracle.set_input(array, i)
+    oracle.invoke()
+    return [oracle.get_output(i).copy() for i in range(outputs)]
 
 
 def random_affine(rng: np.random.Generator, store: str = "int8", spread: float = 2.0) -> Affine:

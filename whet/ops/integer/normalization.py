@@ -49,11 +49,13 @@ class LayerNorm:
     """Constants of a layer normalisation over `depth` elements.
 
     gamma [depth] int32 and beta [depth] int64: gamma / y.scale and beta / y.scale, times
-    2**(t - NORMALISED_BITS) and 2**t. epsilon: in units of the squared deviations.
+    2**(t - NORMALISED_BITS) and 2**t. epsilon: in units of the squared deviations, with
+    `variance_bits` (even) fractional bits.
     """
 
     depth: int
     epsilon: int
+    variance_bits: int
     gamma: npt.NDArray[np.int32]
     beta: npt.NDArray[np.int64]
     t: int
@@ -81,9 +83,12 @@ def layer_norm_constants(
     if shift < 0:
         raise ShapeError("layer norm", why="gamma is too large for the output scale")
     t = shift + NORMALISED_BITS
+    variance_bits = 2 * max(0, min(8, (46 - 3 * depth.bit_length()) // 2))
+    real_epsilon = epsilon * (depth / x.scale) ** 2 * 2.0**variance_bits
     return LayerNorm(
         depth=depth,
-        epsilon=min(max(1, round(epsilon * (depth / x.scale) ** 2)), 1 << 60),
+        epsilon=min(max(1, round(real_epsilon)), 1 << 60),
+        variance_bits=variance_bits,
         gamma=np.rint(g * 2.0**shift).astype(np.int32),
         beta=np.rint(np.clip(b, -(2.0**15), 2.0**15) * 2.0**t).astype(np.int64),
         t=t,
@@ -94,21 +99,22 @@ def layer_norm_constants(
 def layer_norm(x: Integers, c: LayerNorm) -> Integers:
     """Layer normalisation of int8 x over its last axis of n = depth elements, in integers.
 
-    d = n * x - sum(x); V = sum(d * d) / n + epsilon, truncating; k the even number that brings
-    u = V * 2**k (truncating) into [2**30, 2**32); R = isqrt((2**62 / u) << 30);
-    z = (d * R + half) >> (34 - k / 2), the normalised value in Q12;
+    d = n * x - sum(x); V = (sum(d * d) << f) / n + epsilon, truncating, with
+    f = variance_bits; k the even number that brings u = V * 2**k (truncating) into [2**30, 2**32);
+    R = isqrt((2**62 / u) << 30); z = (d * R + half) >> (34 - (k + f) / 2), the normalised value in
+    Q12;
     y = clamp(y.zero + ((z * gamma + beta + 2**(t-1)) >> t)).
     The zero point of x cancels. One definition for both roundings: TensorFlow Lite has no such op.
     """
     n = c.depth
     wide = x.astype(np.int64)
     d = n * wide - wide.sum(axis=-1, keepdims=True)
-    v = (d * d).sum(axis=-1, keepdims=True) // n + c.epsilon
+    v = ((d * d).sum(axis=-1, keepdims=True) << c.variance_bits) // n + c.epsilon
     bits = np.array([int(e).bit_length() for e in v.reshape(-1)], np.int64).reshape(v.shape)
     k = 2 * ((32 - bits) // 2)
     u = np.where(k >= 0, v << np.maximum(k, 0), v >> np.maximum(-k, 0))
     root = integer_sqrt(((1 << 62) // u) << 30)
-    right = 34 - k // 2
+    right = 34 - (k + c.variance_bits) // 2
     z = (d * root + (np.int64(1) << (right - 1))) >> right
     y = (z * c.gamma + c.beta + (1 << (c.t - 1))) >> c.t
     return stored(y + c.y.zero, c.y.low, c.y.high, c.y.store)

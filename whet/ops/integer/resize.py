@@ -1,17 +1,16 @@
 """Resizing of images [batch, h, w, c]. Input and output share one quantisation."""
 
 import numpy as np
-import numpy.typing as npt
 
 from whet.ops.integer.quantization import Integers, Rounding
+from whet.ops.integer.requantize import Wide
 
-Indices = npt.NDArray[np.int64]
 ONE = 1 << 10
 
 
 def bilinear_positions(
     size: int, out: int, align_corners: bool, half_pixel_centers: bool
-) -> tuple[Indices, Indices, Indices]:
+) -> tuple[Wide, Wide, Wide]:
     """(low, high, fraction) of one axis: sources of each output and its position in 1/1024.
 
     The step is (1024 * size + out / 2) / out, truncated, or that of size - 1 and out - 1 with
@@ -46,10 +45,10 @@ def resize_bilinear(
     y0, y1, fy = bilinear_positions(x.shape[1], out_size[0], *options)
     x0, x1, fx = bilinear_positions(x.shape[2], out_size[1], *options)
     wide = x.astype(np.int64)
-    fy, fx = fy[:, None, None], fx[:, None]
-    top = wide[:, y0][:, :, x0] * (ONE - fx) + wide[:, y0][:, :, x1] * fx
-    bottom = wide[:, y1][:, :, x0] * (ONE - fx) + wide[:, y1][:, :, x1] * fx
-    total = top * (ONE - fy) + bottom * fy
+    down, right = fy[:, None, None], fx[:, None]
+    top: Wide = wide[:, y0][:, :, x0] * (ONE - right) + wide[:, y0][:, :, x1] * right
+    bottom: Wide = wide[:, y1][:, :, x0] * (ONE - right) + wide[:, y1][:, :, x1] * right
+    total: Wide = top * (ONE - down) + bottom * down
     y = (total + (1 << 19)) >> 20
     if rounding == "double":
         y = np.where(total > 0, y, -((-total + (1 << 19)) >> 20))
@@ -57,9 +56,7 @@ def resize_bilinear(
     return narrowed
 
 
-def nearest_positions(
-    size: int, out: int, align_corners: bool, half_pixel_centers: bool
-) -> Indices:
+def nearest_positions(size: int, out: int, align_corners: bool, half_pixel_centers: bool) -> Wide:
     """The source index of each output of one axis, in float32 as TensorFlow Lite Micro.
 
     floor((i + offset) * scale), or rounded with ties away with align_corners. The result is a

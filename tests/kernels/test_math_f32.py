@@ -1,0 +1,99 @@
+"""Vector math in units in the last place against NumPy and the C library in double precision."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.kernels.native import CPUS, build, pointer
+
+Doubles = npt.NDArray[np.float64]
+
+NAMES = ("exp", "log", "tanh", "sigmoid", "erf", "sin", "cos", "sqrt", "round", "floor", "ceil")
+SOURCE = "".join(
+    f"void {name}_all(const float *x, float *y, int n)"
+    f" {{ for (int i = 0; i < n; i += VL) vstore(y + i, v{name}(vload(x + i))); }}\n"
+    for name in NAMES
+) + "".join(
+    f"void {name}_each(const float *x, float *y, int n)"
+    f" {{ for (int i = 0; i < n; i++) y[i] = {name}_f32(x[i]); }}\n"
+    for name in NAMES[:7]
+)
+
+
+def sigmoid(x: Doubles) -> Doubles:
+    """1 / (1 + e^-x) without overflow."""
+    e = np.exp(-np.abs(x))
+    return np.asarray(np.where(x >= 0, 1.0, e) / (1 + e))
+
+
+TRUE = {
+    "sigmoid": sigmoid,
+    "erf": lambda x: np.array([math.erf(v) for v in x]),
+    "round": np.rint,
+}
+LIMITS = {"sigmoid": 2.1}
+RANGES = {"log": (0, 3e38), "sin": (-8192, 8192), "cos": (-8192, 8192), "sqrt": (0, 3e38)}
+
+
+def samples(name: str) -> npt.NDArray[np.float32]:
+    """About 200 000 floats: uniform over the range, small ones, every magnitude, and edges."""
+    rng = np.random.default_rng(7)
+    low, high = RANGES.get(name, (-110, 110))
+    uniform = rng.uniform(max(low, -110), min(high, 110), 70000)
+    small = rng.normal(0, 1, 70000)
+    magnitudes = rng.choice([-1.0, 1.0], 60000) * np.exp2(rng.uniform(-149, 128, 60000))
+    near = 1 + rng.normal(0, 1e-3, 5000)
+    values = np.concatenate([uniform, small, magnitudes, near, [0.0, 1.0, low, high]])
+    values = values[(values >= low) & (values <= high)].astype(np.float32)
+    return values[: len(values) // 16 * 16].copy()
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize("name", NAMES)
+def test_within_two_units(name: str, cpu: str) -> None:
+    library = build(SOURCE, cpu)
+    x = samples(name)
+    got = np.empty_like(x)
+    library[f"{name}_all"](pointer(x), pointer(got), len(x))
+    with np.errstate(all="ignore"):
+        want = TRUE.get(name, getattr(np, name, None))(x.astype(np.float64))
+        rounded = want.astype(np.float32)
+    unit = np.spacing(np.abs(np.where(np.isfinite(rounded), rounded, np.float32(3e38))))
+    if name in ("sin", "cos"):
+        unit = np.maximum(unit, np.float32(2**-25))
+    same = got == rounded
+    error = np.where(same, 0, np.abs(got.astype(np.float64) - want) / unit)
+    worst = int(np.argmax(error))
+    exact = name in ("round", "floor", "ceil")
+    assert error[worst] <= (0 if exact else LIMITS.get(name, 2)), (
+        f"{name}({x[worst]!r}) = {got[worst]!r}"
+    )
+    if not exact and name != "sqrt":
+        each = np.empty_like(x)
+        library[f"{name}_each"](pointer(x), pointer(each), len(x))
+        np.testing.assert_array_equal(each, got)
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize(
+    ("name", "inputs", "outputs"),
+    [
+        ("exp", [-np.inf, np.inf, np.nan, 88.8, -200], [0, np.inf, np.nan, np.inf, 0]),
+        ("log", [0, np.inf, np.nan, -1, 1e-45], [-np.inf, np.inf, np.nan, np.nan, -103.27893]),
+        ("tanh", [-np.inf, np.inf, np.nan], [-1, 1, np.nan]),
+        ("sigmoid", [-np.inf, np.inf, np.nan], [0, 1, np.nan]),
+        ("erf", [-np.inf, np.inf, np.nan], [-1, 1, np.nan]),
+        ("sin", [np.inf, np.nan], [np.nan, np.nan]),
+        ("floor", [np.inf, np.nan, -1e30], [np.inf, np.nan, -1e30]),
+    ],
+)
+def test_limits(name: str, inputs: list[float], outputs: list[float], cpu: str) -> None:
+    library = build(SOURCE, cpu)
+    x = np.resize(np.array(inputs, np.float32), 16)
+    got = np.empty_like(x)
+    library[f"{name}_all"](pointer(x), pointer(got), 16)
+    np.testing.assert_allclose(got, np.resize(np.array(outputs, np.float32), 16), 1e-6)
