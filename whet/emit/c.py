@@ -180,7 +180,7 @@ class _Writer:
         if stage.bodies:
             arguments.append("weights")
         units = stage.lowered.parallel
-        if units != 1:
+        if units is not None:
             share = f"SHARE({size(units)}, part), SHARE({size(units)}, part + 1)"
             arguments.append(share if public else f"0, {size(units)}")
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
@@ -241,13 +241,13 @@ class _Writer:
             shown.append("u8 *scratch")
         if stage.bodies:
             shown.append("const u8 *weights")
-        if stage.lowered.parallel != 1:
+        if stage.lowered.parallel is not None:
             shown += ["const int begin", "const int end"]
         return ", ".join(shown) + self.dims or "void"
 
 
 def _is_split(step: Step | Bind | Copy) -> bool:
-    return isinstance(step, Step) and step.stage.lowered.parallel != 1
+    return isinstance(step, Step) and step.stage.lowered.parallel is not None
 
 
 def _parameter(parameter: Parameter) -> str:

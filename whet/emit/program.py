@@ -165,14 +165,14 @@ class Lowered:
 
     headers: kernel headers they need. constants: packed arrays, in the order of `Weight` indices.
     scratch: bytes. parallel: the extent the statements may be split over (a call then takes
-    `begin, end` as its last arguments); 1 where they may not.
+    `begin, end`); None where they may not.
     """
 
     statements: tuple[Statement, ...]
     headers: tuple[str, ...] = ()
     constants: tuple[Array, ...] = ()
     scratch: int = 0
-    parallel: Size = 1
+    parallel: Size | None = None
     kernel: str = ""
 
 

@@ -59,7 +59,7 @@ def nest(statement: Nest, stage: Stage) -> list[str]:
     lines = [
         f"for (i64 {n} = 0; {n} < {size(e)}; {n}++)" for n, e in zip(names, extents, strict=True)
     ]
-    if stage.lowered.parallel != 1:
+    if stage.lowered.parallel is not None:
         lines[0] = "for (i64 i0 = begin; i0 < end; i0++)"
     if lines:
         lines.insert(len(lines) - 1, "#pragma clang loop vectorize(assume_safety)")

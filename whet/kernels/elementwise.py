@@ -51,4 +51,4 @@ def split(nest: Nest) -> Lowered:
     whole = Nest(tuple(extents), accesses[0], tuple(accesses[1:]), nest.body)
     total = size_product(whole.extents)
     large = isinstance(total, int) and total >= SPLIT_ELEMENTS and isinstance(extents[0], int)
-    return Lowered((whole,), parallel=extents[0] if large and extents[0] > 1 else 1)  # type: ignore[operator]
+    return Lowered((whole,), parallel=extents[0] if large else None)

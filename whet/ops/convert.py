@@ -53,7 +53,7 @@ def quantize(x: Array, element: Quant) -> Array:
         whole = np.rint(ratio)
     limits = integer_limits(element.store)
     whole = np.nan_to_num(whole, nan=0.0, posinf=2.0**62, neginf=-(2.0**62))
-    return np.clip(whole.astype(np.float64) + zero, *limits).astype(element.store.dtype)
+    return np.asarray(np.clip(whole.astype(np.float64) + zero, *limits), element.store.dtype)
 
 
 def _half_away(x: Array) -> Array:

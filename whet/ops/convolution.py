@@ -58,11 +58,11 @@ def correlate(x: Array, w: Array, node: Node) -> Array:
     ]
     y = np.zeros((x.shape[0], *extent, w.shape[0]), np.result_type(x, w))
     for tap in product(*(range(k) for k in kernel)):
-        index: tuple[slice, ...] = tuple(
+        index = tuple(
             slice(t * dl, t * dl + (e - 1) * s + 1, s)
             for t, dl, e, s in zip(tap, dilation, extent, stride, strict=True)
         )
-        window = x[tuple([slice(None), *index])]
+        window = x[(slice(None), *index)]
         taps = w[(slice(None), *tap)]
         if per == 1 and outs == 1:
             y += window * taps[:, 0]
