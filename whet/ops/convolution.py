@@ -57,13 +57,14 @@ def correlate(x: Array, w: Array, node: Node) -> Array:
         for d, k, s, dl in zip(x.shape[1:-1], kernel, stride, dilation, strict=True)
     ]
     y = np.zeros((x.shape[0], *extent, w.shape[0]), np.result_type(x, w))
-    for tap in product(*(range(k) for k in kernel)):
+    flat = w.reshape(w.shape[0], -1, per)
+    for t, tap in enumerate(product(*(range(k) for k in kernel))):
         index = tuple(
-            slice(t * dl, t * dl + (e - 1) * s + 1, s)
-            for t, dl, e, s in zip(tap, dilation, extent, stride, strict=True)
+            slice(i * dl, i * dl + (e - 1) * s + 1, s)
+            for i, dl, e, s in zip(tap, dilation, extent, stride, strict=True)
         )
         window = x[(slice(None), *index)]
-        taps = w[(slice(None), *tap)]
+        taps = flat[:, t]
         if per == 1 and outs == 1:
             y += window * taps[:, 0]
             continue
