@@ -10,7 +10,18 @@ from whet.emit import control, statement
 from whet.emit.epilogue import Epilogues
 from whet.emit.expression import size, symbol
 from whet.emit.program import (
-    Bind, Branch, Call, Copy, Function, Nest, Parameter, Place, Program, Repeat, Stage, Step,
+    Bind,
+    Branch,
+    Call,
+    Copy,
+    Function,
+    Nest,
+    Parameter,
+    Place,
+    Program,
+    Repeat,
+    Stage,
+    Step,
 )  # fmt: skip
 from whet.emit.scalar import suffix
 
@@ -176,7 +187,9 @@ class _Writer:
         ]
         arguments += [_address(p) for p in (*step.outputs, *step.weights)]
         if step.scratch is not None:
-            arguments.append(_address(step.scratch))
+            each = stage.lowered.scratch_each if public else 0
+            shift = f" + part * {each}" if each else ""
+            arguments.append(f"(void *)(arena + {step.scratch.offset}{shift})")
         if stage.bodies:
             arguments.append("weights")
         units = stage.lowered.parallel
@@ -237,7 +250,7 @@ class _Writer:
     def parameters(self, stage: Stage) -> str:
         shown = [_parameter(p) for p in stage.inputs if p is not None]
         shown += [_parameter(p) for p in (*stage.outputs, *stage.weights)]
-        if stage.lowered.scratch:
+        if stage.lowered.scratch or stage.lowered.scratch_each:
             shown.append("u8 *scratch")
         if stage.bodies:
             shown.append("const u8 *weights")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from whet.emit.expression import literal
 from whet.emit.program import Epilogue, Extra, Stage
 from whet.emit.scalar import wide
-from whet.emit.statement import pointer
+from whet.emit.statement import pointer, pointer_list
 from whet.errors import UnsupportedError, UnsupportedOp
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant_op, known, parameter_op
@@ -41,8 +41,7 @@ class Epilogues:
         if body not in self.names:
             self.names[body] = f"epilogue_{len(self.names)}"
             self.texts.append(SIGNATURE.format(name=self.names[body], body=body))
-        pointers = ", ".join(pointer(e.operand, stage) for e in epilogue.extras)
-        extra = f"(const void *const[]){{{pointers}}}" if pointers else "0"
+        extra = pointer_list([pointer(e.operand, stage) for e in epilogue.extras])
         return f"{extra}, {self.names[body]}"
 
 

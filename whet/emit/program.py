@@ -72,7 +72,15 @@ class Epilogue:
     signature: str
 
 
-Argument = In | Out | Weight | Scratch | Name | Epilogue | Size | float
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An epilogue that the kernel headers already have, and the pointers it reads."""
+
+    name: str
+    pointers: tuple[In | Weight, ...]
+
+
+Argument = In | Out | Weight | Scratch | Name | Epilogue | Ready | Size | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +172,7 @@ class Lowered:
     """A node as statements.
 
     headers: kernel headers they need. constants: packed arrays, in the order of `Weight` indices.
-    scratch: bytes. parallel: the extent the statements may be split over (a call then takes
+    scratch: bytes; scratch_each: bytes for each thread that runs a share instead. parallel: the extent the statements may be split over (a call then takes
     `begin, end`); None where they may not.
     """
 
@@ -174,6 +182,7 @@ class Lowered:
     scratch: int = 0
     parallel: Size | None = None
     kernel: str = ""
+    scratch_each: int = 0
 
 
 @dataclass(frozen=True, slots=True)

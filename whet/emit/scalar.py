@@ -21,10 +21,34 @@ INFIX = {
 }  # fmt: skip
 TYPED = {name: f"{name}_{{s}}" for name in ("min", "max", "sign", "is_nan", "is_inf", "sigmoid",
                                              "shift_left", "shift_right")}  # fmt: skip
-MATH = (
-    "mod fmod pow atan2 exp log sqrt expm1 log1p sin cos tan asin acos atan sinh cosh tanh asinh "
-    "acosh atanh erf floor ceil round trunc"
-).split()
+MATH = [
+    "mod",
+    "fmod",
+    "pow",
+    "atan2",
+    "exp",
+    "log",
+    "sqrt",
+    "expm1",
+    "log1p",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "erf",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+]
 
 
 def suffix(element: Element) -> str:

@@ -7,9 +7,21 @@ from collections.abc import Callable
 from whet.emit import scalar
 from whet.emit.expression import is_zero, literal, multiple, size
 from whet.emit.program import (
-    Access, Argument, Call, Epilogue, In, Name, Nest, Out, Scratch, Stage, Weight, collapse,
+    Access,
+    Argument,
+    Call,
+    Epilogue,
+    In,
+    Name,
+    Nest,
+    Out,
+    Ready,
+    Scratch,
+    Stage,
+    Weight,
+    collapse,
 )  # fmt: skip
-from whet.ir.dim import Dim, Size
+from whet.ir.dim import Dim
 from whet.ir.element import Element
 
 Named = Callable[[Epilogue], str]
@@ -38,6 +50,11 @@ def call(statement: Call, stage: Stage, epilogue: Named, span: str) -> str:
     return text
 
 
+def pointer_list(pointers: list[str]) -> str:
+    """The `extra` argument of a kernel; 0 for none."""
+    return f"(const void *const[]){{{', '.join(pointers)}}}" if pointers else "0"
+
+
 def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
     if isinstance(argument, In | Out | Weight | Scratch):
         return pointer(argument, stage)
@@ -45,6 +62,8 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
         return argument.text
     if isinstance(argument, Epilogue):
         return epilogue(argument)
+    if isinstance(argument, Ready):
+        return f"{pointer_list([pointer(p, stage) for p in argument.pointers])}, {argument.name}"
     if isinstance(argument, bool):
         return str(int(argument))
     if isinstance(argument, int | Dim):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
 from whet.ir.element import F32
 from whet.ir.leaf import known

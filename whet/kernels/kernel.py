@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -80,11 +80,4 @@ def unsupported(nodes: Iterable[Node], target: Target) -> list[UnsupportedOp]:
 
 
 def _named(lowered: Lowered, name: str) -> Lowered:
-    return Lowered(
-        lowered.statements,
-        lowered.headers,
-        lowered.constants,
-        lowered.scratch,
-        lowered.parallel,
-        name,
-    )
+    return replace(lowered, kernel=name)

@@ -35,7 +35,7 @@ def _infer(
 
 
 def _evaluate(node: Node, a: Array, b: Array, bias: Array | None = None, *extras: Array) -> Array:
-    if a.dtype.kind == "V" or a.dtype.itemsize == 2 and a.dtype.kind == "f":
+    if a.dtype.kind == "V" or (a.dtype.itemsize == 2 and a.dtype.kind == "f"):
         a, b = a.astype(np.float32), b.astype(np.float32)
     out = np.matmul(a, b)
     return applied(node, np.asarray(out if bias is None else out + bias), extras)

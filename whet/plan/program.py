@@ -5,8 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from whet.emit.program import (
-    Access, Bind, Branch, Call, Copy, Epilogue, Function, In, Lowered, Nest, Parameter, Place, Port,
-    Program, Repeat, Stage, Statement,
+    Access,
+    Bind,
+    Branch,
+    Call,
+    Copy,
+    Epilogue,
+    Function,
+    In,
+    Lowered,
+    Nest,
+    Parameter,
+    Place,
+    Port,
+    Program,
+    Repeat,
+    Stage,
+    Statement,
 )  # fmt: skip
 from whet.emit.program import Step as RunStep
 from whet.errors import UnsupportedError, UnsupportedOp
@@ -134,8 +149,9 @@ class _Room:
                     views[self.keys[v]] = (self.keys[root], offset)
             reads = {self.keys[v] for v in node.inputs if v is not None}
             writes = tuple(self.keys[v] for v in node.outputs)
+            scratch = lowered.scratch + lowered.scratch_each * self.target.threads
             steps.append(
-                Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), lowered.scratch)
+                Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
             )
             sized |= set(node.outputs)
         for v in sized:

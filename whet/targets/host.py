@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from os import cpu_count
 from pathlib import Path
 from platform import machine
 
 from whet.errors import CompileError
 from whet.targets.target import Target
 
+THREADS = min(cpu_count() or 1, 16)
 X86_LEVELS = {
-    "x86-64-v4": Target("host", "x86_64-linux-gnu.2.17", "x86_64_v4+avx512vnni", 16, 32),
+    "x86-64-v4": Target(
+        "host", "x86_64-linux-gnu.2.17", "x86_64_v4+avx512vnni", 16, 32, dot8_shift=128
+    ),
     "x86-64-v3": Target("host", "x86_64-linux-gnu.2.17", "x86_64_v3", 8, 16),
     "x86-64": Target("host", "x86_64-linux-gnu.2.17", "x86_64", 4, 16),
 }
@@ -38,13 +42,15 @@ def host(cpu: str = "native") -> Target:
         CompileError: the name is unknown, or this machine cannot run that level.
     """
     if machine() in ("aarch64", "arm64"):
-        return AARCH64
+        return replace(AARCH64, threads=THREADS)
     flags = cpu_flags()
     best = "x86-64-v4" if "avx512bw" in flags else "x86-64-v3" if "avx2" in flags else "x86-64"
     if cpu == "native":
-        return replace(X86_LEVELS[best], cpu="native")
+        vnni = (best == "x86-64-v4" and "avx512_vnni" in flags) or "avx_vnni" in flags
+        shift = 128 if vnni else 0
+        return replace(X86_LEVELS[best], cpu="native", threads=THREADS, dot8_shift=shift)
     if cpu not in X86_LEVELS:
         raise CompileError(f"unknown cpu {cpu}", hint="native, " + ", ".join(X86_LEVELS))
     if list(X86_LEVELS).index(cpu) < list(X86_LEVELS).index(best):
         raise CompileError(f"this machine cannot run {cpu}", hint=f"--cpu {best}")
-    return X86_LEVELS[cpu]
+    return replace(X86_LEVELS[cpu], threads=THREADS)
