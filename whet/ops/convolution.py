@@ -24,9 +24,9 @@ def window_extent(size: Size, kernel: int, stride: int, dilation: int, pads: int
 
 
 def _infer(
-    x: Type, w: Type, bias: Type | None = None, *extras: Type, stride: Ints, dilation: Ints, low: Ints,
-    high: Ints, groups: int = 1,
-    epilogue: Attr = None,
+    x: Type, w: Type, bias: Type | None = None, *extras: Type, stride: Ints, dilation: Ints,
+    low: Ints, high: Ints, groups: int = 1, epilogue: Attr = None, clamp: Attr = None,
+    float32_product: bool = False,
 ) -> Type:  # fmt: skip
     """x: [N, *S, C]; w: [O, *K, C/groups]; bias: [O]. Result [N, *S', O]."""
     spatial = x.rank - 2

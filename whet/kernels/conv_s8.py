@@ -1,0 +1,155 @@
+"""int8 convolutions and matrix products with constant weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Ready, Scratch, Weight
+from whet.errors import ShapeError
+from whet.ir.element import I8, Quant
+from whet.ir.leaf import known
+from whet.ir.node import Array, Node
+from whet.kernels import packing_s8 as packing
+from whet.kernels.conv_f32 import image, pair
+from whet.kernels.kernel import kernel
+from whet.kernels.tiling_s8 import depthwise_tile_s8, tile_s8
+from whet.ops.convolution import contraction_of, conv
+from whet.ops.integer.contraction import Contraction
+from whet.ops.matmul import matmul
+from whet.targets.target import Target
+
+SPAN = (Name("begin"), Name("end"))
+
+
+@dataclass(frozen=True, slots=True)
+class Operands:
+    """A quantised contraction the kernels can do: weights, bias and constants known."""
+
+    w: Array
+    bias: Array
+    constants: Contraction
+
+    def finish(self, packed: packing.Packed, columns: Array) -> tuple[Ready, tuple[Array, ...]]:
+        """The epilogue and all constants: weights, bias, then what the epilogue reads.
+
+        columns: the stored weights as [K, N], which bound the accumulators.
+        """
+        c = self.constants
+        bounds = packing.accumulator_bounds(columns, self.bias, c.x_zero, c.w_zero)
+        n = columns.shape[1]
+        m, t = np.broadcast_to(c.by.m, n), np.broadcast_to(c.by.t, n)
+        ready = packing.requantization(m, t, c.y_zero, bounds, c.rounding)
+        pointers = tuple(Weight(2 + i) for i in range(len(ready.arrays)))
+        return Ready(ready.epilogue, pointers), (packed.weights, packed.bias, *ready.arrays)
+
+
+def operands(node: Node, channels: int) -> Operands | None:
+    """The operands, or None where an element is not int8, or something is not constant."""
+    elements = [v.tensor.element for v in (*node.inputs[:2], node.outputs[0]) if v is not None]
+    if any(not isinstance(e, Quant) or e.store != I8 for e in elements) or len(node.inputs) > 3:
+        return None
+    x, w, bias = node.inputs[0], known(node.inputs[1]), node.operand(2)
+    given = known(bias)
+    if x is None or not x.tensor.static or w is None or (bias is not None and given is None):
+        return None
+    try:
+        constants = contraction_of(node)
+    except ShapeError:
+        return None
+    zeros = np.zeros(channels, np.int64)
+    return Operands(w, zeros if given is None else given.astype(np.int64), constants)
+
+
+@kernel("conv_s8", conv)
+def lower(node: Node, target: Target) -> Lowered | None:
+    found = operands(node, int(str(node.outputs[0].shape[-1])))
+    if found is None or found.w.ndim > 4:
+        return None
+    shape = node.inputs[0].shape  # type: ignore[union-attr]
+    _, h, width, c = image(shape)
+    _, oh, ow, _ = image(node.outputs[0].shape)
+    plain = all(v == 1 for v in node.integers("stride")) and node.integer("groups", 1) == 1
+    if found.w.shape[1:-1] == (1,) * (found.w.ndim - 2) and plain and (h, width) == (oh, ow):
+        return gemm(found, math.prod(image(shape)) // c, found.w.reshape(-1, c).T, target)
+    w = found.w if found.w.ndim == 4 else found.w[:, None]
+    if w.shape[-1] == 1 and node.integer("groups", 1) == c:
+        return _depthwise(node, found, w, target)
+    return _convolution(node, found, w, target)
+
+
+@kernel("matmul_s8", matmul)
+def product(node: Node, target: Target) -> Lowered | None:
+    found = operands(node, int(str(node.outputs[0].shape[-1])))
+    if found is None or found.w.ndim != 2:
+        return None
+    rows = int(str(node.outputs[0].tensor.elements)) // found.w.shape[1]
+    return gemm(found, rows, found.w, target)
+
+
+def gemm(found: Operands, m: int, w: Array, target: Target) -> Lowered:
+    """[m, K] activations times w[K, N]."""
+    k, n = w.shape
+    c = found.constants
+    t = tile_s8(m, n, k, target.lanes, target.registers)
+    packed = packing.pack_gemm_s8(
+        w, found.bias, c.x_zero, lanes=target.lanes, vectors=t.vectors, shift=target.dot8_shift,
+        weight_zero=c.w_zero,
+    )  # fmt: skip
+    epilogue, constants = found.finish(packed, w)
+    sizes = (m, n, k, k, n, t.rows, t.vectors, t.block, packed.weight_zero, 1, c.low, c.high)
+    call = Call("gemm_s8", (*sizes, *SPAN, In(0), Weight(0), Weight(1), Out(), epilogue))
+    units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
+    return Lowered((call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8")
+
+
+def _windows(node: Node, w: Array) -> tuple[int, ...]:
+    """KH, KW, SH, SW, DH, DW, PT, PL."""
+    stride, dilation = pair(node.integers("stride"), 1), pair(node.integers("dilation"), 1)
+    return (w.shape[1], w.shape[2], *stride, *dilation, *pair(node.integers("low"), 0))
+
+
+def _depthwise(node: Node, found: Operands, w: Array, target: Target) -> Lowered:
+    b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    _, oh, ow, o = image(node.outputs[0].shape)
+    k = found.constants
+    kh, kw, sh, sw, dh, *_ = windows = _windows(node, w)
+    th, tw = depthwise_tile_s8((oh, ow), (kh, kw), (sh, sw), dh, target.registers)
+    packed = packing.pack_depthwise_s8(
+        w[..., 0], found.bias, k.x_zero, stride_h=sh, dilation_h=dh, tile_h=th,
+        lanes=target.lanes, shift=target.dot8_shift, weight_zero=k.w_zero,
+    )  # fmt: skip
+    epilogue, constants = found.finish(packed, w.reshape(o, -1).T)
+    shape: tuple[Argument, ...] = (b, h, width, c, c, oh, ow, o, o // c)
+    tile = (th, tw, packed.passes, k.x_zero, k.low, k.high)
+    ends = (In(0), Weight(0), Weight(1), Out(), epilogue)
+    call = Call("depthwise_s8", (*shape, *windows, *tile, *SPAN, *ends))
+    return Lowered((call,), ("depthwise_s8.h",), constants, 0, b * -(-oh // th), "depthwise_s8")
+
+
+def _convolution(node: Node, found: Operands, w: Array, target: Target) -> Lowered:
+    b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    _, oh, ow, o = image(node.outputs[0].shape)
+    groups, k = node.integer("groups", 1), found.constants
+    kh, kw, sh, sw, dh, dw, pt, pl = windows = _windows(node, w)
+    n, per = o // groups, w.shape[-1]
+    t = tile_s8(ow, n, kh * kw * per, target.lanes, target.registers, rows=oh)
+    each = packing.conv_scratch(
+        (h, width), (oh, ow), c, (kh, kw), (sh, sw), (dh, dw), (pt, pl), t.block
+    )
+    packed = packing.pack_conv_s8(
+        w.transpose(0, 3, 1, 2), found.bias, k.x_zero, groups=groups,
+        dense=packing.conv_is_dense(per, groups, c, dw, each > 0), lanes=target.lanes,
+        vectors=t.vectors, shift=target.dot8_shift, weight_zero=k.w_zero,
+    )  # fmt: skip
+    epilogue, constants = found.finish(packed, w.reshape(o, -1).T)
+    shape = (b, h, width, per, c, oh, ow, n, o, groups)
+    tile = (t.rows, t.vectors, t.block, k.x_zero, packed.weight_zero, 1, k.low, k.high)
+    scratch: Argument = Scratch() if each else 0
+    ends = (In(0), Weight(0), Weight(1), Out(), scratch, epilogue)
+    call = Call("conv_s8", (*shape, *windows, *tile, *SPAN, *ends))
+    units = b * -(-oh // t.block) * groups * -(-n // (t.vectors * target.lanes))
+    rounded = -(-each // 64) * 64
+    return Lowered((call,), ("conv_s8.h",), constants, 0, units, "conv_s8", rounded)
