@@ -1,0 +1,140 @@
+"""The int8 kernels' machines, references in NumPy int64, and quantised random data."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.kernels.native import CPUS, build
+from whet.kernels.packing_s8 import Requantization, accumulator_bounds, requantization
+
+Ints = npt.NDArray[np.int64]
+
+_native = "avx512_vnni" in Path("/proc/cpuinfo").read_text().split()
+PATHS = [(cpu, False) for cpu in [*CPUS, *["native"] * _native]] + [(CPUS[-1], True)]
+"""(CPU, portable definitions forced) of every vocabulary this computer can run."""
+EPILOGUES = ("single_s8", "single_left_s8", "single_wide_s8", "double_s8", "double_wide_s8")
+HEADER = """
+#include "gemm_s8.h"
+#include "conv_s8.h"
+#include "depthwise_s8.h"
+const int shift = DOT8_SHIFT;
+#define ARGS int begin, int end, const s8 *x, const s8 *w, const int *bias, void *y, s8 *scratch, \\
+    const void *const *extra
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A compiled batch of kernels and the constants of its vocabulary."""
+
+    functions: ctypes.CDLL
+    lanes: int
+    shift: int
+
+    def call(self, name: str, begin: int, end: int, *arrays: npt.NDArray[np.generic]) -> None:
+        """name(begin, end, x, w, bias, y, scratch, {the rest})."""
+        extra = np.array([a.ctypes.data for a in arrays[5:]] or [0], np.uint64)
+        pointers = [ctypes.c_void_p(a.ctypes.data) for a in (*arrays[:5], extra)]
+        getattr(self.functions, name)(begin, end, *pointers)
+
+
+def library(source: str, path: tuple[str, bool]) -> Library:
+    """Compile C functions that take ARGS."""
+    cpu, scalar = path
+    functions = build("#define WHET_SCALAR\n" * scalar + HEADER + source, cpu)
+    lanes, shift = (ctypes.c_int.in_dll(functions, n).value for n in ("lanes", "shift"))
+    return Library(functions, lanes, shift)
+
+
+def requantize_reference(acc: Ints, m: Ints, t: Ints, zero: int, rounding: str) -> Ints:
+    """Section 5 of the design, one channel in the last axis, unclamped."""
+    if rounding == "single":
+        return zero + ((acc * m + (np.int64(1) << (t - 1))) >> t)
+    left, right = np.maximum(31 - t, 0), np.maximum(t - 31, 0)
+    product = (acc << left) * m
+    nudge = np.where(product >= 0, 1 << 30, 1 - (1 << 30))
+    high = np.sign(product + nudge) * (np.abs(product + nudge) >> 31)
+    mask = (np.int64(1) << right) - 1
+    return zero + (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
+
+
+def random_multipliers(
+    rng: np.random.Generator, n: int, bounds: tuple[Ints, Ints], kind: int
+) -> tuple[Ints, Ints]:
+    """(m, t) that spread the accumulators over int8; kind 1 amplifies, 2 is extreme."""
+    size = np.maximum(np.abs(bounds[0]), np.abs(bounds[1])) + 1.0
+    real = np.exp2(rng.uniform(6, 9, n)) / size * (40 if kind == 1 else 1)
+    exponent = np.frexp(real)[1].astype(np.int64)
+    t = np.clip(31 - exponent, 1, 62)
+    if kind == 2:
+        t = rng.integers(1, 63, n)
+    return rng.integers(1 << 30, 1 << 31, n), t
+
+
+def random_epilogue(
+    rng: np.random.Generator, w: Ints, bias: Ints, zero: int, wz: int, rounding: str, kind: int
+) -> tuple[Requantization, Ints, Ints, int]:
+    """The requantisation of random multipliers for w[K, N], and its (m, t, output zero)."""
+    bounds = accumulator_bounds(w, bias, zero, wz)
+    m, t = random_multipliers(rng, w.shape[1], bounds, kind)
+    if rounding == "double":  # no shift left of an accumulator out of 32 bits: it has no meaning
+        size = int(np.maximum(np.abs(bounds[0]), np.abs(bounds[1])).max())
+        t = np.maximum(t, max(1, size.bit_length()))
+    y_zero = int(rng.integers(-128, 128))
+    return requantization(m, t, y_zero, bounds, rounding), m, t, y_zero
+
+
+def guarded(size: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
+    """A buffer of `size` bytes and the whole of it with 64 bytes of canary on both sides."""
+    whole = np.full(size + 128, 85, np.int8)
+    return whole[64 : 64 + size], whole
+
+
+def assert_canary(whole: npt.NDArray[np.int8]) -> None:
+    """Nothing was written outside the buffer."""
+    assert (whole[:64] == 85).all()
+    assert (whole[-64:] == 85).all()
+
+
+def at_page_end(a: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """A copy of `a` whose last byte is the last of a readable page: reading on crashes."""
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, *[ctypes.c_size_t] * 2, *[ctypes.c_int] * 2,
+                          ctypes.c_long]  # fmt: skip
+    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    size = -(-max(a.size, 1) // 4096) * 4096
+    base = libc.mmap(None, size + 8192, 3, 0x22, -1, 0)
+    libc.mprotect(base, 4096, 0)
+    libc.mprotect(base + 4096 + size, 4096, 0)
+    data = (ctypes.c_int8 * a.size).from_address(base + 4096 + size - a.size)
+    view = np.frombuffer(data, np.int8)
+    view[:] = a.ravel()
+    return view
+
+
+def conv_reference(
+    x: Ints, w: Ints, bias: Ints, zero: int, wz: int, groups: int, stride: tuple[int, int],
+    dilation: tuple[int, int], pad: tuple[int, int], out: tuple[int, int],
+) -> Ints:  # fmt: skip
+    """Accumulators [B, OH, OW, outputs] of x[B, H, W, C] and w[outputs, C / groups, KH, KW]."""
+    b, h, width, c = x.shape
+    outputs, _, kh, kw = w.shape
+    acc = np.broadcast_to(bias, (b, *out, outputs)).astype(np.int64)
+    reach = [(o - 1) * s + (k - 1) * d + 1 for o, s, k, d in
+             zip(out, stride, (kh, kw), dilation, strict=True)]  # fmt: skip
+    frame = np.zeros((b, max(reach[0], pad[0] + h), max(reach[1], pad[1] + width), c), np.int64)
+    frame[:, pad[0] : pad[0] + h, pad[1] : pad[1] + width] = x - zero
+    for i in range(kh):
+        for j in range(kw):
+            rows = slice(i * dilation[0], i * dilation[0] + (out[0] - 1) * stride[0] + 1, stride[0])
+            cols = slice(j * dilation[1], j * dilation[1] + (out[1] - 1) * stride[1] + 1, stride[1])
+            taps = frame[:, rows, cols].reshape(b, *out, groups, c // groups)
+            weights = (w[:, :, i, j] - wz).reshape(groups, outputs // groups, c // groups)
+            acc = acc + np.einsum("bhwgc,gnc->bhwgn", taps, weights).reshape(acc.shape)
+    return acc

@@ -1,0 +1,118 @@
+"""gemm_s8 against NumPy int64, every bit: odd sizes, tails, strides, both roundings, any split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.kernels.native_s8 import (
+    EPILOGUES,
+    PATHS,
+    Ints,
+    assert_canary,
+    at_page_end,
+    guarded,
+    library,
+    random_epilogue,
+    requantize_reference,
+)
+from whet.kernels.packing_s8 import Requantization, pack_gemm_s8
+
+TILES = [(6, 4), (7, 3), (14, 2), (1, 7), (3, 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    m: int
+    n: int
+    k: int
+    mr: int
+    nv: int
+    blocks: int
+    pad: int
+    wz: int
+    rounding: str
+    kind: int
+    low: int
+    high: int
+
+    def function(self, name: str, epilogue: str, wz: int) -> str:
+        """The C function of this case; begin and end are run-time values."""
+        return (
+            f"void {name}(ARGS) {{ gemm_s8({self.m}, {self.n}, {self.k}, {self.k + self.pad},"
+            f" {self.n + self.pad}, {self.mr}, {self.nv}, {self.mr * self.blocks}, {wz},"
+            f" 1, {self.low}, {self.high}, begin, end, x, w, bias, y, extra, {epilogue}); }}\n"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Random operands of a case and what it must give."""
+
+    x: npt.NDArray[np.int8]
+    w: Ints
+    bias: Ints
+    zero: int
+    epilogue: Requantization
+    want: Ints
+
+
+def cases() -> list[Case]:
+    rng = np.random.default_rng(1)
+    out = [Case(49, 24, 96, 7, 2, 7, 0, 0, "single", 0, -128, 127),
+           Case(1, 500, 66, 1, 8, 1, 0, 0, "double", 0, -128, 127),
+           Case(7, 1, 1, 6, 1, 1, 0, 3, "single", 0, -128, 127)]  # fmt: skip
+    for i in range(21):
+        m, n, k = (int(2 ** rng.uniform(0, 6)) for _ in range(3))
+        mr, nv = TILES[i % len(TILES)]
+        wz = int(rng.integers(-128, 128)) if i % 5 == 0 else 0
+        low, high = (-128, 127) if i % 3 else sorted(int(v) for v in rng.integers(-128, 128, 2))
+        out.append(Case(m, n, k, mr, nv, int(rng.integers(1, 4)), int(rng.integers(0, 4)), wz,
+                        "double" if i % 2 else "single", i // 2 % 3, low, high))  # fmt: skip
+    return out
+
+
+def data(rng: np.random.Generator, c: Case) -> Data:
+    ends = at_page_end(rng.integers(-128, 128, c.m * (c.k + c.pad) - c.pad).astype(np.int8))
+    x = np.lib.stride_tricks.as_strided(ends, (c.m, c.k), (c.k + c.pad, 1))
+    w = rng.integers(-128, 128, (c.k, c.n))
+    bias = rng.integers(-50000, 50000, c.n)
+    zero = int(rng.integers(-128, 128))
+    epilogue, m, t, y_zero = random_epilogue(rng, w, bias, zero, c.wz, c.rounding, c.kind)
+    acc = bias + (x.astype(np.int64) - zero) @ (w - c.wz)
+    want = np.clip(requantize_reference(acc, m, t, y_zero, c.rounding), c.low, c.high)
+    return Data(x, w, bias, zero, epilogue, want)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
+    rng = np.random.default_rng(2)
+    table = [(c, data(rng, c)) for c in cases()]
+    assert {d.epilogue.epilogue for _, d in table} == set(EPILOGUES)
+    lib = library("".join(c.function(f"f{i}", d.epilogue.epilogue, needs_zero(c, d))
+                          for i, (c, d) in enumerate(table)), path)  # fmt: skip
+    for i, (c, d) in enumerate(table):
+        packed = pack_gemm_s8(
+            d.w, d.bias, d.zero, lanes=lib.lanes, vectors=c.nv, shift=lib.shift, weight_zero=c.wz
+        )
+        assert packed.weight_zero == needs_zero(c, d)
+        ldc = c.n + c.pad
+        units = -(-c.m // (c.mr * c.blocks)) * -(-c.n // (c.nv * lib.lanes))
+        for split in sorted({0, units // 2, units}):
+            y, whole = guarded(c.m * ldc - c.pad)
+            for begin, end in ((0, split), (split, units)):
+                operands = (d.x, packed.weights, packed.bias, y, y)
+                lib.call(f"f{i}", begin, end, *operands, *d.epilogue.arrays)
+            got = np.lib.stride_tricks.as_strided(y, (c.m, c.n), (ldc, 1))
+            np.testing.assert_array_equal(got, d.want, err_msg=f"{c} {d.epilogue.epilogue}")
+            assert_canary(whole)
+            gaps = np.lib.stride_tricks.as_strided(y[c.n :], (c.m - 1, c.pad), (ldc, 1))
+            assert (gaps == 85).all()
+
+
+def needs_zero(c: Case, d: Data) -> int:
+    real = d.w - c.wz
+    return c.wz if real.min() < -128 or real.max() > 127 else 0

@@ -1,0 +1,94 @@
+// Accumulators to the output's scale: fixed-point multiplication of a vi, per channel, in integers only.
+//
+// An exact real multiplier is m / 2^t with m in [2^30, 2^31). The arrays are made by packing_s8.requantization:
+//   single   y = zero + ((acc * m + 2^(t-1)) >> t), one rounding, ties up (TOSA RESCALE with SINGLE_ROUND).
+//            shift = t - 32 in [1, 22], round = 2^(shift-1) + (zero << shift): the high half of the product is enough.
+//   double   y = zero + round(round(acc * 2^left * m / 2^31) / 2^right): ties up, then ties away from zero
+//            (TensorFlow Lite Micro's MultiplyByQuantizedMultiplier). Needs |acc| << (left + 2) < 2^31.
+//   *_wide   the same two for any t in [1, 62] and any accumulator, in 64 bits; the result is clamped to int8.
+// packing_s8 bounds the accumulators and says which form is exact.
+//
+// The standard epilogues (see tile_s8.h) read these arrays, of at least VL past the last channel, from extra:
+//   single_s8       {m, shift, round}       single_left_s8   {m, shift, round, left}: acc << left first, for t < 33
+//   single_wide_s8  {m, t, zero}            double_s8, double_wide_s8   {m, left, right, zero}
+//   int32_s8        {}  the accumulators    float_s8         {scale (f32)}  acc * scale as f32, for OUT = 4
+// An emitter's own epilogue calls requantize_* and then add_s8, table_s8 or its own arithmetic.
+#pragma once
+#include "dot8.h"
+
+INLINE vi clamp_i(vi v, const int low, const int high) {
+    vi y;
+    UNROLL(l, VL) y[l] = v[l] < low ? low : v[l] > high ? high : v[l];
+    return y;
+}
+INLINE int clamp_wide(const long long v) { return (int)(v < -128 ? -128 : v > 127 ? 127 : v); }
+
+INLINE vi requantize_single(vi acc, vi m, vi shift, vi round) { return (mul_high(acc, m) + round) >> shift; }
+
+// x / 2^e rounded to nearest, ties away from zero; e in [0, 31).
+INLINE vi divide_by_power_of_two(vi x, vi e) {
+    vi nudge = (((vi){0} + 1) << e >> 1) + (x >> 31);
+    nudge &= ~(nudge >> 31); // e = 0 has no nudge
+    return (x + nudge) >> e;
+}
+INLINE vi requantize_double(vi acc, vi m, vi left, vi right, vi zero) {
+    const vi x = (mul_high(acc << (left + 2), m) + 1) >> 1;
+    return divide_by_power_of_two(x, right) + zero;
+}
+INLINE vi requantize_single_wide(vi acc, vi m, vi t, vi zero) {
+    UNROLL(l, VL)
+        acc[l] = clamp_wide(zero[l] + (((long long)acc[l] * m[l] + (1ll << (t[l] - 1))) >> t[l]));
+    return acc;
+}
+INLINE vi requantize_double_wide(vi acc, vi m, vi left, vi right, vi zero) {
+    UNROLL(l, VL) {
+        const long long x = ((long long)(int)((unsigned)acc[l] << left[l]) * m[l] + (1ll << 30)) >> 31;
+        const long long half = (1ll << right[l]) >> 1;
+        acc[l] = clamp_wide(zero[l] + ((x + half - (half && x < 0)) >> right[l]));
+    }
+    return acc;
+}
+
+#define EPILOGUE(name) \
+    INLINE vi name(const void *const *extra, vi acc, const long row, const int channel, const int lanes)
+#define CONSTANT(i) vload_i((const int *)extra[i] + channel)
+EPILOGUE(single_s8) {
+    (void)row, (void)lanes;
+    return requantize_single(acc, CONSTANT(0), CONSTANT(1), CONSTANT(2));
+}
+EPILOGUE(single_left_s8) {
+    (void)row, (void)lanes;
+    return requantize_single(acc << CONSTANT(3), CONSTANT(0), CONSTANT(1), CONSTANT(2));
+}
+EPILOGUE(single_wide_s8) {
+    (void)row, (void)lanes;
+    return requantize_single_wide(acc, CONSTANT(0), CONSTANT(1), CONSTANT(2));
+}
+EPILOGUE(double_s8) {
+    (void)row, (void)lanes;
+    return requantize_double(acc, CONSTANT(0), CONSTANT(1), CONSTANT(2), CONSTANT(3));
+}
+EPILOGUE(double_wide_s8) {
+    (void)row, (void)lanes;
+    return requantize_double_wide(acc, CONSTANT(0), CONSTANT(1), CONSTANT(2), CONSTANT(3));
+}
+EPILOGUE(int32_s8) {
+    (void)extra, (void)row, (void)channel, (void)lanes;
+    return acc;
+}
+EPILOGUE(float_s8) {
+    (void)row, (void)lanes;
+    return (vi)(vtof(acc) * vload((const float *)extra[0] + channel));
+}
+#undef CONSTANT
+
+// y = table[x + 128]; x in [-128, 127].
+INLINE vi table_s8(const s8 *table, vi x) {
+    UNROLL(l, VL) x[l] = table[x[l] + 128];
+    return x;
+}
+// Residual addition: ((x - x_zero) * x_m + (r - r_zero) * r_m + (y_zero << t) + 2^(t-1)) >> t, with
+// constant = 2^(t-1) + (y_zero << t) - x_zero * x_m - r_zero * r_m; x and r are int8 values in 32-bit lanes.
+INLINE vi add_s8(vi x, vi r, const int x_m, const int r_m, const int constant, const int t) {
+    return (x * x_m + r * r_m + constant) >> t;
+}

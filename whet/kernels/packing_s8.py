@@ -1,0 +1,260 @@
+"""What the int8 kernels read, made once at compile time: weights, bias and multipliers. NumPy only.
+
+`shift` is DOT8_SHIFT of the target's vocabulary (128 with VNNI, else 0) and `lanes` its VL. A quad
+is four bytes along the summed dimension; see tile_s8.h for how a remainder of K is laid out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from whet.errors import ShapeError
+
+__all__ = [
+    "Packed",
+    "Requantization",
+    "accumulator_bounds",
+    "conv_is_dense",
+    "pack_conv_s8",
+    "pack_depthwise_s8",
+    "pack_gemm_s8",
+    "quantize_multiplier",
+    "requantization",
+]
+
+PADDING = 16
+
+Integers = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.int8]
+Words = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Weights in the kernel's order, and the bias with every constant term of the sum.
+
+    `weight_zero` is the kernel's argument WZ, `passes` its argument PASSES (depthwise only).
+    """
+
+    weights: Bytes
+    bias: Words
+    weight_zero: int = 0
+    passes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Requantization:
+    """The standard epilogue that is exact for these multipliers, and the arrays it reads."""
+
+    epilogue: str
+    arrays: tuple[Words, ...]
+
+
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """(m, t) with real = m / 2**t to 31 bits, m in [2**30, 2**31); (0, 31) for 0.
+
+    Raises ShapeError where t would leave [1, 62] upwards; below 2**-32 the multiplier is 0.
+    """
+    if not 0 <= real < math.inf:
+        raise ShapeError("cannot requantise", why=f"the multiplier is {real:g}")
+    fraction, exponent = math.frexp(real)
+    m = math.floor(math.ldexp(fraction, 31) + 0.5)
+    m, exponent = (m >> 1, exponent + 1) if m == 1 << 31 else (m, exponent)
+    if m == 0 or exponent < -31:
+        return 0, 31
+    if exponent > 30:
+        raise ShapeError("cannot requantise", why=f"the multiplier is {real:g}, above 2**30")
+    return m, 31 - exponent
+
+
+def _wrap(v: Integers) -> Words:
+    return v.astype(np.uint32).view(np.int32)
+
+
+def _padded(v: Integers) -> Words:
+    """int32 with room for a whole vector of any machine from any channel on."""
+    return _wrap(np.concatenate([v, np.zeros(PADDING, np.int64)]))
+
+
+def _quads(rows: Bytes) -> Bytes:
+    """[K, columns] -> [ceil(K / 4), columns, 4]; a remainder of K >= 4 is its last quad."""
+    k, columns = rows.shape
+    whole, rest = k // 4 * 4, k % 4
+    parts = [rows[:whole]]
+    if rest:
+        tail = np.zeros((4, columns), np.int8)
+        tail[slice(4 - rest, 4) if whole else slice(0, rest)] = rows[whole:]
+        parts.append(tail)
+    quads = np.concatenate(parts).reshape(-1, 4, columns)
+    return np.ascontiguousarray(quads.transpose(0, 2, 1))
+
+
+def _panels(runs: list[Bytes], lanes: int, vectors: int, ones: bool) -> Bytes:
+    """Panels of `vectors` vectors over all runs of the summed dimension, each run [K, N]."""
+    n = runs[0].shape[1]
+    parts = []
+    for first in range(0, n, vectors * lanes):
+        width = min(vectors, -(-(n - first) // lanes)) * lanes
+        for run in runs:
+            panel = np.zeros((run.shape[0], width + lanes * ones), np.int8)
+            columns = run[:, first : first + width]
+            panel[:, : columns.shape[1]] = columns
+            panel[:, width:] = 1
+            parts.append(_quads(panel).ravel())
+    return np.concatenate(parts)
+
+
+def _fold(bias: Integers, w: Integers, zero: int, shift: int) -> Integers:
+    """bias - (zero + shift) * sum of the weights; w is [K, N], less its zero point."""
+    return bias - (zero + shift) * w.sum(axis=0)
+
+
+def _stored(w: Integers, weight_zero: int) -> tuple[Integers, int]:
+    """Weights as stored and the zero point left to the kernel: none where the difference fits."""
+    real = w - weight_zero
+    fits = not real.size or (real.min() >= -128 and real.max() <= 127)
+    return (real, 0) if fits else (w, weight_zero)
+
+
+def pack_gemm_s8(
+    w: npt.NDArray[np.integer],
+    bias: npt.NDArray[np.integer],
+    zero: int,
+    *,
+    lanes: int,
+    vectors: int,
+    shift: int,
+    weight_zero: int = 0,
+) -> Packed:
+    """Pack w[K, N] and bias[N] for gemm_s8; `zero` is the activations' zero point."""
+    wide = w.astype(np.int64)
+    stored, wz = _stored(wide, weight_zero)
+    folded = _fold(bias.astype(np.int64), wide - weight_zero, zero, shift)
+    weights = _panels([stored.astype(np.int8)], lanes, vectors, wz != 0)
+    return Packed(weights, _padded(folded), wz)
+
+
+def conv_is_dense(channels: int, groups: int, ldx: int, dilation_w: int, framed: bool) -> bool:
+    """Whether a row of taps is one run of bytes, as conv_s8 decides it."""
+    return dilation_w == 1 and channels == (groups * channels if framed else ldx)
+
+
+def pack_conv_s8(
+    w: npt.NDArray[np.integer],
+    bias: npt.NDArray[np.integer],
+    zero: int,
+    *,
+    groups: int,
+    dense: bool,
+    lanes: int,
+    vectors: int,
+    shift: int,
+    weight_zero: int = 0,
+) -> Packed:
+    """Pack w[groups * N, C, KH, KW] and bias for conv_s8; `dense` comes from conv_is_dense."""
+    outputs, c, kh, kw = w.shape
+    wide = w.astype(np.int64)
+    stored, wz = _stored(wide, weight_zero)
+    real = (wide - weight_zero).reshape(outputs, -1).T
+    length = (kw if dense else 1) * c
+    rows = stored.transpose(2, 3, 1, 0).reshape(-1, length, groups, outputs // groups)
+    parts = [
+        _panels(list(rows[:, :, g].astype(np.int8)), lanes, vectors, wz != 0)
+        for g in range(groups)
+    ]
+    folded = _fold(bias.astype(np.int64), real, zero, shift)
+    return Packed(np.concatenate(parts), _padded(folded), wz)
+
+
+def _pieces(w: Integers) -> list[Integers]:
+    """int8 terms whose sum is w."""
+    pieces = [np.clip(w, -128, 127)]
+    while (rest := w - sum(pieces)).any():
+        pieces.append(np.clip(rest, -128, 127))
+    return pieces
+
+
+def pack_depthwise_s8(
+    w: npt.NDArray[np.integer],
+    bias: npt.NDArray[np.integer],
+    zero: int,
+    *,
+    stride_h: int,
+    dilation_h: int,
+    tile_h: int,
+    lanes: int,
+    shift: int,
+    weight_zero: int = 0,
+) -> Packed:
+    """Pack w[C * M, KH, KW] and bias[C * M] for depthwise_s8.
+
+    [vector of channels][pass][output row of the tile][quad of input rows][KW][lanes][4].
+    """
+    n, kh, kw = w.shape
+    real = w.astype(np.int64) - weight_zero
+    pieces = _pieces(real)
+    rows = (tile_h - 1) * stride_h + kh if dilation_h == 1 else kh
+    groups, blocks = -(-rows // 4), -(-n // lanes)
+    packed = np.zeros((len(pieces), tile_h, groups * 4, kw, blocks * lanes), np.int8)
+    for p, piece in enumerate(pieces):
+        for r in range(tile_h):
+            packed[p, r, r * stride_h : r * stride_h + kh, :, :n] = piece.transpose(1, 2, 0)
+    split = packed.reshape(len(pieces), tile_h, groups, 4, kw, blocks, lanes)
+    weights = np.ascontiguousarray(split.transpose(5, 0, 1, 2, 4, 6, 3)).ravel()
+    folded = _fold(bias.astype(np.int64), real.reshape(n, -1).T, zero, shift)
+    return Packed(weights, _padded(folded), 0, len(pieces))
+
+
+def accumulator_bounds(
+    w: npt.NDArray[np.integer], bias: npt.NDArray[np.integer], zero: int, weight_zero: int = 0
+) -> tuple[Integers, Integers]:
+    """Least and greatest bias + sum (x - zero) * (w - weight_zero) over int8 x; w is [K, N]."""
+    real = w.astype(np.int64) - weight_zero
+    at_low, at_high = (-128 - zero) * real, (127 - zero) * real
+    low = bias + np.minimum(at_low, at_high).sum(axis=0)
+    high = bias + np.maximum(at_low, at_high).sum(axis=0)
+    return low, high
+
+
+def requantization(
+    m: npt.NDArray[np.integer],
+    t: npt.NDArray[np.integer],
+    zero: int,
+    bounds: tuple[Integers, Integers],
+    rounding: str,
+) -> Requantization:
+    """The epilogue for real multipliers m / 2**t per channel and the arrays for its `extra`.
+
+    `bounds` are the accumulators', as accumulator_bounds gives them; `rounding` is "single" or
+    "double". The narrow 32-bit form is taken where it is exact for every value within bounds.
+    """
+    low, high = (np.broadcast_to(b, np.shape(m)).astype(np.int64) for b in bounds)
+    m, t = m.astype(np.int64), t.astype(np.int64)
+    size = np.maximum(np.abs(low), np.abs(high))
+    zeros = np.full(m.shape, zero, np.int64)
+    if rounding == "double":
+        left, right = np.maximum(31 - t, 0), np.maximum(t - 31, 0)
+        narrow = bool((size < (np.int64(1) << 29 >> left)).all() and right.max(initial=0) <= 30)
+        arrays = [m, left, right, zeros]
+        return _requantization("double_s8" if narrow else "double_wide_s8", arrays)
+    half = np.int64(1) << (t - 1)
+    flat = (low * m >= -half) & (high * m < half)  # no accumulator leaves the zero point
+    m, t = np.where(flat, 0, m), np.where(flat, 33, t)
+    if ((t >= 33) & (t <= 54)).all():
+        shift = t - 32
+        arrays = [m, shift, (np.int64(1) << (shift - 1)) + (zeros << shift)]
+        return _requantization("single_s8", arrays)
+    left = np.maximum(33 - t, 0)
+    if (size < (np.int64(1) << 31 >> left)).all() and (t <= 54).all():
+        shift = t + left - 32
+        arrays = [m, shift, (np.int64(1) << (shift - 1)) + (zeros << shift), left]
+        return _requantization("single_left_s8", arrays)
+    return _requantization("single_wide_s8", [m, t, zeros])
+
+
+def _requantization(epilogue: str, arrays: list[Integers]) -> Requantization:
+    return Requantization(epilogue, tuple(_padded(v) for v in arrays))
