@@ -19,6 +19,7 @@ __all__ = [
     "Requantization",
     "accumulator_bounds",
     "conv_is_dense",
+    "conv_scratch",
     "pack_conv_s8",
     "pack_depthwise_s8",
     "pack_gemm_s8",
@@ -163,8 +164,7 @@ def pack_conv_s8(
     length = (kw if dense else 1) * c
     rows = stored.transpose(2, 3, 1, 0).reshape(-1, length, groups, outputs // groups)
     parts = [
-        _panels(list(rows[:, :, g].astype(np.int8)), lanes, vectors, wz != 0)
-        for g in range(groups)
+        _panels(list(rows[:, :, g].astype(np.int8)), lanes, vectors, wz != 0) for g in range(groups)
     ]
     folded = _fold(bias.astype(np.int64), real, zero, shift)
     return Packed(np.concatenate(parts), _padded(folded), wz)
@@ -258,3 +258,25 @@ def requantization(
 
 def _requantization(epilogue: str, arrays: list[Integers]) -> Requantization:
     return Requantization(epilogue, tuple(_padded(v) for v in arrays))
+
+
+def conv_scratch(
+    size: tuple[int, int],
+    out: tuple[int, int],
+    channels: int,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    pad: tuple[int, int],
+    block: int,
+) -> int:
+    """Bytes of `scratch` that conv_s8 needs for each thread; 0 where it reads x in place.
+
+    Pairs are (height, width), `channels` those of all groups, `block` the argument RB.
+    """
+    last = [(o - 1) * s + (k - 1) * d for o, s, k, d in
+            zip(out, stride, kernel, dilation, strict=True)]  # fmt: skip
+    if not any(pad) and last[0] < size[0] and last[1] < size[1]:
+        return 0
+    rows = (min(block, out[0]) - 1) * stride[0] + (kernel[0] - 1) * dilation[0] + 1
+    return rows * (last[1] + 1) * channels

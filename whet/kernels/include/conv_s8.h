@@ -1,28 +1,36 @@
-// 2-D convolution as a GEMM whose rows are read in place: y[B][OH][OW][G * N] from x[B][H][W][G * C], channels last.
+// 2-D convolution as a GEMM whose rows are read in place, channels last: y[B][OH][OW][G * N] from
+// x[B][H][W][G * C].
 //
 //   y[b][oh][ow][g * N + n] = epilogue(bias[g * N + n] + sum over kh, kw, c of
-//       (x[b][oh * SH - PT + kh * DH][ow * SW - PL + kw * DW][g * C + c] - zero) * (w[g * N + n][c][kh][kw] - WZ))
+//       (x[b][oh * SH - PT + kh * DH][ow * SW - PL + kw * DW][g * C + c] - zero)
+//       * (w[g * N + n][c][kh][kw] - WZ))
 //
-// C and N count the channels of one group. ldx, ldy: elements from one pixel to the next (>= G * C, G * N). Outside,
-// x is `zero`. w and bias are made by packing_s8.pack_conv. The epilogue, OUT, low and high are described in tile_s8.h.
+// C and N count the channels of one group. ldx, ldy: elements from one pixel to the next
+// (>= G * C, G * N). Outside, x is `zero`. w and bias are made by packing_s8.pack_conv_s8. The
+// epilogue, OUT, low and high are described in tile_s8.h.
 //
-// Where a tap can fall outside x, the input rows of each block of RB output rows are copied once to `scratch`, framed
-// with `zero` and shifted by DOT8_SHIFT: conv_scratch_s8 bytes for each thread, 0 where x is read in place.
+// Where a tap can fall outside x, the input rows of each block of RB output rows are copied once to
+// `scratch`, framed with `zero` and shifted by DOT8_SHIFT: packing_s8.conv_scratch bytes for each
+// thread, 0 where x is read in place. A row of taps is one run of KW * C bytes when G = 1, DW = 1
+// and pixels are dense.
 //
-// Work is B * ceil(OH / RB) * G * ceil(N / (NV * VL)) units, unit u = (row block, group, panel); a call does [begin, end)
-// and the result does not depend on the split. All const ints are literals. A row of taps is one run of KW * C bytes
-// when G = 1, DW = 1 and pixels are dense.
+// Work is B * ceil(OH / RB) * G * ceil(N / (NV * VL)) units, unit u = (row block, group, panel); a
+// call does [begin, end) and the result does not depend on the split. All const ints are literals.
 #pragma once
 #include "tile_s8.h"
 
-INLINE int conv_padded_s8(const int H, const int W, const int OH, const int OW, const int KH, const int KW,
-                          const int SH, const int SW, const int DH, const int DW, const int PT, const int PL) {
-    return PT > 0 || PL > 0 || (OH - 1) * SH - PT + (KH - 1) * DH >= H || (OW - 1) * SW - PL + (KW - 1) * DW >= W;
+INLINE int conv_padded_s8(const int H, const int W, const int OH, const int OW, const int KH,
+                          const int KW, const int SH, const int SW, const int DH, const int DW,
+                          const int PT, const int PL) {
+    return PT > 0 || PL > 0 || (OH - 1) * SH - PT + (KH - 1) * DH >= H ||
+           (OW - 1) * SW - PL + (KW - 1) * DW >= W;
 }
 
-// Rows [top, top + rows) and columns [left, left + columns) of x, `bytes` of each pixel; outside x they are zero.
-INLINE void frame_s8(const int H, const int W, const long ldx, const int bytes, const int top, const int rows,
-                     const int left, const int columns, const int zero, const s8 *x, s8 *to) {
+// Rows [top, top + rows) and columns [left, left + columns) of x, `bytes` of each pixel; outside x
+// they are zero.
+INLINE void frame_s8(const int H, const int W, const long ldx, const int bytes, const int top,
+                     const int rows, const int left, const int columns, const int zero, const s8 *x,
+                     s8 *to) {
     const int flip = DOT8_SHIFT ? -128 : 0;
     const int before = left < 0 ? -left : 0, end = W - left < columns ? W - left : columns;
     for (int r = 0; r < rows; r++, to += (long)columns * bytes) {
@@ -30,59 +38,72 @@ INLINE void frame_s8(const int H, const int W, const long ldx, const int bytes, 
         const int from = inside ? before : columns, until = inside && end > from ? end : from;
         for (int i = 0; i < from * bytes; i++) to[i] = (s8)(zero ^ flip);
         const s8 *row = x + ((long)ih * W + left) * ldx;
-        if (ldx == bytes) for (int i = from * bytes; i < until * bytes; i++) to[i] = (s8)(row[i] ^ flip);
-        else for (int p = from; p < until; p++)
-            for (int i = 0; i < bytes; i++) to[p * bytes + i] = (s8)(row[p * ldx + i] ^ flip);
+        if (ldx == bytes)
+            for (int i = from * bytes; i < until * bytes; i++) to[i] = (s8)(row[i] ^ flip);
+        else
+            for (int p = from; p < until; p++)
+                for (int i = 0; i < bytes; i++) to[p * bytes + i] = (s8)(row[p * ldx + i] ^ flip);
         for (int i = until * bytes; i < columns * bytes; i++) to[i] = (s8)(zero ^ flip);
     }
 }
 
-// MR output pixels against one panel: a is the first tap of the first pixel, `pixel` and `line` the bytes between
-// neighbouring input pixels and rows.
-INLINE void conv_tile_s8(const int MR, const int NV, const int C, const int KH, const int KW, const int SW, const int DH,
-                         const int DW, const int SHIFTED, const int WZ, const long pixel, const long line,
-                         vi *acc, const s8 *a, const s8 *w, const int *bias) {
+// MR output pixels against one panel: a is the first tap of the first pixel, `pixel` and `line` the
+// bytes between neighbouring input pixels and rows.
+INLINE void conv_tile_s8(const int MR, const int NV, const int C, const int KH, const int KW,
+                         const int SW, const int DH, const int DW, const int SHIFTED, const int WZ,
+                         const long pixel, const long line, vi *acc, const s8 *a, const s8 *w,
+                         const int *bias) {
     const int run = DW == 1 && pixel == C ? KW : 1; // taps of one run of bytes
     tile_start_s8(MR, NV, WZ, acc, bias);
     for (int kh = 0; kh < KH; kh++)
         for (int kw = 0; kw < KW; kw += run)
-            w = tile_sum_s8(MR, NV, run * C, SHIFTED, acc, a + kh * DH * line + kw * DW * pixel, SW * pixel, w);
+            w = tile_sum_s8(MR, NV, run * C, SHIFTED, acc, a + kh * DH * line + kw * DW * pixel,
+                            SW * pixel, w);
 }
 
-INLINE void conv_s8(const int B, const int H, const int W, const int C, const int ldx, const int OH, const int OW,
-                    const int N, const int ldy, const int G, const int KH, const int KW, const int SH, const int SW,
-                    const int DH, const int DW, const int PT, const int PL, const int MR, const int NV, const int RB,
-                    const int zero, const int WZ, const int OUT, const int low, const int high, const int begin,
-                    const int end, const s8 *x, const s8 *w, const int *bias, void *y, s8 *scratch,
-                    const void *const *extra, epilogue_s8 epilogue) {
+INLINE void conv_s8(const int B, const int H, const int W, const int C, const int ldx, const int OH,
+                    const int OW, const int N, const int ldy, const int G, const int KH,
+                    const int KW, const int SH, const int SW, const int DH, const int DW,
+                    const int PT, const int PL, const int MR, const int NV, const int RB,
+                    const int zero, const int WZ, const int OUT, const int low, const int high,
+                    const int begin, const int end, const s8 *x, const s8 *w, const int *bias,
+                    void *y, s8 *scratch, const void *const *extra, epilogue_s8 epilogue) {
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width, ones = WZ != 0;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
-    const int tiles = (OW + MR - 1) / MR, few = OW / tiles, larger = OW % tiles; // an even share of the row
+    const int tiles = (OW + MR - 1) / MR, few = OW / tiles,
+              larger = OW % tiles; // an even share of the row
     const int framed = conv_padded_s8(H, W, OH, OW, KH, KW, SH, SW, DH, DW, PT, PL);
     const int columns = (OW - 1) * SW + (KW - 1) * DW + 1, blocks = (OH + RB - 1) / RB;
     const long pixel = framed ? G * C : ldx, line = pixel * (framed ? columns : W);
     const int dense = DW == 1 && pixel == C;
     const long depth = dense ? KH * ((KW * C + 3) / 4 * 4) : (long)KH * KW * ((C + 3) / 4 * 4);
-    const long group_bytes = depth * (whole * (width + ones * VL) + (rest ? (last + ones) * VL : 0));
+    const long group_bytes =
+        depth * (whole * (width + ones * VL) + (rest ? (last + ones) * VL : 0));
     int ready = -1; // the row block that scratch holds
     vi acc[32];
-#define TILE(MR_, NV_, LANES_)                                                                                          \
-    conv_tile_s8(MR_, NV_ + ones, C, KH, KW, SW, DH, DW, framed, WZ, pixel, line, acc, xb + ow * SW * pixel, wb, bs),       \
-        tile_store_s8(MR_, NV_ + ones, LANES_, WZ, OUT, low, high, acc, yb + (long)ow * ldy * OUT, ldy,                 \
-                      row + ow, channel, extra, epilogue)
+#define TILE(MR_, NV_, LANES_)                                                                     \
+    conv_tile_s8(MR_, NV_ + ones, C, KH, KW, SW, DH, DW, framed, WZ, pixel, line, acc,             \
+                 xb + ow * SW * pixel, wb, bs),                                                    \
+        tile_store_s8(MR_, NV_ + ones, LANES_, WZ, OUT, low, high, acc, yb + (long)ow * ldy * OUT, \
+                      ldy, row + ow, channel, extra, epilogue)
     for (int u = begin; u < end; u++) {
-        const int block = u / (G * panels), g = u / panels % G, panel = u % panels, channel = g * N + panel * width;
-        const int b = block / blocks, first = block % blocks * RB, after = first + RB < OH ? first + RB : OH;
-        const s8 *wb = w + g * group_bytes + panel * depth * (width + ones * VL), *image = x + (long)b * H * W * ldx;
+        const int block = u / (G * panels), g = u / panels % G, panel = u % panels,
+                  channel = g * N + panel * width;
+        const int b = block / blocks, first = block % blocks * RB,
+                  after = first + RB < OH ? first + RB : OH;
+        const s8 *wb = w + g * group_bytes + panel * depth * (width + ones * VL),
+                 *image = x + (long)b * H * W * ldx;
         const int *bs = bias + channel;
         if (framed && block != ready) {
-            frame_s8(H, W, ldx, G * C, first * SH - PT, (after - first - 1) * SH + (KH - 1) * DH + 1, -PL, columns, zero,
-                     image, scratch);
+            frame_s8(H, W, ldx, G * C, first * SH - PT,
+                     (after - first - 1) * SH + (KH - 1) * DH + 1, -PL, columns, zero, image,
+                     scratch);
             ready = block;
         }
         for (int oh = first; oh < after; oh++) {
             const long row = ((long)b * OH + oh) * OW;
-            const s8 *xb = (framed ? scratch + (oh - first) * SH * line : image + oh * SH * line) + g * C;
+            const s8 *xb =
+                (framed ? scratch + (oh - first) * SH * line : image + oh * SH * line) + g * C;
             s8 *yb = (s8 *)y + (row * ldy + channel) * OUT;
             if (panel < whole) {
                 for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1, NV, VL);

@@ -1,15 +1,17 @@
-// Depthwise convolution, channels last: each channel of x[B][H][W][C] gives M (the multiplier) channels of
-// y[B][OH][OW][C * M].
+// Depthwise convolution, channels last: each channel of x[B][H][W][C] gives M (the multiplier)
+// channels of y[B][OH][OW][C * M].
 //
 //   y[b][oh][ow][n] = epilogue(bias[n] + sum over kh, kw of
 //       (x[b][oh * SH - PT + kh * DH][ow * SW - PL + kw * DW][n / M] - zero) * w[n][kh][kw])
 //
-// ldx, ldy: bytes from one pixel to the next. w and bias are made by packing_s8.pack_depthwise; PASSES is 1, or more where
-// weights less their zero point exceed int8 and are stored as a sum. Outside, x is `zero`.
+// ldx, ldy: bytes from one pixel to the next. w and bias are made by packing_s8.pack_depthwise_s8;
+// PASSES is 1, or more where weights less their zero point exceed int8 and are stored as a sum.
+// Outside, x is `zero`. The epilogue, low and high are described in tile_s8.h.
 //
-// Four vertical taps of one channel are one quad. A tile is TH output rows by TW columns of VL channels: each
-// input column is interleaved once and serves every output row and column of the tile that it touches; the quads of
-// weights hold zeros where a row of the quad is no tap of that output row. TH is 1 when DH > 1.
+// Four vertical taps of one channel are one quad. A tile is TH output rows by TW columns of VL
+// channels: each input column is interleaved once and serves every output row and column of the
+// tile that it touches; the weights are zero where a row of the quad is no tap of that output row.
+// TH is 1 when DH > 1.
 //
 // Work is B * ceil(OH / TH) strips; a call does [begin, end). All const ints are literals.
 #pragma once
@@ -21,12 +23,14 @@ INLINE int depthwise_rows_s8(const int TH, const int KH, const int SH, const int
     return DH == 1 ? (TH - 1) * SH + KH : KH;
 }
 
-// Input columns [left, left + span) of `rows` rows: row[i] points at column 0 of the first channel, one column is
-// step[i] bytes. INSIDE: every column lies inside x and every step is ldx.
-INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, const int M, const int lanes, const int W,
-                              const long ldx, const int KH, const int KW, const int SH, const int SW, const int DH,
-                              const int DW, const int PASSES, const int left, const int phase, vi *acc,
-                              const s8 *const *row, const long *step, const s8 *outside, const s8 *w, const int *bias) {
+// Input columns [left, left + span) of `rows` rows: row[i] points at column 0 of the first channel,
+// one column is step[i] bytes. INSIDE: every column lies inside x and every step is ldx.
+INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, const int M,
+                              const int lanes, const int W, const long ldx, const int KH,
+                              const int KW, const int SH, const int SW, const int DH, const int DW,
+                              const int PASSES, const int left, const int phase, vi *acc,
+                              const s8 *const *row, const long *step, const s8 *outside,
+                              const s8 *w, const int *bias) {
     const int rows = depthwise_rows_s8(TH, KH, SH, DH), groups = (rows + 3) / 4;
     const int span = (TW - 1) * SW + (KW - 1) * DW + 1;
     tile_start_s8(TH * TW, 1, 0, acc, bias); // every accumulator starts from the same VL channels
@@ -39,10 +43,11 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
                 p[i] = valid ? row[r] + iw * (INSIDE ? ldx : step[r]) : outside;
             }
             s8 spread[4][VL];
-            if (M > 1) UNROLL(i, 4) {
-                UNROLL(l, lanes) spread[i][l] = p[i][(phase + l) / M];
-                p[i] = spread[i];
-            }
+            if (M > 1)
+                UNROLL(i, 4) {
+                    UNROLL(l, lanes) spread[i][l] = p[i][(phase + l) / M];
+                    p[i] = spread[i];
+                }
             const vq a = quad_interleave(p, lanes);
             UNROLL(kw, KW) {
                 const int t = (column - kw * DW) / SW;
@@ -50,7 +55,8 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
                 UNROLL(r, TH) {
                     if (4 * g + 3 < r * SH || 4 * g >= r * SH + KH) continue;
                     UNROLL(pass, PASSES)
-                        acc[r * TW + t] = dot4(acc[r * TW + t], a,
+                        acc[r * TW + t] = dot4(
+                            acc[r * TW + t], a,
                             quad_load(w + (((pass * TH + r) * groups + g) * KW + kw) * VL * 4));
                 }
             }
@@ -58,44 +64,49 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
     }
 }
 
-INLINE void depthwise_s8(const int B, const int H, const int W, const int C, const int ldx, const int OH, const int OW,
-                         const int ldy, const int M, const int KH, const int KW, const int SH, const int SW, const int DH,
-                         const int DW, const int PT, const int PL, const int TH, const int TW, const int PASSES,
-                         const int zero, const int low, const int high, const int begin, const int end, const s8 *x,
-                         const s8 *w, const int *bias, s8 *y, const void *const *extra, epilogue_s8 epilogue) {
-    const int N = C * M, whole = N / VL * VL, strips = (OH + TH - 1) / TH, tiles = (OW + TW - 1) / TW;
+INLINE void depthwise_s8(const int B, const int H, const int W, const int C, const int ldx,
+                         const int OH, const int OW, const int ldy, const int M, const int KH,
+                         const int KW, const int SH, const int SW, const int DH, const int DW,
+                         const int PT, const int PL, const int TH, const int TW, const int PASSES,
+                         const int zero, const int low, const int high, const int begin,
+                         const int end, const s8 *x, const s8 *w, const int *bias, s8 *y,
+                         const void *const *extra, epilogue_s8 epilogue) {
+    const int N = C * M, whole = N / VL * VL, strips = (OH + TH - 1) / TH,
+              tiles = (OW + TW - 1) / TW;
     const int few = OW / tiles, larger = OW % tiles;
     const int rows = depthwise_rows_s8(TH, KH, SH, DH), groups = (rows + 3) / 4;
     const long block_bytes = (long)PASSES * TH * groups * KW * VL * 4;
     s8 outside[VL];
     UNROLL(l, VL) outside[l] = (s8)zero;
     vi acc[32];
-#define STORE(TW_, LANES_)                                                                                              \
-    UNROLL(r, TH) if (oh + r < OH)                                                                \
-        tile_store_s8(TW_, 1, LANES_, 0, 1, low, high, acc + r * TW_, y + ((line + (long)r * OW + ow) * ldy + n), ldy,  \
-                      line + (long)r * OW + ow, n, extra, epilogue)
-#define TILE(TW_, LANES_)                                                                                               \
-    do {                                                                                                                \
-        const int left = ow * SW - PL;                                                                                  \
-        if (whole_rows && left >= 0 && left + (TW_ - 1) * SW + (KW - 1) * DW < W)                                       \
-            depthwise_tile_s8(TH, TW_, 1, M, LANES_, W, ldx, KH, KW, SH, SW, DH, DW, PASSES, left, n % M, acc, row,     \
-                              step, outside, wb, bias + n);                                                             \
-        else                                                                                                            \
-            depthwise_tile_s8(TH, TW_, 0, M, LANES_, W, ldx, KH, KW, SH, SW, DH, DW, PASSES, left, n % M, acc, row,     \
-                              step, outside, wb, bias + n);                                                             \
-        STORE(TW_, LANES_);                                                                                             \
+#define STORE(TW_, LANES_)                                                                      \
+    UNROLL(r, TH)                                                                               \
+        if (oh + r < OH)                                                                        \
+    tile_store_s8(TW_, 1, LANES_, 0, 1, low, high, acc + r * (TW_),                             \
+                  y + ((line + (long)r * OW + ow) * ldy + n), ldy, line + (long)r * OW + ow, n, \
+                  extra, epilogue)
+#define TILE(TW_, LANES_)                                                                          \
+    do {                                                                                           \
+        const int left = ow * SW - PL;                                                             \
+        if (whole_rows && left >= 0 && left + ((TW_) - 1) * SW + (KW - 1) * DW < W)                \
+            depthwise_tile_s8(TH, TW_, 1, M, LANES_, W, ldx, KH, KW, SH, SW, DH, DW, PASSES, left, \
+                              n % M, acc, row, step, outside, wb, bias + n);                       \
+        else                                                                                       \
+            depthwise_tile_s8(TH, TW_, 0, M, LANES_, W, ldx, KH, KW, SH, SW, DH, DW, PASSES, left, \
+                              n % M, acc, row, step, outside, wb, bias + n);                       \
+        STORE(TW_, LANES_);                                                                        \
     } while (0)
-#define LINE(LANES_)                                                                                                    \
-    do {                                                                                                                \
-        const s8 *wb = w + n / VL * block_bytes, *row[DEPTHWISE_MAX_ROWS];                                              \
-        long step[DEPTHWISE_MAX_ROWS];                                                                                  \
-        UNROLL(i, rows) {                                                                         \
-            const int ih = top + i * DH, valid = ih >= 0 && ih < H;                                                     \
-            row[i] = valid ? image + (long)ih * W * ldx + n / M : outside;                                              \
-            step[i] = valid ? ldx : 0;                                                                                  \
-        }                                                                                                               \
-        for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1, LANES_);                                 \
-        for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few, LANES_);                                        \
+#define LINE(LANES_)                                                                    \
+    do {                                                                                \
+        const s8 *wb = w + n / VL * block_bytes, *row[DEPTHWISE_MAX_ROWS];              \
+        long step[DEPTHWISE_MAX_ROWS];                                                  \
+        UNROLL(i, rows) {                                                               \
+            const int ih = top + i * DH, valid = ih >= 0 && ih < H;                     \
+            row[i] = valid ? image + (long)ih * W * ldx + n / M : outside;              \
+            step[i] = valid ? ldx : 0;                                                  \
+        }                                                                               \
+        for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1, LANES_); \
+        for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few, LANES_);        \
     } while (0)
     for (int u = begin; u < end; u++) {
         const int b = u / strips, oh = u % strips * TH, top = oh * SH - PT;

@@ -1,17 +1,20 @@
-// x86-64 with AVX2: exact 16-bit products (vpmaddubsw saturates), or vpdpbusd where AVX-VNNI exists.
+// x86-64 with AVX2: exact 16-bit products (vpmaddubsw saturates), or vpdpbusd where AVX-VNNI
+// exists.
 #pragma once
 #include <immintrin.h>
 
-INLINE __m256i quad_broadcast_n(const s8 *p, const int n) {
+INLINE __m256i quad_broadcast(const s8 *p, const int n) {
     int q = 0;
-    if (n == 4) __builtin_memcpy(&q, p, 4);
-    else for (int i = 0; i < n; i++) q |= (unsigned char)p[i] << 8 * i;
+    if (n == 4)
+        __builtin_memcpy(&q, p, 4);
+    else
+        UNROLL(i, n) q |= (unsigned char)p[i] << 8 * i;
     return _mm256_set1_epi32(q);
 }
 INLINE __m128i bytes_load(const s8 *p, const int n) { // n <= 8
     long long q = 0;
     if (n == 8) return _mm_loadl_epi64((const __m128i *)p);
-    for (int i = 0; i < n; i++) q |= (long long)(unsigned char)p[i] << 8 * i;
+    UNROLL(i, n) q |= (long long)(unsigned char)p[i] << 8 * i;
     return _mm_cvtsi64_si128(q);
 }
 INLINE __m256i quad_transpose(const s8 *const *p, const int n) {
@@ -25,24 +28,29 @@ INLINE __m256i quad_transpose(const s8 *const *p, const int n) {
 typedef __m256i vq;
 typedef __m256i vw;
 INLINE vq quad_of(__m256i bytes) { return _mm256_xor_si256(bytes, _mm256_set1_epi8(-128)); }
-INLINE vq quad_set_shifted(const s8 *p) { return quad_broadcast_n(p, 4); }
 INLINE vw quad_load(const s8 *w) { return _mm256_loadu_si256((const __m256i *)w); }
+INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
+    return shifted ? quad_broadcast(p, n) : quad_of(quad_broadcast(p, n));
+}
 INLINE vi dot4(vi acc, vq a, vw w) { return (vi)_mm256_dpbusd_avx_epi32((__m256i)acc, a, w); }
 #else
 #define DOT8_SHIFT 0
-typedef struct { __m256i even, odd; } vq;
+typedef struct {
+    __m256i even, odd;
+} vq;
 typedef vq vw;
 INLINE vq quad_of(__m256i bytes) {
     return (vq){_mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8), _mm256_srai_epi16(bytes, 8)};
 }
-INLINE vq quad_set_shifted(const s8 *p) { return quad_of(quad_broadcast_n(p, 4)); }
 INLINE vw quad_load(const s8 *w) { return quad_of(_mm256_loadu_si256((const __m256i *)w)); }
+INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
+    (void)shifted;
+    return quad_of(quad_broadcast(p, n));
+}
 INLINE vi dot4(vi acc, vq a, vw w) {
     return acc + (vi)_mm256_madd_epi16(a.even, w.even) + (vi)_mm256_madd_epi16(a.odd, w.odd);
 }
 #endif
-INLINE vq quad_set(const s8 *p) { return quad_of(quad_broadcast_n(p, 4)); }
-INLINE vq quad_set_n(const s8 *p, const int n) { return quad_of(quad_broadcast_n(p, n)); }
 INLINE vq quad_interleave(const s8 *const *p, const int n) { return quad_of(quad_transpose(p, n)); }
 
 INLINE vi load_s8(const s8 *p, const int n) { return (vi)_mm256_cvtepi8_epi32(bytes_load(p, n)); }
@@ -62,7 +70,9 @@ INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int lo
         if (low > -128) y = _mm_max_epi8(y, _mm_set1_epi8((s8)low));
         if (high < 127) y = _mm_min_epi8(y, _mm_set1_epi8((s8)high));
         const long long q = _mm_cvtsi128_si64(y);
-        if (j < NV - 1 || n == VL) __builtin_memcpy(p + j * VL, &q, 8);
-        else for (int l = 0; l < n; l++) p[j * VL + l] = (s8)(q >> 8 * l);
+        if (j < NV - 1 || n == VL)
+            __builtin_memcpy(p + j * VL, &q, 8);
+        else
+            UNROLL(l, n) p[j * VL + l] = (s8)(q >> 8 * l);
     }
 }

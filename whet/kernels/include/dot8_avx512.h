@@ -1,16 +1,15 @@
-// x86-64 with AVX-512BW: vpdpbusd where there is VNNI, else exact 16-bit products (vpmaddubsw saturates).
+// x86-64 with AVX-512BW: vpdpbusd where there is VNNI, else exact 16-bit products (vpmaddubsw
+// saturates).
 #pragma once
 #include <immintrin.h>
 
 INLINE __mmask64 lane_mask(const int n) { return n >= 64 ? ~0ull : (1ull << n) - 1; }
-INLINE __m512i quad_broadcast(const s8 *p) {
-    int q;
-    __builtin_memcpy(&q, p, 4);
-    return _mm512_set1_epi32(q);
-}
-INLINE __m512i quad_broadcast_n(const s8 *p, const int n) {
+INLINE __m512i quad_broadcast(const s8 *p, const int n) {
     int q = 0;
-    for (int i = 0; i < n; i++) q |= (unsigned char)p[i] << 8 * i;
+    if (n == 4)
+        __builtin_memcpy(&q, p, 4);
+    else
+        UNROLL(i, n) q |= (unsigned char)p[i] << 8 * i;
     return _mm512_set1_epi32(q);
 }
 INLINE __m512i quad_transpose(const s8 *const *p, const int n) {
@@ -36,24 +35,29 @@ INLINE __m512i quad_transpose(const s8 *const *p, const int n) {
 typedef __m512i vq;
 typedef __m512i vw;
 INLINE vq quad_of(__m512i bytes) { return _mm512_xor_si512(bytes, _mm512_set1_epi8(-128)); }
-INLINE vq quad_set_shifted(const s8 *p) { return quad_broadcast(p); }
 INLINE vw quad_load(const s8 *w) { return _mm512_loadu_si512(w); }
+INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
+    return shifted ? quad_broadcast(p, n) : quad_of(quad_broadcast(p, n));
+}
 INLINE vi dot4(vi acc, vq a, vw w) { return (vi)_mm512_dpbusd_epi32((__m512i)acc, a, w); }
 #else
 #define DOT8_SHIFT 0
-typedef struct { __m512i even, odd; } vq;
+typedef struct {
+    __m512i even, odd;
+} vq;
 typedef vq vw;
 INLINE vq quad_of(__m512i bytes) {
     return (vq){_mm512_srai_epi16(_mm512_slli_epi16(bytes, 8), 8), _mm512_srai_epi16(bytes, 8)};
 }
-INLINE vq quad_set_shifted(const s8 *p) { return quad_of(quad_broadcast(p)); }
 INLINE vw quad_load(const s8 *w) { return quad_of(_mm512_loadu_si512(w)); }
+INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
+    (void)shifted;
+    return quad_of(quad_broadcast(p, n));
+}
 INLINE vi dot4(vi acc, vq a, vw w) {
     return acc + (vi)_mm512_madd_epi16(a.even, w.even) + (vi)_mm512_madd_epi16(a.odd, w.odd);
 }
 #endif
-INLINE vq quad_set(const s8 *p) { return quad_of(quad_broadcast(p)); }
-INLINE vq quad_set_n(const s8 *p, const int n) { return quad_of(quad_broadcast_n(p, n)); }
 INLINE vq quad_interleave(const s8 *const *p, const int n) { return quad_of(quad_transpose(p, n)); }
 
 INLINE vi load_s8(const s8 *p, const int n) {
@@ -68,22 +72,27 @@ INLINE vi mul_high(vi a, vi m) {
 }
 
 // 4 vectors, of which the first `n` lanes together exist.
-INLINE void store_four_s8(s8 *p, vi a, vi b, vi c, vi d, const int n, const int low, const int high) {
+INLINE void store_four_s8(s8 *p, vi a, vi b, vi c, vi d, const int n, const int low,
+                          const int high) {
     const __m512i quads = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i y = _mm512_packs_epi16(_mm512_packs_epi32((__m512i)a, (__m512i)b),
                                    _mm512_packs_epi32((__m512i)c, (__m512i)d));
     y = _mm512_permutexvar_epi32(quads, y);
     if (low > -128) y = _mm512_max_epi8(y, _mm512_set1_epi8((s8)low));
     if (high < 127) y = _mm512_min_epi8(y, _mm512_set1_epi8((s8)high));
-    if (n == 64) _mm512_storeu_si512(p, y);
-    else _mm512_mask_storeu_epi8(p, lane_mask(n), y);
+    if (n == 64)
+        _mm512_storeu_si512(p, y);
+    else
+        _mm512_mask_storeu_epi8(p, lane_mask(n), y);
 }
 INLINE void store_one_s8(s8 *p, vi v, const int n, const int low, const int high) {
     __m128i y = _mm512_cvtsepi32_epi8((__m512i)v);
     if (low > -128) y = _mm_max_epi8(y, _mm_set1_epi8((s8)low));
     if (high < 127) y = _mm_min_epi8(y, _mm_set1_epi8((s8)high));
-    if (n == VL) _mm_storeu_si128((__m128i *)p, y);
-    else _mm_mask_storeu_epi8(p, (__mmask16)lane_mask(n), y);
+    if (n == VL)
+        _mm_storeu_si128((__m128i *)p, y);
+    else
+        _mm_mask_storeu_epi8(p, (__mmask16)lane_mask(n), y);
 }
 INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int low, const int high) {
     const int fours = NV / 4, rest = NV % 4;
@@ -91,6 +100,8 @@ INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int lo
         store_four_s8(p + f * 64, v[4 * f], v[4 * f + 1], v[4 * f + 2], v[4 * f + 3],
                       rest || f < fours - 1 ? 64 : 48 + n, low, high);
     p += fours * 64, v += fours * 4;
-    if (rest == 3) store_four_s8(p, v[0], v[1], v[2], v[2], 32 + n, low, high);
-    else UNROLL(i, rest) store_one_s8(p + i * VL, v[i], i < rest - 1 ? VL : n, low, high);
+    if (rest == 3)
+        store_four_s8(p, v[0], v[1], v[2], v[2], 32 + n, low, high);
+    else
+        UNROLL(i, rest) store_one_s8(p + i * VL, v[i], i < rest - 1 ? VL : n, low, high);
 }

@@ -1,5 +1,5 @@
-// Portable definitions of the 8-bit vocabulary, for any VL, on little-endian machines: a quad is one word, its bytes
-// sign-extended by shifts.
+// Portable definitions of the 8-bit vocabulary, for any VL, on little-endian machines: a quad is
+// one word, whose bytes shifts sign-extend.
 #pragma once
 #define DOT8_SHIFT 0
 typedef struct {
@@ -15,12 +15,14 @@ INLINE int quad_word(const s8 *p, const int n) {
     UNROLL(i, n) q |= (unsigned)(unsigned char)p[i] << 8 * i;
     return (int)q;
 }
-INLINE vq quad_set_n(const s8 *p, const int n) { return quad_of(vset_i(quad_word(p, n))); }
-INLINE vq quad_set(const s8 *p) { return quad_set_n(p, 4); }
-INLINE vq quad_set_shifted(const s8 *p) { return quad_set(p); }
+INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
+    (void)shifted;
+    return quad_of(vset_i(quad_word(p, n)));
+}
 INLINE vi load_s8(const s8 *p, const int n) {
     vi v = {0};
-    UNROLL(l, VL) if (l < n) v[l] = p[l];
+    UNROLL(l, VL)
+        if (l < n) v[l] = p[l];
     return v;
 }
 INLINE vq quad_interleave(const s8 *const *p, const int n) {
@@ -37,8 +39,10 @@ INLINE vi mul_high(vi a, vi m) {
     return a;
 }
 INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int low, const int high) {
-    UNROLL(j, NV) UNROLL(l, VL) if (j < NV - 1 || l < n) {
-        const int y = v[j][l];
-        p[j * VL + l] = (s8)(y < low ? low : y > high ? high : y);
-    }
+    UNROLL(j, NV)
+        UNROLL(l, VL)
+            if (j < NV - 1 || l < n) {
+                const int y = v[j][l];
+                p[j * VL + l] = (s8)(y < low ? low : y > high ? high : y);
+            }
 }

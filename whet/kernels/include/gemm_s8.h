@@ -1,55 +1,65 @@
-// c[M][N] = epilogue(bias[N] + (a[M][K] - zero) * (b[K][N] - WZ)), row-major with row strides lda, ldc (elements).
+// c[M][N] = epilogue(bias[N] + (a[M][K] - zero) * (b[K][N] - WZ)), row-major with row strides lda
+// and ldc in elements.
 //
-// b and bias are made by packing_s8.pack_gemm: panels of NV vectors (the last one narrower), each [ceil(K / 4)] quads of
-// [vectors * VL][4] bytes, channels beyond N zero; bias holds the terms of zero, WZ and DOT8_SHIFT as well.
-// The epilogue, OUT, low and high are described in tile_s8.h.
+// b and bias are made by packing_s8.pack_gemm_s8: panels of NV vectors (the last one narrower), each
+// [ceil(K / 4)][vectors * VL][4] bytes, channels beyond N zero; bias holds the terms of zero, WZ
+// and DOT8_SHIFT as well. The epilogue, OUT, low and high are described in tile_s8.h.
 //
-// Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel u % panels); a call does
-// [begin, end) and the result does not depend on the split. All const ints are literals.
+// Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel
+// u % panels); a call does [begin, end) and the result does not depend on the split. All const ints
+// are literals.
 #pragma once
 #include "tile_s8.h"
 
-// One row block of `rows` rows against one panel; rows are shared evenly by as few tiles as MR allows.
-INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const int K, const long lda, const long ldc,
-                          const int MR, const int WZ, const int OUT, const int low, const int high, const s8 *a,
-                          const s8 *b, const int *bias, s8 *c, const long row, const int channel,
-                          const void *const *extra, epilogue_s8 epilogue) {
-    const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles, V = NV + (WZ != 0);
+// One row block of `rows` rows against one panel; rows are shared evenly by as few tiles as MR
+// allows.
+INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const int K,
+                          const long lda, const long ldc, const int MR, const int WZ, const int OUT,
+                          const int low, const int high, const s8 *a, const s8 *b, const int *bias,
+                          s8 *c, const long row, const int channel, const void *const *extra,
+                          epilogue_s8 epilogue) {
+    const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles,
+              V = NV + (WZ != 0);
     vi acc[32];
     for (int m = 0; m < larger * (few + 1); m += few + 1) {
         tile_start_s8(few + 1, V, WZ, acc, bias);
         tile_sum_s8(few + 1, V, K, 0, acc, a + m * lda, lda, b);
-        tile_store_s8(few + 1, V, LANES, WZ, OUT, low, high, acc, c + m * ldc * OUT, ldc, row + m, channel, extra,
-                      epilogue);
+        tile_store_s8(few + 1, V, LANES, WZ, OUT, low, high, acc, c + m * ldc * OUT, ldc, row + m,
+                      channel, extra, epilogue);
     }
     for (int m = larger * (few + 1); m < rows; m += few) {
         tile_start_s8(few, V, WZ, acc, bias);
         tile_sum_s8(few, V, K, 0, acc, a + m * lda, lda, b);
-        tile_store_s8(few, V, LANES, WZ, OUT, low, high, acc, c + m * ldc * OUT, ldc, row + m, channel, extra,
-                      epilogue);
+        tile_store_s8(few, V, LANES, WZ, OUT, low, high, acc, c + m * ldc * OUT, ldc, row + m,
+                      channel, extra, epilogue);
     }
 }
 
-INLINE void gemm_s8(const int M, const int N, const int K, const int lda, const int ldc, const int MR, const int NV,
-                    const int MC, const int WZ, const int OUT, const int low, const int high, const int begin,
-                    const int end, const s8 *a, const s8 *b, const int *bias, void *c, const void *const *extra,
+INLINE void gemm_s8(const int M, const int N, const int K, const int lda, const int ldc,
+                    const int MR, const int NV, const int MC, const int WZ, const int OUT,
+                    const int low, const int high, const int begin, const int end, const s8 *a,
+                    const s8 *b, const int *bias, void *c, const void *const *extra,
                     epilogue_s8 epilogue) {
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int blocks = (M + MC - 1) / MC, last_rows = M - (blocks - 1) * MC;
     const long panel_bytes = (long)(width + (WZ ? VL : 0)) * ((K + 3) / 4 * 4);
-#define BLOCK(rows, vectors, lanes) \
-    gemm_block_s8(rows, vectors, lanes, K, lda, ldc, MR, WZ, OUT, low, high, ab, bb, bias + channel, cb, row, channel, \
-                  extra, epilogue)
+#define BLOCK(rows, vectors, lanes)                                                  \
+    gemm_block_s8(rows, vectors, lanes, K, lda, ldc, MR, WZ, OUT, low, high, ab, bb, \
+                  bias + channel, cb, row, channel, extra, epilogue)
     for (int u = begin; u < end; u++) {
         const int block = u / panels, panel = u % panels, channel = panel * width;
         const long row = (long)block * MC;
         const s8 *ab = a + row * lda, *bb = b + panel * panel_bytes;
         s8 *cb = (s8 *)c + (row * ldc + channel) * OUT;
-        if (panel < whole && block < blocks - 1) BLOCK(MC, NV, VL);
-        else if (panel < whole) BLOCK(last_rows, NV, VL);
-        else if (rest && block < blocks - 1) BLOCK(MC, last, lanes);
-        else if (rest) BLOCK(last_rows, last, lanes);
+        if (panel < whole && block < blocks - 1)
+            BLOCK(MC, NV, VL);
+        else if (panel < whole)
+            BLOCK(last_rows, NV, VL);
+        else if (rest && block < blocks - 1)
+            BLOCK(MC, last, lanes);
+        else if (rest)
+            BLOCK(last_rows, last, lanes);
     }
 #undef BLOCK
 }

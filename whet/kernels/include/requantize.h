@@ -1,17 +1,23 @@
-// Accumulators to the output's scale: fixed-point multiplication of a vi, per channel, in integers only.
+// Accumulators to the output's scale: fixed-point multiplication per channel, in integers only.
 //
-// An exact real multiplier is m / 2^t with m in [2^30, 2^31). The arrays are made by packing_s8.requantization:
-//   single   y = zero + ((acc * m + 2^(t-1)) >> t), one rounding, ties up (TOSA RESCALE with SINGLE_ROUND).
-//            shift = t - 32 in [1, 22], round = 2^(shift-1) + (zero << shift): the high half of the product is enough.
-//   double   y = zero + round(round(acc * 2^left * m / 2^31) / 2^right): ties up, then ties away from zero
-//            (TensorFlow Lite Micro's MultiplyByQuantizedMultiplier). Needs |acc| << (left + 2) < 2^31.
-//   *_wide   the same two for any t in [1, 62] and any accumulator, in 64 bits; the result is clamped to int8.
-// packing_s8 bounds the accumulators and says which form is exact.
+// A multiplier is m / 2^t with m in [2^30, 2^31), or m = 0. packing_s8.requantization bounds the
+// accumulators, says which form is exact for them, and makes its arrays:
+//   single   y = zero + ((acc * m + 2^(t-1)) >> t): one rounding, ties up (TOSA RESCALE).
+//            shift = t - 32 in [1, 22], round = 2^(shift-1) + (zero << shift): the high half of
+//            the product is enough.
+//   double   y = zero + round(round(acc * 2^left * m / 2^31) / 2^right): ties up, then ties away
+//            from zero (MultiplyByQuantizedMultiplier of TensorFlow Lite Micro).
+//            |acc| << (left + 2) < 2^31.
+//   *_wide   the same for any t in [1, 62] and any accumulator, in 64 bits, clamped to int8.
 //
-// The standard epilogues (see tile_s8.h) read these arrays, of at least VL past the last channel, from extra:
-//   single_s8       {m, shift, round}       single_left_s8   {m, shift, round, left}: acc << left first, for t < 33
-//   single_wide_s8  {m, t, zero}            double_s8, double_wide_s8   {m, left, right, zero}
-//   int32_s8        {}  the accumulators    float_s8         {scale (f32)}  acc * scale as f32, for OUT = 4
+// The standard epilogues (see tile_s8.h) and the arrays that they read from extra, each of VL more
+// words than channels:
+//   single_s8       m, shift, round
+//   single_left_s8  m, shift, round, left     acc << left first, for multipliers of 1/4 and more
+//   single_wide_s8  m, t, zero
+//   double_s8, double_wide_s8                 m, left, right, zero
+//   int32_s8        none                      the accumulators, for OUT = 4
+//   float_s8        scale (f32)               acc * scale in f32, for OUT = 4
 // An emitter's own epilogue calls requantize_* and then add_s8, table_s8 or its own arithmetic.
 #pragma once
 #include "dot8.h"
@@ -23,7 +29,9 @@ INLINE vi clamp_i(vi v, const int low, const int high) {
 }
 INLINE int clamp_wide(const long long v) { return (int)(v < -128 ? -128 : v > 127 ? 127 : v); }
 
-INLINE vi requantize_single(vi acc, vi m, vi shift, vi round) { return (mul_high(acc, m) + round) >> shift; }
+INLINE vi requantize_single(vi acc, vi m, vi shift, vi round) {
+    return (mul_high(acc, m) + round) >> shift;
+}
 
 // x / 2^e rounded to nearest, ties away from zero; e in [0, 31).
 INLINE vi divide_by_power_of_two(vi x, vi e) {
@@ -42,15 +50,17 @@ INLINE vi requantize_single_wide(vi acc, vi m, vi t, vi zero) {
 }
 INLINE vi requantize_double_wide(vi acc, vi m, vi left, vi right, vi zero) {
     UNROLL(l, VL) {
-        const long long x = ((long long)(int)((unsigned)acc[l] << left[l]) * m[l] + (1ll << 30)) >> 31;
+        const long long x =
+            ((long long)(int)((unsigned)acc[l] << left[l]) * m[l] + (1ll << 30)) >> 31;
         const long long half = (1ll << right[l]) >> 1;
         acc[l] = clamp_wide(zero[l] + ((x + half - (half && x < 0)) >> right[l]));
     }
     return acc;
 }
 
-#define EPILOGUE(name) \
-    INLINE vi name(const void *const *extra, vi acc, const long row, const int channel, const int lanes)
+#define EPILOGUE(name)                                                                  \
+    INLINE vi name(const void *const *extra, vi acc, const long row, const int channel, \
+                   const int lanes)
 #define CONSTANT(i) vload_i((const int *)extra[i] + channel)
 EPILOGUE(single_s8) {
     (void)row, (void)lanes;
@@ -88,7 +98,8 @@ INLINE vi table_s8(const s8 *table, vi x) {
     return x;
 }
 // Residual addition: ((x - x_zero) * x_m + (r - r_zero) * r_m + (y_zero << t) + 2^(t-1)) >> t, with
-// constant = 2^(t-1) + (y_zero << t) - x_zero * x_m - r_zero * r_m; x and r are int8 values in 32-bit lanes.
+// constant = 2^(t-1) + (y_zero << t) - x_zero * x_m - r_zero * r_m; x and r are int8 values in
+// 32-bit lanes.
 INLINE vi add_s8(vi x, vi r, const int x_m, const int r_m, const int constant, const int t) {
     return (x * x_m + r * r_m + constant) >> t;
 }

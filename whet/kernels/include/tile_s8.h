@@ -1,21 +1,24 @@
-// The register tile shared by the int8 GEMM and convolution: MR rows (output pixels) x NV vectors (output channels)
-// of int32 accumulators, acc[i * NV + j]. MR * NV <= 32, NV <= 8; tiling_s8.py lists the shapes that stay in registers.
+// The register tile shared by the int8 GEMM and convolution: MR rows (output pixels) x NV vectors
+// (output channels) of int32 accumulators, acc[i * NV + j]. MR * NV <= 32, NV <= 8; tiling_s8.py
+// lists the shapes that stay in registers.
 //
-// Epilogue. A kernel calls the function named by its last argument once for each vector of VL consecutive output
-// channels of one output pixel, when the sum and the bias are complete, and stores what it returns:
-//     INLINE vi relu6(const void *const *extra, vi acc, const long row, const int channel, const int lanes)
-//   row      flat index of the output pixel, (batch * OH + oh) * OW + ow, or the row of the GEMM's result
+// Epilogue. A kernel calls the function named by its last argument once for each vector of VL
+// consecutive output channels of one output pixel, when sum and bias are complete, and stores what
+// it returns:
+//     INLINE vi relu6(const void *const *extra, vi acc, long row, int channel, int lanes)
+//   row      flat index of the output pixel, (batch * OH + oh) * OW + ow, or the row of the GEMM
 //   channel  output channel of lane 0
-//   lanes    how many lanes exist, a literal; VL except at the channel tail, where lanes beyond hold rubbish.
-//            Read an int8 tensor with load_s8(p, lanes).
+//   lanes    how many lanes exist, a literal; VL except at the channel tail, where lanes beyond
+//            hold rubbish. Read an int8 tensor with load_s8(p, lanes).
 //   extra    the pointers that the emitter passed to the kernel, untouched
-// OUT = 1: the result is saturated to int8, clamped to [low, high] and stored as bytes. OUT = 4: stored as 32-bit words
-// (int32, or the bits of f32). requantize.h has the standard epilogues.
+// OUT = 1: the result is saturated to int8, clamped to [low, high] and stored as bytes.
+// OUT = 4: it is stored as 32-bit words (int32, or the bits of f32).
+// requantize.h has the standard epilogues.
 //
-// Weights: packing_s8.pack_gemm. K is walked in quads; where 4 does not divide K >= 4, the last quad starts at K - 4 and
-// the weights of its bytes that earlier quads covered are zero, so that no byte beyond a row is ever read.
-// WZ, the weights' zero point, is 0 but for foreign models; else each panel ends with one more vector of ones,
-// whose accumulator is the row sum that WZ multiplies.
+// Weights are packed by packing_s8. K is walked in quads; where 4 does not divide K >= 4, the last
+// quad starts at K - 4 and the weights of the bytes that earlier quads covered are zero, so that no
+// byte beyond a row is read. WZ, the weights' zero point, is 0 but for foreign models; else each
+// panel has one more vector, of ones, whose accumulator is the row sum that WZ multiplies.
 #pragma once
 #include "requantize.h"
 
@@ -29,34 +32,40 @@ INLINE void tile_start_s8(const int MR, const int NV, const int WZ, vi *acc, con
     }
 }
 
-// One quad of K: acc[i][j] += quad at a[i * lda] * quads of b. SHIFTED: the bytes of a were shifted by shift_s8.
-INLINE void tile_quad_s8(const int MR, const int NV, const int SHIFTED, const int bytes, vi *acc, const s8 *a,
-                         const long lda, const s8 *b) {
+// One quad of K: acc[i][j] += quad at a[i * lda] * quads of b. SHIFTED: the bytes of a hold
+// DOT8_SHIFT already.
+INLINE void tile_quad_s8(const int MR, const int NV, const int SHIFTED, const int bytes, vi *acc,
+                         const s8 *a, const long lda, const s8 *b) {
     vw w[8];
     UNROLL(j, NV) w[j] = quad_load(b + j * VL * 4);
     UNROLL(i, MR) {
         const s8 *p = a + i * lda;
-        const vq q = bytes < 4 ? quad_set_n(p, bytes) : SHIFTED ? quad_set_shifted(p) : quad_set(p);
+        const vq q = quad_set(p, bytes, SHIFTED);
         UNROLL(j, NV) acc[i * NV + j] = dot4(acc[i * NV + j], q, w[j]);
     }
 }
 
-// acc[i][j] += sum over k < K of a[i * lda + k] * b: ceil(K / 4) quads, each [NV][VL][4]. Returns the next quad of b.
-INLINE const s8 *tile_sum_s8(const int MR, const int NV, const int K, const int SHIFTED, vi *acc, const s8 *a,
-                             const long lda, const s8 *b) {
+// acc[i][j] += sum over k < K of a[i * lda + k] * b: ceil(K / 4) quads, each [NV][VL][4]. Returns
+// the next quad of b.
+INLINE const s8 *tile_sum_s8(const int MR, const int NV, const int K, const int SHIFTED, vi *acc,
+                             const s8 *a, const long lda, const s8 *b) {
     int k = 0;
-    for (; k + 4 <= K; k += 4, b += NV * VL * 4) tile_quad_s8(MR, NV, SHIFTED, 4, acc, a + k, lda, b);
+    for (; k + 4 <= K; k += 4, b += NV * VL * 4)
+        tile_quad_s8(MR, NV, SHIFTED, 4, acc, a + k, lda, b);
     if (K % 4 == 0) return b;
-    if (K > 4) tile_quad_s8(MR, NV, SHIFTED, 4, acc, a + K - 4, lda, b);
-    else tile_quad_s8(MR, NV, SHIFTED, K, acc, a, lda, b);
+    if (K > 4)
+        tile_quad_s8(MR, NV, SHIFTED, 4, acc, a + K - 4, lda, b);
+    else
+        tile_quad_s8(MR, NV, SHIFTED, K, acc, a, lda, b);
     return b + NV * VL * 4;
 }
 
-// c[i * ldc + j * VL ...] = epilogue(acc[i][j]) for rows row + i and channels channel + j * VL ...; NV counts the vectors
-// of acc, the last of which holds the row sums when WZ is not 0.
-INLINE void tile_store_s8(const int MR, const int NV, const int LANES, const int WZ, const int OUT, const int low,
-                          const int high, const vi *acc, void *c, const long ldc, const long row, const int channel,
-                          const void *const *extra, epilogue_s8 epilogue) {
+// c[i * ldc + j * VL ...] = epilogue(acc[i][j]) for rows row + i and channels channel + j * VL ...;
+// NV counts the vectors of acc, the last of which holds the row sums when WZ is not 0.
+INLINE void tile_store_s8(const int MR, const int NV, const int LANES, const int WZ, const int OUT,
+                          const int low, const int high, const vi *acc, void *c, const long ldc,
+                          const long row, const int channel, const void *const *extra,
+                          epilogue_s8 epilogue) {
     const int vectors = NV - (WZ != 0);
     UNROLL(i, MR) {
         vi y[8];
@@ -64,8 +73,10 @@ INLINE void tile_store_s8(const int MR, const int NV, const int LANES, const int
             const vi sum = WZ ? acc[i * NV + j] - acc[i * NV + vectors] * WZ : acc[i * NV + j];
             y[j] = epilogue(extra, sum, row + i, channel + j * VL, j == vectors - 1 ? LANES : VL);
         }
-        if (OUT == 1) store_s8((s8 *)c + i * ldc, y, vectors, LANES, low, high);
-        else UNROLL(j, vectors)
-            vstore_n((float *)c + i * ldc + j * VL, (vf)y[j], j == vectors - 1 ? LANES : VL);
+        if (OUT == 1)
+            store_s8((s8 *)c + i * ldc, y, vectors, LANES, low, high);
+        else
+            UNROLL(j, vectors)
+                vstore_n((float *)c + i * ldc + j * VL, (vf)y[j], j == vectors - 1 ? LANES : VL);
     }
 }

@@ -1,0 +1,139 @@
+"""depthwise_s8 against NumPy int64, every bit: kernels, strides, dilations, tails, multipliers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.kernels.native_s8 import (
+    PATHS,
+    Ints,
+    assert_canary,
+    at_page_end,
+    conv_reference,
+    guarded,
+    library,
+    random_epilogue,
+    requantize_reference,
+)
+from whet.kernels.packing_s8 import Requantization, pack_depthwise_s8
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Arguments of depthwise_s8 in its order, then what only the test needs."""
+
+    b: int
+    h: int
+    w: int
+    c: int
+    ldx: int
+    oh: int
+    ow: int
+    ldy: int
+    m: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    pad: tuple[int, int]
+    th: int
+    tw: int
+    zero: int
+    low: int
+    high: int
+    wz: int
+    rounding: str
+
+    def function(self, name: str, epilogue: str, passes: int) -> str:
+        literals = (self.b, self.h, self.w, self.c, self.ldx, self.oh, self.ow, self.ldy, self.m,
+                    *self.kernel, *self.stride, *self.dilation, *self.pad, self.th, self.tw, passes,
+                    self.zero, self.low, self.high)  # fmt: skip
+        return (
+            f"void {name}(ARGS) {{ depthwise_s8({', '.join(map(str, literals))}, begin, end, x, w,"
+            f" bias, y, extra, {epilogue}); }}\n"
+        )
+
+
+def cases() -> list[Case]:
+    rng = np.random.default_rng(5)
+    shapes = [  # c, m, kernel, stride, dilation, pad, th, tw
+        (32, 1, (3, 3), (1, 1), (1, 1), (1, 1), 2, 7),
+        (24, 1, (3, 3), (2, 2), (1, 1), (0, 0), 1, 4),
+        (17, 1, (3, 3), (2, 2), (1, 1), (1, 1), 2, 3),
+        (9, 1, (5, 5), (1, 1), (1, 1), (2, 2), 4, 4),
+        (16, 1, (5, 5), (2, 2), (1, 1), (2, 2), 2, 4),
+        (3, 2, (3, 3), (1, 1), (1, 1), (1, 1), 2, 2),
+        (1, 8, (10, 8), (2, 2), (1, 1), (4, 3), 1, 2),
+        (20, 1, (3, 3), (1, 1), (2, 2), (2, 2), 1, 4),
+        (6, 3, (1, 4), (1, 3), (1, 2), (0, 3), 3, 2),
+        (40, 1, (7, 7), (1, 1), (1, 1), (3, 3), 2, 2),
+        (1, 1, (2, 1), (1, 1), (1, 1), (0, 0), 1, 1),
+    ]
+    out = []
+    for i, (c, m, kernel, stride, dilation, pad, th, tw) in enumerate(shapes):
+        reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+        h, w = (max(int(rng.integers(1, 16)), r - p) for r, p in zip(reach, pad, strict=True))
+        oh, ow = (
+            (size + 2 * p + i % 2 - r) // s + 1
+            for size, p, r, s in zip((h, w), pad, reach, stride, strict=True)
+        )
+        slack = int(rng.integers(0, 2)) * 3
+        low, high = (-100, 90) if i % 3 == 0 else (-128, 127)
+        out.append(Case(1 + i % 2, h, w, c, c + slack, oh, ow, c * m + slack, m, kernel, stride,
+                        dilation, pad, th, tw, int(rng.integers(-128, 128)), low, high,
+                        99 if i % 4 == 2 else 0, "double" if i % 2 else "single"))  # fmt: skip
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    x: npt.NDArray[np.int8]
+    w: Ints
+    bias: Ints
+    passes: int
+    epilogue: Requantization
+    want: Ints
+
+
+def data(rng: np.random.Generator, c: Case) -> Data:
+    pixels, gap, n = c.b * c.h * c.w, c.ldx - c.c, c.c * c.m
+    ends = at_page_end(rng.integers(-128, 128, pixels * c.ldx - gap).astype(np.int8))
+    x = np.lib.stride_tricks.as_strided(ends, (pixels, c.c), (c.ldx, 1))
+    image = x.astype(np.int64).reshape(c.b, c.h, c.w, -1)
+    w = rng.integers(-128, 128, (n, *c.kernel))
+    bias = rng.integers(-5000, 5000, n)
+    columns = w.reshape(n, -1).T
+    epilogue, m, t, y_zero = random_epilogue(rng, columns, bias, c.zero, c.wz, c.rounding, 0)
+    acc = conv_reference(
+        image, w[:, None], bias, c.zero, c.wz, c.c, c.stride, c.dilation, c.pad, (c.oh, c.ow)
+    )
+    want = np.clip(requantize_reference(acc, m, t, y_zero, c.rounding), c.low, c.high)
+    real = w - c.wz
+    passes = 1 + int(real.min() < -128 or real.max() > 127)
+    return Data(x, w, bias, passes, epilogue, want)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_depthwise_matches_numpy(path: tuple[str, bool]) -> None:
+    rng = np.random.default_rng(6)
+    table = [(c, data(rng, c)) for c in cases()]
+    lib = library("".join(c.function(f"f{i}", d.epilogue.epilogue, d.passes)
+                          for i, (c, d) in enumerate(table)), path)  # fmt: skip
+    for i, (c, d) in enumerate(table):
+        packed = pack_depthwise_s8(d.w, d.bias, c.zero, stride_h=c.stride[0],
+                                   dilation_h=c.dilation[0], tile_h=c.th, lanes=lib.lanes,
+                                   shift=lib.shift, weight_zero=c.wz)  # fmt: skip
+        assert packed.passes == d.passes
+        units = c.b * -(-c.oh // c.th)
+        pixels = c.b * c.oh * c.ow
+        for split in sorted({0, units // 2, units}):
+            y, whole = guarded(pixels * c.ldy - (c.ldy - c.c * c.m))
+            for begin, end in ((0, split), (split, units)):
+                operands = (d.x, packed.weights, packed.bias, y, y)
+                lib.call(f"f{i}", begin, end, *operands, *d.epilogue.arrays)
+            got = np.lib.stride_tricks.as_strided(y, (pixels, c.c * c.m), (c.ldy, 1))
+            np.testing.assert_array_equal(got, d.want.reshape(got.shape), err_msg=str(c))
+            assert_canary(whole)

@@ -1,0 +1,82 @@
+"""Tile choice for the int8 kernels: what fits the registers, and which of it is likely the fastest.
+
+A quad of K in an MR x NV tile is MR * NV dot products, MR broadcasts and NV loads, so the choice is
+mostly about waste: rows and lanes computed but not wanted, weights streamed again.
+"""
+
+from __future__ import annotations
+
+from whet.kernels.tiling import Tile, tiles_f32
+
+__all__ = ["depthwise_tile_s8", "depthwise_tiles_s8", "tile_s8", "tiles_s8"]
+
+
+def tiles_s8(registers: int) -> list[tuple[int, int]]:
+    """All (MR, NV) that stay in registers: the space of a tuner."""
+    return tiles_f32(registers)
+
+
+def _cost(m: int, n: int, k: int, lanes: int, mr: int, nv: int) -> float:
+    """Cycles for the whole shape, a dot product and about two other operations each: quads of K,
+    then about eight operations to requantise a vector."""
+    vectors, tiles = -(-n // lanes), -(-m // mr)
+    rows, quads = m / tiles, -(-k // 4)
+    return sum(
+        count * tiles * (quads * (max(rows * width, 8.0) + 0.1 * (rows + width)) + 5 * rows * width)
+        for width, count in ((nv, vectors // nv), (vectors % nv, 1))
+        if width and count
+    )
+
+
+def tile_s8(
+    m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0, l2: int = 1 << 20
+) -> Tile:
+    """The default tile for C[m, n] = A[m, k] B[k, n] on vectors of `lanes` 32-bit lanes.
+
+    For a convolution m is OW (tiles stay within an output row), k is KH * KW * C, `rows` is OH and
+    the block counts output rows. `l2` is the cache in bytes.
+    """
+    mr, nv = min(tiles_s8(registers), key=lambda t: (_cost(m, n, k, lanes, *t), t[0] + t[1]))
+    mr = -(-m // -(-m // mr))
+    row_bytes = k + nv * lanes
+    room = max(1, (l2 // 2 - k * nv * lanes) // row_bytes)
+    if rows:
+        return Tile(mr, nv, min(rows, max(1, room // m)))
+    return Tile(mr, nv, min(-(-m // mr), max(room // mr, 8)) * mr)
+
+
+def depthwise_tiles_s8(
+    out: tuple[int, int], kernel: tuple[int, int], dilation_h: int, registers: int
+) -> list[tuple[int, int]]:
+    """All (TH, TW) of depthwise_s8 that stay in registers: the space of a tuner."""
+    room = registers - 8
+    return [
+        (th, tw)
+        for th in range(1, 5 if dilation_h == 1 else 2)
+        for tw in range(1, room // th + 1)
+        if th <= out[0] and tw <= out[1]
+    ]
+
+
+def depthwise_tile_s8(
+    out: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation_h: int,
+    registers: int,
+) -> tuple[int, int]:
+    """The default (TH, TW): the least interleaving and multiplying for each output."""
+
+    def cost(tile: tuple[int, int]) -> float:
+        th, tw = tile
+        tiles = -(-out[1] // tw)
+        wide, strips = out[1] / tiles, -(-out[0] // th)
+        rows = (th - 1) * stride[0] + kernel[0] if dilation_h == 1 else kernel[0]
+        columns = (wide - 1) * stride[1] + kernel[1]
+        quads = sum(
+            (r * stride[0] + kernel[0] - 1) // 4 - r * stride[0] // 4 + 1 for r in range(th)
+        )
+        multiplies = quads * kernel[1] * wide
+        return strips * tiles * (5.0 * columns * -(-rows // 4) + multiplies + 6 * th * wide)
+
+    return min(depthwise_tiles_s8(out, kernel, dilation_h, registers), key=cost)
