@@ -157,7 +157,7 @@ def pack_conv_s8(
     weight_zero: int = 0,
 ) -> Packed:
     """Pack w[groups * N, C, KH, KW] and bias for conv_s8; `dense` comes from conv_is_dense."""
-    outputs, c, kh, kw = w.shape
+    outputs, c, _, kw = w.shape
     wide = w.astype(np.int64)
     stored, wz = _stored(wide, weight_zero)
     real = (wide - weight_zero).reshape(outputs, -1).T
