@@ -113,7 +113,7 @@ def at_page_end(a: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     libc.mprotect(base, 4096, 0)
     libc.mprotect(base + 4096 + size, 4096, 0)
     data = (ctypes.c_int8 * a.size).from_address(base + 4096 + size - a.size)
-    view = np.frombuffer(data, np.int8)
+    view = np.ctypeslib.as_array(data)
     view[:] = a.ravel()
     return view
 

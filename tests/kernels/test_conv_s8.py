@@ -91,9 +91,10 @@ def cases() -> list[Case]:
         mr, nv = [(7, 3), (6, 4), (4, 2), (14, 1)][i % 4]
         slack = int(rng.integers(0, 2)) * 3
         wz = 77 if i % 6 == 5 else 0
-        out.append(Case(1 + i % 2, h, w, c, g * c + slack, oh, ow, n, g * n + slack, g, kernel,
-                        stride, dilation, pad, mr, nv, int(rng.integers(1, oh + 1)),
-                        int(rng.integers(-128, 128)), wz, "double" if i % 2 else "single"))  # fmt: skip
+        rounding = "double" if i % 2 else "single"
+        rb, zero = int(rng.integers(1, oh + 1)), int(rng.integers(-128, 128))
+        sizes = (1 + i % 2, h, w, c, g * c + slack, oh, ow, n, g * n + slack, g)
+        out.append(Case(*sizes, kernel, stride, dilation, pad, mr, nv, rb, zero, wz, rounding))
     return out
 
 

@@ -111,7 +111,8 @@ def _panels(runs: list[Bytes], lanes: int, vectors: int, ones: bool) -> Bytes:
 
 def _fold(bias: Integers, w: Integers, zero: int, shift: int) -> Integers:
     """bias - (zero + shift) * sum of the weights; w is [K, N], less its zero point."""
-    return bias - (zero + shift) * w.sum(axis=0)
+    folded: Integers = bias - (zero + shift) * w.sum(axis=0)
+    return folded
 
 
 def _stored(w: Integers, weight_zero: int) -> tuple[Integers, int]:
@@ -157,7 +158,7 @@ def pack_conv_s8(
     weight_zero: int = 0,
 ) -> Packed:
     """Pack w[groups * N, C, KH, KW] and bias for conv_s8; `dense` comes from conv_is_dense."""
-    outputs, c, kh, kw = w.shape
+    outputs, c, _, kw = w.shape
     wide = w.astype(np.int64)
     stored, wz = _stored(wide, weight_zero)
     real = (wide - weight_zero).reshape(outputs, -1).T
@@ -233,27 +234,27 @@ def requantization(
     "double". The narrow 32-bit form is taken where it is exact for every value within bounds.
     """
     low, high = (np.broadcast_to(b, np.shape(m)).astype(np.int64) for b in bounds)
-    m, t = m.astype(np.int64), t.astype(np.int64)
+    mult, exponent = m.astype(np.int64), exponent.astype(np.int64)
     size = np.maximum(np.abs(low), np.abs(high))
     zeros = np.full(m.shape, zero, np.int64)
     if rounding == "double":
-        left, right = np.maximum(31 - t, 0), np.maximum(t - 31, 0)
+        left, right = np.maximum(31 - exponent, 0), np.maximum(exponent - 31, 0)
         narrow = bool((size < (np.int64(1) << 29 >> left)).all() and right.max(initial=0) <= 30)
-        arrays = [m, left, right, zeros]
+        arrays = [mult, left, right, zeros]
         return _requantization("double_s8" if narrow else "double_wide_s8", arrays)
-    half = np.int64(1) << (t - 1)
-    flat = (low * m >= -half) & (high * m < half)  # no accumulator leaves the zero point
-    m, t = np.where(flat, 0, m), np.where(flat, 33, t)
-    if ((t >= 33) & (t <= 54)).all():
-        shift = t - 32
-        arrays = [m, shift, (np.int64(1) << (shift - 1)) + (zeros << shift)]
+    half = np.int64(1) << (exponent - 1)
+    flat = (low * mult >= -half) & (high * mult < half)  # no accumulator leaves the zero point
+    mult, exponent = np.where(flat, 0, mult), np.where(flat, 33, exponent)
+    if ((exponent >= 33) & (exponent <= 54)).all():
+        shift = exponent - 32
+        arrays = [mult, shift, (np.int64(1) << (shift - 1)) + (zeros << shift)]
         return _requantization("single_s8", arrays)
-    left = np.maximum(33 - t, 0)
-    if (size < (np.int64(1) << 31 >> left)).all() and (t <= 54).all():
-        shift = t + left - 32
-        arrays = [m, shift, (np.int64(1) << (shift - 1)) + (zeros << shift), left]
+    left = np.maximum(33 - exponent, 0)
+    if (size < (np.int64(1) << 31 >> left)).all() and (exponent <= 54).all():
+        shift = exponent + left - 32
+        arrays = [mult, shift, (np.int64(1) << (shift - 1)) + (zeros << shift), left]
         return _requantization("single_left_s8", arrays)
-    return _requantization("single_wide_s8", [m, t, zeros])
+    return _requantization("single_wide_s8", [mult, exponent, zeros])
 
 
 def _requantization(epilogue: str, arrays: list[Integers]) -> Requantization:

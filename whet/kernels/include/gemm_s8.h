@@ -1,9 +1,9 @@
 // c[M][N] = epilogue(bias[N] + (a[M][K] - zero) * (b[K][N] - WZ)), row-major with row strides lda
 // and ldc in elements.
 //
-// b and bias are made by packing_s8.pack_gemm_s8: panels of NV vectors (the last one narrower), each
-// [ceil(K / 4)][vectors * VL][4] bytes, channels beyond N zero; bias holds the terms of zero, WZ
-// and DOT8_SHIFT as well. The epilogue, OUT, low and high are described in tile_s8.h.
+// b and bias are made by packing_s8.pack_gemm_s8: panels of NV vectors (the last one narrower),
+// each [ceil(K / 4)][vectors * VL][4] bytes, channels beyond N zero; bias holds the terms of zero,
+// WZ and DOT8_SHIFT as well. The epilogue, OUT, low and high are described in tile_s8.h.
 //
 // Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel
 // u % panels); a call does [begin, end) and the result does not depend on the split. All const ints
