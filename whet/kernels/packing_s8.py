@@ -234,7 +234,7 @@ def requantization(
     "double". The narrow 32-bit form is taken where it is exact for every value within bounds.
     """
     low, high = (np.broadcast_to(b, np.shape(m)).astype(np.int64) for b in bounds)
-    mult, exponent = m.astype(np.int64), exponent.astype(np.int64)
+    mult, exponent = m.astype(np.int64), t.astype(np.int64)
     size = np.maximum(np.abs(low), np.abs(high))
     zeros = np.full(m.shape, zero, np.int64)
     if rounding == "double":
