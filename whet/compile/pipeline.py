@@ -14,7 +14,7 @@ from whet.passes.pipeline import optimize
 from whet.plan.memory import MemoryPlan
 from whet.plan.program import plan_program
 from whet.session.session import Session
-from whet.targets.host import host
+from whet.targets.host import features, host
 from whet.targets.target import Target
 
 
@@ -37,6 +37,8 @@ class Compiled:
     def artifact(self) -> Artifact:
         """The model as a `.whet` artifact, without evidence yet."""
         target = {"name": self.target.name, "triple": self.target.triple, "cpu": self.target.cpu}
+        if self.target.name == "host":
+            target["features"] = features(self.target)
         return Artifact(
             interface_of(self.program), target, self.source.encode(), self.header.encode(),
             self.code, self.program.weights,

@@ -54,3 +54,27 @@ def host(cpu: str = "native") -> Target:
     if list(X86_LEVELS).index(cpu) < list(X86_LEVELS).index(best):
         raise CompileError(f"this machine cannot run {cpu}", hint=f"--cpu {best}")
     return replace(X86_LEVELS[cpu], threads=THREADS)
+
+
+LEVEL_FEATURES = {
+    "x86-64-v4": ("avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"),
+    "x86-64-v3": ("avx2", "fma", "f16c"),
+    "x86-64": (),
+}
+OPTIONAL_FEATURES = ("avx512_vnni", "avx_vnni", "avx512_bf16", "asimddp", "i8mm", "sve")
+
+
+def features(target: Target) -> str:
+    """The instruction sets that code built for a host target needs, by the names Linux gives them."""
+    if target.cpu == "native":
+        names = {n for group in LEVEL_FEATURES.values() for n in group} | set(OPTIONAL_FEATURES)
+        return " ".join(sorted(names & cpu_flags()))
+    levels = {t.cpu: level for level, t in X86_LEVELS.items()}
+    level = levels.get(target.cpu)
+    needed = LEVEL_FEATURES[level] if level else ()
+    return " ".join(sorted({*needed, *(("avx512_vnni",) if level == "x86-64-v4" else ())}))
+
+
+def missing_features(needed: str) -> list[str]:
+    """Which of the instruction sets in a list this machine lacks."""
+    return sorted(set(needed.split()) - cpu_flags())

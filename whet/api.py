@@ -1,0 +1,61 @@
+"""The public functions: a model in, an artifact out, an artifact run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from whet.artifact.artifact import open_artifact
+from whet.compile.pipeline import Compiled, compile_graph
+from whet.errors import ArtifactError
+from whet.importers import import_model
+from whet.ir.graph import Graph
+from whet.session.session import Session
+from whet.targets.host import host, missing_features
+from whet.targets.registry import target as target_named
+from whet.targets.target import Target
+
+
+def compile(
+    model: Graph | str | Path | bytes,
+    target: Target | str = "host",
+    *,
+    cpu: str = "native",
+    sizes: dict[str, int | tuple[int, int]] | None = None,
+) -> Compiled:
+    """Compile a model for a target.
+
+    model: a Graph, or the path or bytes of an ONNX or TFLite file. target: a Target or its name.
+    cpu: for the host, `native` or an x86-64 level. sizes: a value, or (low, high), for each free
+    dimension of the inputs.
+
+    Raises:
+        ModelError, UnsupportedError: the model cannot be read, or not on this target.
+        CompileError: it could not be planned or built.
+    """
+    graph = model if isinstance(model, Graph) else import_model(model, sizes)
+    if isinstance(target, str):
+        target = host(cpu) if target == "host" else target_named(target)
+    return compile_graph(graph, target)
+
+
+def load(path: str | Path, threads: int = 1) -> Session:
+    """Map an artifact and make it ready to run in this process.
+
+    threads: how many threads a call uses, the caller's included.
+
+    Raises:
+        ArtifactError: not an artifact, altered, or built for another machine.
+    """
+    artifact = open_artifact(path)
+    if artifact.target.get("name") != "host":
+        raise ArtifactError(
+            f"built for {artifact.target.get('name')}", str(path), "it cannot run in this process",
+            "whet compile --target host",
+        )  # fmt: skip
+    missing = missing_features(artifact.target.get("features", ""))
+    if missing:
+        why = f"this processor has no {', '.join(missing)}"
+        raise ArtifactError(
+            "built for another processor", str(path), why, "compile it here, or with --cpu x86-64"
+        )
+    return Session(artifact.interface, artifact.code, artifact.weights, threads)
