@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whet.kernels.tiling import Tile, tile_f32, tiles_f32
+from whet.kernels.tiling import Tile, tile_depthwise_f32, tile_f32, tiles_f32
 
 INCLUDE = Path(__file__).parents[1] / "whet/kernels/include"
 COMPILE = "-O3 -mcpu=native -shared -fPIC -ffreestanding -nostdlib -fno-sanitize=all"
@@ -40,8 +40,7 @@ long peak(long n) {
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """One convolution: input height = width, channels in and out, taps, stride; groups = channels
-    where depthwise."""
+    """One convolution of a square image: its size, channels in and out, taps, stride."""
 
     size: int
     c: int
@@ -106,7 +105,7 @@ NETWORKS = {"mobilenet_v2": mobilenet_v2, "resnet50": resnet50}
 def default_tile(v: Conv) -> Tile:
     """The tile that a compiler without measurements would take."""
     if v.depthwise:
-        return Tile(4, 1, 1)
+        return Tile(tile_depthwise_f32(v.out, REGISTERS), 1, 1)
     if v.k == v.s == 1:
         return tile_f32(v.size**2, v.n, v.c, LANES, REGISTERS)
     stride = v.s * v.c

@@ -77,3 +77,10 @@ def tile_f32(
         return Tile(mr, nv, rows)
     room = max(1, (l2 // 2 - 4 * k * nv * lanes) // (4 * (k + nv * lanes)) // mr)
     return Tile(mr, nv, min(-(-m // mr), max(room, 8)) * mr)
+
+
+def tile_depthwise_f32(width: int, registers: int) -> int:
+    """The default number of pixels of an output row of `width` that depthwise_f32 computes at once:
+    accumulators take half of the registers at most, and a row is split evenly."""
+    tiles = -(-width // (registers // 4))
+    return -(-width // tiles)

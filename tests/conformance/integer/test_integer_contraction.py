@@ -152,6 +152,27 @@ def test_fully_connected(seed: int) -> None:
     np.testing.assert_array_equal(ours, op.run(data)[0])
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_batch_matmul(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    store = "int16" if seed % 4 == 3 else "int8"
+    m, k, n = (int(v) for v in rng.integers(1, 20, 3))
+    a, b = random_affine(rng, store), random_affine(rng, store)
+    scale = a.scale * b.scale * np.sqrt(k) * (60 if store == "int8" else 16000)
+    y = Affine(float(np.float32(scale)), 0 if store == "int16" else 7, store)
+    da, db = random_data(rng, (2, m, k), store), random_data(rng, (2, k, n), store)
+    c = contraction_constants(
+        a, [b.scale], y, Activation.NONE, "double",
+        w_zero=b.zero, wide=store == "int16", float32_product=True,
+    )  # fmt: skip
+    ours = contraction.batch_matmul(da, db, c)
+    op = SingleOp(
+        OPS.BATCH_MATMUL, schema.BatchMatMulOptionsT(),
+        [quantized(da.shape, a), quantized(db.shape, b)], [quantized(ours.shape, y)],
+    )  # fmt: skip
+    np.testing.assert_array_equal(ours, op.run(da, db)[0])
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_transpose_conv2d(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -11,7 +11,7 @@ from tests.conformance.integer.tflite_single_op import (
     random_data,
     schema,
 )
-from whet.ops.integer import addition, multiplication, pooling, reduction, softmax
+from whet.ops.integer import addition, multiplication, pooling, reduction, softmax, softmax16
 from whet.ops.integer.contraction import Window
 from whet.ops.integer.quantization import Activation, Affine, activation_range, same_padding
 
@@ -179,3 +179,18 @@ def test_softmax(seed: int, store: str) -> None:
     options.beta = beta
     op = SingleOp(OPS.SOFTMAX, options, [quantized(data.shape, x)], [quantized(data.shape, y)])
     np.testing.assert_array_equal(softmax.softmax(data, c), op.run(data)[0])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_softmax_of_int16(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = Affine(float(np.float32(np.exp(rng.uniform(-8, -5)))), 0, "int16")
+    data = random_data(rng, (4, int(rng.integers(1, 200))), "int16")
+    if seed % 2:
+        data >>= 4
+    c = softmax16.softmax16_constants(x, 1.0, "double")
+    options = schema.SoftmaxOptionsT()
+    options.beta = 1.0
+    y = Affine(2.0**-15, 0, "int16")
+    op = SingleOp(OPS.SOFTMAX, options, [quantized(data.shape, x)], [quantized(data.shape, y)])
+    np.testing.assert_array_equal(softmax16.softmax16(data, c), op.run(data)[0])

@@ -21,25 +21,27 @@ INLINE vf depthwise_load_f32(const int M, const float *pixel, const int n, const
     return v;
 }
 
-// TW output pixels from ow on, channels n to n + lanes, taps [top, bottom) of KH; x is the image,
-// row = oh * SH - PT. kw runs over all taps, so every pixel read must lie inside x unless TW is 1.
+// TW output pixels of one vector of channels, n to n + lanes, by taps [top, bottom) of KH; x is the
+// image, row and left the input pixel of the first output pixel's first tap. When inside, all pixels
+// read lie within W columns.
 INLINE void depthwise_tile_f32(const int TW, const int M, const int lanes, const int W, const int N,
                                const int ldx, const int KW, const int SW, const int DH,
-                               const int DW, const int top, const int bottom, const int row,
-                               const int left, const int n, vf *acc, const float *x, const float *w,
-                               const float *bias) {
+                               const int DW, const int inside, const int top, const int bottom,
+                               const int row, const int left, const int n, vf *acc, const float *x,
+                               const float *w, const float *bias) {
     tile_start_f32(1, 1, lanes, acc, bias ? bias + n : 0);
     UNROLL (i, TW) acc[i] = acc[0];
     for (int kh = top; kh < bottom; kh++) {
         const float *pixels = x + ((long)(row + kh * DH) * W + left) * ldx;
+        const float *taps = w + (long)kh * KW * N + n;
         UNROLL (kw, KW) {
-            const int iw = left + kw * DW;
-            if (TW == 1 && (iw < 0 || iw >= W)) continue;
-            const vf tap = vload_n(w + (long)(kh * KW + kw) * N + n, lanes);
-            UNROLL (i, TW)
-                acc[i] =
-                    vfma(depthwise_load_f32(M, pixels + (long)(i * SW + kw * DW) * ldx, n, lanes),
-                         tap, acc[i]);
+            const vf tap = vload_n(taps + kw * N, lanes);
+            UNROLL (i, TW) {
+                const int column = i * SW + kw * DW;
+                if (inside || (left + column >= 0 && left + column < W))
+                    acc[i] = vfma(depthwise_load_f32(M, pixels + (long)column * ldx, n, lanes), tap,
+                                  acc[i]);
+            }
         }
     }
 }
@@ -50,35 +52,33 @@ INLINE void depthwise_f32(const int H, const int W, const int C, const int ldx, 
                           const int PL, const int TW, const int begin, const int end,
                           const float *x, const float *w, const float *bias, float *y,
                           const void *const *extra, epilogue_f32 epilogue) {
-    const int N = C * M, rest = N % VL, span = (KW - 1) * DW;
-    const int from =
-        PL <= 0 ? 0 : (PL + SW - 1) / SW; // output columns [from, to) see no left or right edge
-    const int fit = W - 1 - span + PL < 0 ? 0 : (W - 1 - span + PL) / SW + 1,
-              to = fit < OW ? fit : OW;
+    const int N = C * M, rest = N % VL, whole = N - rest;
+    const int tiles = (OW + TW - 1) / TW, width = (OW + tiles - 1) / tiles;
+    const int last = (OW - 1) / width * width, reach = (last - 1) * SW - PL + (KW - 1) * DW;
+    const int inside = width * SW >= PL && reach < W; // the tiles between the first and the last
     vf acc[32];
-#define TILE(TW_, LANES_)                                                                        \
-    depthwise_tile_f32(TW_, M, LANES_, W, N, ldx, KW, SW, DH, DW, top, bottom, row, ow *SW - PL, \
-                       n, acc, xb, w, bias),                                                     \
-        tile_store_f32(TW_, 1, LANES_, acc, yb + (long)ow * ldy + n, ldy, (long)r * OW + ow, n,  \
-                       extra, epilogue)
+#define TILE(TW, LANES, INSIDE, OW_)                                                             \
+    depthwise_tile_f32(TW, M, LANES, W, N, ldx, KW, SW, DH, DW, INSIDE, top, bottom, row,        \
+                       (OW_) * SW - PL, n, acc, xb, w, bias),                                    \
+        tile_store_f32(TW, 1, LANES, acc, yb + (long)(OW_) * ldy + n, ldy, (long)r * OW + (OW_), \
+                       n, extra, epilogue)
+#define ROW(LANES)                                                               \
+    if (last > 0) TILE(width, LANES, 0, 0);                                      \
+    for (int ow = width; ow < last; ow += width) TILE(width, LANES, inside, ow); \
+    TILE(OW - last, LANES, 0, last)
     for (int r = begin; r < end; r++) {
         const int row = r % OH * SH - PT;
         const int top = row < 0 ? (-row + DH - 1) / DH : 0;
         const int taps = (H - row + DH - 1) / DH, bottom = taps < KH ? taps : KH;
         const float *xb = x + (long)(r / OH) * H * W * ldx;
         float *yb = y + (long)r * OW * ldy;
-        for (int ow = 0; ow < OW;) {
-            const int n_whole = N - rest;
-            if (ow >= from && ow + TW <= to) {
-                for (int n = 0; n < n_whole; n += VL) TILE(TW, VL);
-                for (int n = n_whole; n < N; n += VL) TILE(TW, rest);
-                ow += TW;
-            } else {
-                for (int n = 0; n < n_whole; n += VL) TILE(1, VL);
-                for (int n = n_whole; n < N; n += VL) TILE(1, rest);
-                ow += 1;
-            }
+        for (int n = 0; n < whole; n += VL) {
+            ROW(VL);
+        }
+        for (int n = whole; n < N; n += VL) {
+            ROW(rest);
         }
     }
+#undef ROW
 #undef TILE
 }

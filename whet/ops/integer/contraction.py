@@ -167,6 +167,16 @@ def fully_connected(x: Integers, w: Integers, bias: Integers | None, c: Contract
     return finish(exact_matmul(a, (w.astype(np.int32) - c.w_zero).T), bias, c)
 
 
+def batch_matmul(a: Integers, b: Integers, c: Contraction) -> Integers:
+    """Product of two activations: a [..., m, k], b [..., k, n] -> [..., m, n], NumPy broadcasting.
+
+    `c` comes from contraction_constants with a as x and b as the one-scale weight. TensorFlow Lite
+    Micro rounds the product of the scales to float32 (`float32_product`).
+    """
+    x, w = a.astype(np.int32) - c.x_zero, b.astype(np.int32) - c.w_zero
+    return finish(exact_matmul(x, w), None, c)
+
+
 def transpose_conv2d(
     x: Integers,
     w: Integers,
