@@ -16,7 +16,7 @@ from whet.errors import ModelError
 from whet.media.array_steps import Normalise
 from whet.media.audio_steps import PadTrim, Resample
 from whet.media.config import Config, InputConfig, Step, View, parse_labels
-from whet.media.flatbuffer import Buffer, Table
+from whet.importers.flatbuffer import Buffer, Table
 from whet.media.image_steps import Grayscale, Resize
 from whet.media.limits import MAX_ARCHIVE_MEMBERS, MAX_LABEL_BYTES
 from whet.media.tensor import TensorSpec

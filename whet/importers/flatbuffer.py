@@ -21,7 +21,7 @@ MAX_STRING = 1 << 16
 class Buffer:
     """Bytes and the number of reads so far; ModelError on any access outside them."""
 
-    data: bytes
+    data: bytes | memoryview
     where: str
     reads: int = field(default=0)
 
@@ -98,10 +98,13 @@ class Table:
         start, count = self._vector(index, 4)
         return [self.buffer.real(start + 4 * i) for i in range(count)]
 
-    def raw(self, index: int) -> bytes:
+    def view(self, index: int) -> memoryview:
         start, count = self._vector(index, 1, len(self.buffer.data))
-        return self.buffer.data[start : start + count]
+        return memoryview(self.buffer.data)[start : start + count]
+
+    def raw(self, index: int) -> bytes:
+        return bytes(self.view(index))
 
     def text(self, index: int) -> str:
         start, count = self._vector(index, 1, MAX_STRING)
-        return self.buffer.data[start : start + count].decode("utf-8", errors="replace")
+        return bytes(self.buffer.data[start : start + count]).decode("utf-8", errors="replace")
