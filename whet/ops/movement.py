@@ -26,9 +26,10 @@ def _transpose(x: Type, *, perm: tuple[int, ...]) -> Type:
     return Type(tuple(x.shape[p] for p in perm), x.element)
 
 
-def _slice(x: Type, *, begin: Sizes, size: Sizes, step: tuple[int, ...]) -> Type:
+def _slice(x: Type, *, begin: Sizes, size: Sizes, step: Sizes) -> Type:
     for d, b, n, s in zip(x.shape, begin, size, step, strict=True):
-        if isinstance(d, int) and isinstance(b, int) and isinstance(n, int) and n:
+        numbers = (d, b, n, s)
+        if all(isinstance(v, int) for v in numbers) and n:
             last = b + (n - 1) * s
             if not (0 <= b < d and 0 <= last < d):
                 raise ShapeError(f"slice from {b} of {n} by {s} leaves an axis of {d}")
