@@ -28,11 +28,10 @@ def _transpose(x: Type, *, perm: tuple[int, ...]) -> Type:
 
 def _slice(x: Type, *, begin: Sizes, size: Sizes, step: Sizes) -> Type:
     for d, b, n, s in zip(x.shape, begin, size, step, strict=True):
-        numbers = (d, b, n, s)
-        if all(isinstance(v, int) for v in numbers) and n:
-            last = b + (n - 1) * s
-            if not (0 <= b < d and 0 <= last < d):
-                raise ShapeError(f"slice from {b} of {n} by {s} leaves an axis of {d}")
+        if isinstance(d, Dim) or isinstance(b, Dim) or isinstance(n, Dim) or isinstance(s, Dim):
+            continue
+        if n and not (0 <= b < d and 0 <= b + (n - 1) * s < d):
+            raise ShapeError(f"slice from {b} of {n} by {s} leaves an axis of {d}")
     return Type(size, x.element)
 
 

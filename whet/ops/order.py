@@ -104,7 +104,7 @@ def _overlaps(box: Array, kept: Array) -> Array:
     shared = np.prod(np.maximum(high - low, 0), axis=1)
     areas = np.prod(kept[:, 2:] - kept[:, :2], axis=1)
     union = np.prod(box[2:] - box[:2]) + areas - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
 
 
 def _evaluate_nms(

@@ -165,8 +165,8 @@ class Layer:
         return self.scope.bind(reshape(source, shape=()), low, high, f"{self.name} {label}")
 
     def extent(self, source: Value, axis: int, high: int) -> Size:
-        """The size of the result along an axis: the value of an i64 scalar where that is known, else
-        as the model declares it, else read at run time, at most `high`."""
+        """The size of the result along an axis: the value of an i64 scalar where that is known,
+        else as the model declares it, else read at run time, at most `high`."""
         found, declared = self.sizes(source), self.declared()
         if found:
             return found[0]

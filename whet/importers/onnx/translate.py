@@ -34,8 +34,8 @@ rows.load_all()
 def load_graph(source: Source, sizes: Sizes | None = None) -> Graph:
     """Read an ONNX model as a Graph.
 
-    source: a path, the file's bytes or a ModelProto. sizes: for each named dimension of the inputs its
-    value, or (low, high); a dimension left free is known only when the model is evaluated.
+    source: a path, the file's bytes or a ModelProto. sizes: for each named dimension of the inputs
+    its value, or (low, high); one left free is known only when the model is evaluated.
 
     Raises:
         ModelError: the file is malformed or unsafe.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from whet.ir.dim import Dim, Size, bounds, dim_max, dim_min
+from whet.ir.dim import Size, bounds, dim_max, dim_min
 from whet.ir.element import BOOL, I32, I64
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node, Op, Value
@@ -143,11 +143,9 @@ def _select(condition: bool | None, a: object, b: object) -> object:
 
 def _objects(values: object, t: Type) -> Array:
     """An object array of the type's shape."""
-    out = np.empty(t.shape, object)
-    if isinstance(values, tuple):
-        out[:] = values
-    elif isinstance(values, Dim) or not isinstance(values, np.ndarray):
-        out[...] = values
-    else:
-        out[...] = values.reshape(t.shape)
+    shape = tuple(d for d in t.shape if isinstance(d, int))
+    if isinstance(values, np.ndarray):
+        return values.astype(object).reshape(shape)
+    out: Array = np.empty(shape, np.dtype(object))
+    out[...] = values  # type: ignore[assignment]
     return out

@@ -19,6 +19,7 @@ from whet.ops.movement import broadcast, reshape, transpose
 def depth_to_space(layer: Layer) -> Value:
     x, b = layer[0], layer.integer("blocksize")
     n, c, h, w = x.shape
+    blocks: tuple[Size, ...]
     if layer.text("mode", "DCR") == "DCR":
         blocks, perm = (n, b, b, c // (b * b), h, w), (0, 3, 4, 1, 5, 2)
     else:

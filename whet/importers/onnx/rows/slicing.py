@@ -60,7 +60,7 @@ def _wholes(layer: Layer, index: int) -> list[Value]:
 
 
 def _axes(layer: Layer, index: int, count: int, rank: int) -> tuple[int, ...] | None:
-    """The axes of an optional input, the first ones by default; None where known only at run time."""
+    """The axes of an optional input, by default the first; None where known only at run time."""
     if layer.optional(index) is None:
         return tuple(range(count))
     axes = layer.known_ints(index)
@@ -150,13 +150,13 @@ def centred(layer: Layer) -> Value:
         if declared is None:
             raise ModelError("the shape is not known when compiling", where=layer.name)
         wanted = tuple(declared[a] for a in axes)
-    begin, size = [0] * rank, list(x.shape)
-    low, high = [0] * rank, [0] * rank
+    begin: list[Size] = [0] * rank
+    low, high, size = begin.copy(), begin.copy(), list(x.shape)
     for axis, n in zip(axes, wanted, strict=True):
         d = x.shape[axis]
         kept, more = dim_min(d, n), dim_max(n - d, 0)
-        begin[axis], size[axis] = (d - kept) // 2, kept  # type: ignore[call-overload]
-        low[axis], high[axis] = more // 2, more - more // 2  # type: ignore[call-overload]
+        begin[axis], size[axis] = (d - kept) // 2, kept
+        low[axis], high[axis] = more // 2, more - more // 2
     part = slice_op(x, begin=tuple(begin), size=tuple(size), step=(1,) * rank)
     return pad(part, scalar(0, x), low=tuple(low), high=tuple(high))
 
