@@ -54,7 +54,9 @@ def _check_types(node: Node) -> None:
         raise CompileError(f"{node.op} is ill-typed", node.origin, str(error)) from error
     if again.types != node.types:
         shown = ", ".join(map(str, again.types))
-        raise CompileError(f"{node.op} is {', '.join(map(str, node.types))}, not {shown}", node.origin)
+        raise CompileError(
+            f"{node.op} is {', '.join(map(str, node.types))}, not {shown}", node.origin
+        )
 
 
 def _check_body(node: Node, name: str, body: Graph) -> None:
@@ -62,5 +64,3 @@ def _check_body(node: Node, name: str, body: Graph) -> None:
         verify(body)
     except CompileError as error:
         raise CompileError(f"{name} of {node.op}: {error.what}", node.origin, error.why) from error
-
-

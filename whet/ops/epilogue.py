@@ -9,9 +9,10 @@ from whet.ir.type import Type
 from whet.ops.broadcast import broadcast_shapes
 from whet.ops.evaluate import call
 
-FUSABLE = frozenset(
-    "add sub mul div max min neg abs sqrt floor ceil round exp log tanh sigmoid erf sin cos".split()
-)
+FUSABLE = frozenset({
+    "add", "sub", "mul", "div", "max", "min", "neg", "abs", "sqrt", "floor", "ceil", "round", "exp",
+    "log", "tanh", "sigmoid", "erf", "sin", "cos",
+})  # fmt: skip
 """Elementwise ops that an epilogue may hold: those with a vector form."""
 
 

@@ -1,4 +1,4 @@
-"""`map`: a scalar body applied to every element, operands broadcast; what elementwise chains fuse into."""
+"""`map`: a scalar body applied to every element, operands broadcast; fused elementwise chains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _infer(*types: Type, body: Graph, **_: object) -> tuple[Type, ...]:
     return tuple(Type(shape, v.tensor.element) for v in body.outputs)
 
 
-def _evaluate(node: Node, *arrays: Array, sizes: object = None) -> tuple[object, ...]:
+def _evaluate(node: Node, *arrays: Array) -> tuple[object, ...]:
     body = node["body"]
     assert isinstance(body, Graph)
     return tuple(call(body, arrays, {}))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from whet.ir.element import F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
-from whet.ir.element import F32
 from whet.ir.node import Array, Node, Op, Value
 from whet.ir.type import Type
 from whet.ops.convolution import conv
@@ -42,7 +42,7 @@ def folded(value: Value | None, uses: Uses) -> Parts | None:
     w = known(node.inputs[1])
     if w is None or node["epilogue"] is not None or node["element"] is not None:
         return None
-    if node.op is matmul and w.ndim != 2 or not is_float(value.tensor.element):
+    if (node.op is matmul and w.ndim != 2) or not is_float(value.tensor.element):
         return None
     bias = node.operand(2)
     b = known(bias)
@@ -157,7 +157,7 @@ def scale_before(node: Node, uses: Uses) -> Replacement:
 
 @rule(conv, matmul, example=_offset_input)
 def offset_before(node: Node, uses: Uses) -> Replacement:
-    """conv(x + c, w, b) -> conv(x, w, b + w . c) where nothing is padded; also - c; matmul alike."""
+    """conv(x + c, w, b) -> conv(x, w, b + w . c) where nothing is padded; also - c and matmul."""
     x = node.inputs[0]
     if x is None or x.op not in (add, sub) or uses(x) > 1:
         return None
@@ -181,8 +181,11 @@ def offset_before(node: Node, uses: Uses) -> Replacement:
 
 
 def _weights(node: Node) -> Array | None:
-    w = known(node.inputs[1])
-    if w is None or node["element"] is not None or not is_float(node.inputs[1].tensor.element):  # type: ignore[union-attr]
+    value = node.inputs[1]
+    w = known(value)
+    if w is None or value is None or node["element"] is not None:
+        return None
+    if not is_float(value.tensor.element):
         return None
     return None if node.op is matmul and w.ndim != 2 else w.astype(np.float64)
 

@@ -85,7 +85,4 @@ def _argument(value: Value, merge: bool, read: dict[Value, Value]) -> Value:
     return read[value]
 
 
-
-
 FUSE: tuple[Rule, ...] = (fuse_elementwise,)
-

@@ -61,7 +61,7 @@ def moved_element(element: Element, perm: Perm) -> Element:
 def sink_transpose(node: Node, uses: Uses) -> Replacement:
     """op(transpose(x)) -> transpose(op(x)), axes renamed."""
     first = next((v for v in node.inputs if v is not None and v.op is transpose), None)
-    if first is None or node.bodies and node.op.family != "elementwise":
+    if first is None or (node.bodies and node.op.family != "elementwise"):
         return None
     sink = SINKS.get(node.op)
     if sink is None and node.op.family == "elementwise" and len(node.outputs) == 1:
@@ -106,9 +106,12 @@ def unpermuted(value: Value, perm: Perm) -> Value | None:
     if data is not None:
         if isinstance(element, Quant) and element.axis is not None:
             return None
-        return constant(np.ascontiguousarray(data.reshape(shape).transpose(inverse)), element)
+        return constant(
+            np.ascontiguousarray(data.reshape([int(str(d)) for d in shape]).transpose(inverse)),
+            element,
+        )
     longer = [p for p in inverse if shape[p] != 1]
-    if longer != sorted(longer) or isinstance(element, Quant) and element.axis is not None:
+    if longer != sorted(longer) or (isinstance(element, Quant) and element.axis is not None):
         return None
     return reshape(value, shape=tuple(shape[p] for p in inverse))
 
@@ -175,10 +178,9 @@ def _broadcast(node: Node, perm: Perm) -> Value | None:
 def _matmul(node: Node, perm: Perm) -> Value | None:
     """Leading axes of the left operand are free where the right one is a plain matrix."""
     a, b = node.inputs[0], node.inputs[1]
-    assert a is not None and b is not None
-    if a.op is not transpose or len(b.shape) != 2 or perm[-1] != len(perm) - 1:
+    if a is None or b is None or a.op is not transpose or len(b.shape) != 2:
         return None
-    if node["epilogue"] is not None:
+    if perm[-1] != len(perm) - 1 or node["epilogue"] is not None:
         return None
     y = node.replace((source(a.node), *node.inputs[1:])).outputs[0]
     return transpose(y, perm=perm)
@@ -272,11 +274,19 @@ def _codes() -> Value:
 @rule(matmul, example=lambda: unary((1, 2, 2, 3), lambda x: matmul(_flat(x), _weights())))
 def flatten_of_transpose(node: Node, uses: Uses) -> Replacement:
     """matmul(reshape(transpose(x)) to rows, W) -> matmul(reshape(x), W with rows reordered)."""
-    a, w = node.inputs[0], known(node.inputs[1])
-    if a is None or w is None or w.ndim != 2 or a.op is not reshape or len(a.shape) != 2:
+    a, b = node.inputs[0], node.inputs[1]
+    w = known(b)
+    if (
+        a is None
+        or b is None
+        or w is None
+        or w.ndim != 2
+        or a.op is not reshape
+        or len(a.shape) != 2
+    ):
         return None
     t = source(a.node)
-    if t.op is not transpose or isinstance(node.inputs[1].tensor.element, Quant):  # type: ignore[union-attr]
+    if t.op is not transpose or isinstance(b.tensor.element, Quant):
         return None
     perm, shape = t.node.integers("perm"), t.shape
     if perm[0] != 0 or shape[0] != a.shape[0] or not t.tensor.static:
@@ -285,8 +295,7 @@ def flatten_of_transpose(node: Node, uses: Uses) -> Replacement:
     split = w.reshape(*(int(str(d)) for d in shape[1:]), w.shape[1])
     rows = split.transpose(*(i - 1 for i in inverse), len(inverse)).reshape(w.shape)
     x = reshape(source(t.node), shape=a.shape)
-    element = node.inputs[1].tensor.element  # type: ignore[union-attr]
-    weights = constant(np.ascontiguousarray(rows), element)
+    weights = constant(np.ascontiguousarray(rows), b.tensor.element)
     return node.replace((x, weights, *node.inputs[2:])).outputs[0]
 
 

@@ -81,7 +81,9 @@ def identity_reshape(node: Node, uses: Uses) -> Replacement:
     return x if x.shape == node.outputs[0].shape else None
 
 
-@rule(reshape, example=lambda: unary((2, 6), lambda x: reshape(reshape(x, shape=(12,)), shape=(3, 4))))
+@rule(
+    reshape, example=lambda: unary((2, 6), lambda x: reshape(reshape(x, shape=(12,)), shape=(3, 4)))
+)
 def reshape_of_reshape(node: Node, uses: Uses) -> Replacement:
     """reshape(reshape(x, s), t) -> reshape(x, t)."""
     inner = source(node)
@@ -119,9 +121,7 @@ def slice_of_slice(node: Node, uses: Uses) -> Replacement:
         return None
     outer_begin, inner_begin = sizes(node["begin"]), sizes(inner.node["begin"])
     outer_step, inner_step = node.integers("step"), inner.node.integers("step")
-    begin = tuple(
-        a + b * s for a, b, s in zip(inner_begin, outer_begin, inner_step, strict=True)
-    )
+    begin = tuple(a + b * s for a, b, s in zip(inner_begin, outer_begin, inner_step, strict=True))
     step = tuple(a * b for a, b in zip(inner_step, outer_step, strict=True))
     return slice_op(source(inner.node), begin=begin, size=sizes(node["size"]), step=step)
 
@@ -166,21 +166,24 @@ def identity_pad(node: Node, uses: Uses) -> Replacement:
 @rule(
     pad,
     example=lambda: unary(
-        (2, 3), lambda x: pad(pad(x, _zero(), low=(1, 0), high=(0, 1)), _zero(), low=(0, 2), high=(1, 1))
+        (2, 3),
+        lambda x: pad(pad(x, _zero(), low=(1, 0), high=(0, 1)), _zero(), low=(0, 2), high=(1, 1)),
     ),
 )
 def pad_of_pad(node: Node, uses: Uses) -> Replacement:
     """pad(pad(x, v), v) -> one pad, both constant with the same fill."""
     inner = source(node)
-    if inner.op is not pad or uses(inner) > 1 or {node["mode"], inner.node["mode"]} - {None, "constant"}:
+    if (
+        inner.op is not pad
+        or uses(inner) > 1
+        or {node["mode"], inner.node["mode"]} - {None, "constant"}
+    ):
         return None
     a, b = known(node.inputs[1]), known(inner.node.inputs[1])
     if a is None or b is None or a.tobytes() != b.tobytes():
         return None
     both = {
-        side: tuple(
-            m + n for m, n in zip(sizes(node[side]), sizes(inner.node[side]), strict=True)
-        )
+        side: tuple(m + n for m, n in zip(sizes(node[side]), sizes(inner.node[side]), strict=True))
         for side in ("low", "high")
     }
     return node.replace((source(inner.node), node.inputs[1]), **both).outputs[0]
@@ -208,7 +211,8 @@ def identity_concat(node: Node, uses: Uses) -> Replacement:
 )
 def concat_of_concat(node: Node, uses: Uses) -> Replacement:
     """concat(concat(a, b), c) -> concat(a, b, c) along the same axis."""
-    axis, parts, grown = node.integer("axis"), [], False
+    axis, grown = node.integer("axis"), False
+    parts: list[Value | None] = []
     for v in node.inputs:
         assert v is not None
         if v.op is concat and v.node.integer("axis") == axis and uses(v) == 1:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.ir.element import F32
+from whet.ir.element import F32, Scalar
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
 from whet.ir.node import Node
 from whet.ir.type import Type
+from whet.ops.convert import integer_limits
 from whet.ops.convolution import conv
 from whet.ops.movement import pad
 from whet.ops.pooling import average_pool, max_pool
@@ -31,10 +32,10 @@ def pad_into_window(node: Node, uses: Uses) -> Replacement:
     if x is None or x.op is not pad or x.node["mode"] not in (None, "constant"):
         return None
     fill, element = known(x.node.inputs[1]), x.tensor.element
-    if fill is None or element.kind not in "fiu":
+    if fill is None or not isinstance(element, Scalar) or element.kind not in "fiu":
         return None
     if node.op is max_pool:
-        least = -np.inf if element.kind == "f" else np.iinfo(element.dtype).min
+        least = -np.inf if element.kind == "f" else integer_limits(element)[0]
         fits = bool(np.all(fill == least))
     else:
         fits = not fill.any() and node["element"] is None

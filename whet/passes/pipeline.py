@@ -13,7 +13,7 @@ from whet.ir.graph import Graph
 from whet.ir.verify import signature, verify
 from whet.passes.affine import AFFINE
 from whet.passes.epilogue import EPILOGUE
-from whet.passes.fold import fold_constants
+from whet.passes.fold import fold_constants, fold_dequantized
 from whet.passes.fuse import FUSE
 from whet.passes.layout import LAYOUT
 from whet.passes.movement import MOVEMENT
@@ -42,7 +42,7 @@ def rules(name: str, *chosen: Rule) -> Pass:
 PASSES: tuple[Pass, ...] = (
     rules("simplify", fold_constants, *MOVEMENT),
     rules("layout", fold_constants, *MOVEMENT, *LAYOUT),
-    rules("affine", fold_constants, *AFFINE, *PADDING),
+    rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     rules("fuse", *FUSE),
     rules("epilogue", *EPILOGUE),
 )

@@ -101,8 +101,7 @@ class _Rebuild:
         if node.op in (parameter_op, state_op):
             return node
         key = _key(node)
-        found = self.known.setdefault(key, node) if key is not None else node
-        return found
+        return self.known.setdefault(key, node) if key is not None else node
 
     def _apply(self, node: Node) -> tuple[Value, ...]:
         if node.op not in self.by_op:
