@@ -39,7 +39,7 @@ def _evaluate_topk(node: Node, x: Array) -> tuple[Array, Array]:
 
 
 def _unique(x: Type, *, axis: int, ordered: bool = True) -> tuple[Type, ...]:
-    """Distinct slices along an axis, the index of each one's first place, for each slice the number
+    """Distinct slices along an axis: the index of each one's first place, for each slice the number
     of its distinct one, how often each occurs, and how many there are.
 
     ordered: by value, else by first place.
@@ -47,7 +47,7 @@ def _unique(x: Type, *, axis: int, ordered: bool = True) -> tuple[Type, ...]:
     if not 0 <= axis < x.rank:
         raise ShapeError(f"axis {axis} of {x}")
     indices = Type((x.shape[axis],), I64)
-    return x, indices, indices, indices, Type((), I64)
+    return indices, indices, indices, Type((), I64)
 
 
 def _evaluate_unique(node: Node, x: Array) -> tuple[Array, ...]:
@@ -65,12 +65,8 @@ def _evaluate_unique(node: Node, x: Array) -> tuple[Array, ...]:
         rank = np.argsort(first, kind="stable")
         place = np.argsort(rank)
         first, count, inverse = first[rank], count[rank], place[inverse]
-    found = len(first)
-    values = np.zeros_like(x)
-    chosen = (slice(None),) * axis + (slice(found),)
-    values[chosen] = np.take(x, first, axis=axis)
-    padded = [np.pad(a, (0, n - found)) for a in (first, count)]
-    return values, padded[0], inverse, padded[1], np.int64(found)  # type: ignore[return-value]
+    first, count = (np.pad(a, (0, n - len(first))) for a in (first, count))
+    return first, inverse, count, np.array(new.sum(), np.int64)
 
 
 def _nms(

@@ -147,5 +147,5 @@ def _objects(values: object, t: Type) -> Array:
     if isinstance(values, np.ndarray):
         return values.astype(object).reshape(shape)
     out: Array = np.empty(shape, np.dtype(object))
-    out[...] = values  # type: ignore[assignment]
+    out[...] = values
     return out

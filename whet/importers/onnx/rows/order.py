@@ -14,6 +14,7 @@ from whet.ir.node import Value
 from whet.ir.type import size_product
 from whet.ops import elementwise as e
 from whet.ops.cumulative import cumprod, cumsum
+from whet.ops.gather import gather
 from whet.ops.movement import reshape, slice_op
 from whet.ops.order import nms, topk, unique
 
@@ -69,12 +70,10 @@ def distinct(layer: Layer) -> tuple[Value, ...]:
     else:
         x = reshape(x, shape=(x.tensor.elements,))
     ordered = bool(layer.integer("sorted", 1))
-    values, first, inverse, counts, found = unique.many(x, axis=axis, ordered=ordered)
+    first, inverse, counts, found = unique.many(x, axis=axis, ordered=ordered)
     size = layer.size(found, bounds(x.shape[axis])[1], "distinct")
-    return (
-        first_part(values, axis, size), first_part(first, 0, size), inverse,
-        first_part(counts, 0, size),
-    )  # fmt: skip
+    places = first_part(first, 0, size)
+    return gather(x, places, axis=axis), places, inverse, first_part(counts, 0, size)
 
 
 @row("NonMaxSuppression")
