@@ -19,6 +19,9 @@ from whet.errors import WhetError, printable
 
 # Loaded when asked for: a command's imports are paid by that command only.
 COMMANDS = {
+    "inspect": "whet.cli.inspect",
+    "compile": "whet.cli.compile",
+    "run": "whet.cli.run",
     "devices": "whet.cli.devices",
 }
 
