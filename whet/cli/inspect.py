@@ -12,6 +12,7 @@ from whet.artifact.interface import to_json
 from whet.cli.model import parse_sizes, port_text
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, size_text
 from whet.compile.source import formats, read_model
+from whet.errors import InputError
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ops.cost import Cost, cost
@@ -29,6 +30,8 @@ def command(model: Path, sizes: tuple[str, ...], layers: bool, as_json: bool) ->
     MODEL is a model file, or an artifact. Operations count a multiply-add as two; sizes that vary
     count at their bounds.
     """
+    if not model.is_file():
+        raise InputError("no such model", str(model))
     if model.suffix.lower() not in formats():
         _artifact(model, as_json)
         return
@@ -38,7 +41,9 @@ def command(model: Path, sizes: tuple[str, ...], layers: bool, as_json: bool) ->
         print_json(_document(model, graph, optimized))
         return
     print_table(str(model), ("", "name", "type"), _ports(graph))
-    print_table("Ops", ("op", "imported", "optimised", "Mop", "weights", "moved"), _ops(graph, optimized))
+    print_table(
+        "Ops", ("op", "imported", "optimised", "Mop", "weights", "moved"), _ops(graph, optimized)
+    )
     if layers:
         columns = ("layer", "op", "type", "Mop", "weights", "moved")
         print_table("Layers, optimised", columns, _layers(optimized))

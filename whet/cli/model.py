@@ -86,6 +86,8 @@ def ready(
         return Ready(artifact, file_pipeline(path, artifact.interface, media))
     if sizes:
         raise InputError("--size is for model files", str(path), "an artifact's sizes are settled")
+    if not path.is_file():
+        raise InputError("no such model", str(path))
     step(f"opening {path}")
     artifact = open_artifact(path)
     if artifact.target.get("name") != "host":

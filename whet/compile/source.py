@@ -46,5 +46,5 @@ def read_model(path: str | Path, sizes: Sizes | None = None) -> Graph:
 
 def free_dimensions(graph: Graph) -> tuple[str, ...]:
     """Names of the inputs' dimensions that have no bound, so that no memory can be planned."""
-    found = {s.name for v in graph.inputs for s in symbols_of(v.type) if s.high >= UNBOUNDED}  # type: ignore[arg-type]
+    found = {s.name for v in graph.inputs for s in symbols_of(v.type) if s.high >= UNBOUNDED}
     return tuple(sorted(found))

@@ -1,15 +1,20 @@
-"""What a node costs at least: operations, and bytes that must move. Sizes count at their bounds."""
+"""What a node costs at least: operations, and bytes that must move.
+
+A size that varies counts at its upper bound, and one without an upper bound at its lower.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
 
-from whet.ir.dim import bounds
+from whet.ir.dim import Size, bounds
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
+
+UNBOUNDED = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +77,19 @@ def _operations(node: Node) -> int:
 
 
 def _bound(value: Value, axis: int) -> int:
-    return bounds(value.shape[axis])[1]
+    return _settled(value.shape[axis])
 
 
 def _count(value: Value) -> int:
     if not isinstance(value.type, Type):
         return 0
-    return prod(max(0, bounds(d)[1]) for d in value.shape)
+    return prod(map(_settled, value.shape))
 
 
 def _bytes(value: Value) -> int:
-    return value.tensor.nbytes if isinstance(value.type, Type) else 0
+    return _count(value) * value.tensor.element.size if isinstance(value.type, Type) else 0
+
+
+def _settled(size: Size) -> int:
+    low, high = bounds(size)
+    return max(high, 0) if high < UNBOUNDED else max(low, 1)
