@@ -22,6 +22,7 @@ COMMANDS = {
     "inspect": "whet.cli.inspect",
     "compile": "whet.cli.compile",
     "run": "whet.cli.run",
+    "bench": "whet.cli.bench",
     "devices": "whet.cli.devices",
 }
 
