@@ -23,6 +23,7 @@ COMMANDS = {
     "compile": "whet.cli.compile",
     "run": "whet.cli.run",
     "bench": "whet.cli.bench",
+    "verify": "whet.cli.verify",
     "devices": "whet.cli.devices",
 }
 

@@ -38,4 +38,6 @@ def _head(source: str | os.PathLike[str] | bytes) -> bytes:
         with open(source, "rb") as file:
             return file.read(8)
     except OSError as error:
-        raise ModelError("the model cannot be read", os.fspath(source), str(error.strerror)) from None
+        raise ModelError(
+            "the model cannot be read", os.fspath(source), str(error.strerror)
+        ) from None
