@@ -18,7 +18,7 @@ Load = Callable[[Path, int], Run]
 
 def load_whet(path: Path, threads: int) -> Run:
     """A `.whet` artifact."""
-    from whet.session.load import load
+    from whet.api import load
 
     session = load(path, threads)
     names = [port.name for port in session.interface.inputs]
@@ -85,7 +85,7 @@ def load_litert(path: Path, threads: int) -> Run:
 
 # Engine: how it loads, the module it needs, the files it reads.
 ENGINES: dict[str, tuple[Load, str, tuple[str, ...]]] = {
-    "whet": (load_whet, "whet.session.load", (".whet",)),
+    "whet": (load_whet, "whet.api", (".whet",)),
     "onnxruntime": (load_onnxruntime, "onnxruntime", (".onnx",)),
     "openvino": (load_openvino, "openvino", (".onnx", ".tflite")),
     "litert": (load_litert, "ai_edge_litert", (".tflite",)),

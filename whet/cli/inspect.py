@@ -9,10 +9,9 @@ import click
 
 from whet.artifact.artifact import open_artifact
 from whet.artifact.interface import to_json
-from whet.cli.model import parse_sizes, port_text
+from whet.cli.model import is_artifact, parse_sizes, port_text
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, size_text
-from whet.compile.source import formats, read_model
-from whet.errors import InputError
+from whet.importers import import_model
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ops.cost import Cost, cost
@@ -30,12 +29,10 @@ def command(model: Path, sizes: tuple[str, ...], layers: bool, as_json: bool) ->
     MODEL is a model file, or an artifact. Operations count a multiply-add as two; sizes that vary
     count at their bounds.
     """
-    if not model.is_file():
-        raise InputError("no such model", str(model))
-    if model.suffix.lower() not in formats():
+    if is_artifact(model):
         _artifact(model, as_json)
         return
-    graph = read_model(model, parse_sizes(sizes))
+    graph = import_model(model, parse_sizes(sizes))
     optimized = optimize(graph)
     if as_json:
         print_json(_document(model, graph, optimized))

@@ -8,17 +8,20 @@ from pathlib import Path
 
 import click
 
+from whet import api
 from whet.artifact.artifact import Artifact, open_artifact
 from whet.artifact.interface import Interface
-from whet.compile.pipeline import Compiled, compile_graph
-from whet.compile.source import Sizes, formats, free_dimensions, read_model
+from whet.compile.pipeline import Compiled
 from whet.emit.program import Port
 from whet.errors import ArtifactError, InputError
-from whet.ir.graph import Graph
+from whet.importers import Sizes, import_model
+from whet.ir.graph import Graph, symbols_of
 from whet.media import Pipeline, TensorSpec, load_pipeline, parse_pipeline
-from whet.targets.host import host
+from whet.session.session import Session
 
 PIPELINE_ENTRY = "pipeline.toml"
+# A dimension with no bound of its own is given this one by importers.
+UNBOUNDED = 1 << 31
 Progress = Callable[[str], None]
 
 
@@ -49,9 +52,28 @@ def parse_sizes(texts: tuple[str, ...]) -> Sizes:
     return sizes
 
 
+def existing(path: Path) -> Path:
+    """The path, if there is a file; InputError otherwise."""
+    if not path.is_file():
+        raise InputError("no such model", str(path))
+    return path
+
+
+def is_artifact(path: Path) -> bool:
+    """Whether a file is a `.whet` artifact (any ZIP), by its first bytes."""
+    with open(existing(path), "rb") as file:
+        return file.read(2) == b"PK"
+
+
+def free_dimensions(graph: Graph) -> list[str]:
+    """Names of the inputs' dimensions that have no bound, so that no memory can be planned."""
+    types = [value.tensor for value in graph.inputs]
+    return sorted({s.name for t in types for s in symbols_of(t) if s.high >= UNBOUNDED})
+
+
 def read_bounded(path: Path, sizes: tuple[str, ...]) -> Graph:
     """The graph of a model file, every dimension of its inputs bounded."""
-    graph = read_model(path, parse_sizes(sizes))
+    graph = import_model(existing(path), parse_sizes(sizes))
     free = free_dimensions(graph)
     if free:
         hint = " ".join(f"--size {name}=1" for name in free)
@@ -66,34 +88,36 @@ def compile_file(
     step(f"reading {path}")
     graph = read_bounded(path, sizes)
     step(f"compiling {path}")
-    return compile_graph(graph, host(cpu))
+    return api.compile(graph, cpu=cpu)
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A model that can run here: its artifact and its pipeline."""
+    """A model that can run here, and its pipeline."""
 
-    artifact: Artifact
+    session: Session
     pipeline: Pipeline
 
 
-def ready(
-    path: Path, media: Path | None, sizes: tuple[str, ...], cpu: str, step: Progress
-) -> Ready:
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How a model file is built: `--size`, `--cpu`, `--threads`."""
+
+    sizes: tuple[str, ...]
+    cpu: str
+    threads: int
+
+
+def ready(path: Path, media: Path | None, options: BuildOptions, step: Progress) -> Ready:
     """A `.whet` file opened, or a model file compiled; its pipeline from `media` or its own."""
-    if path.suffix.lower() in formats():
-        artifact = compile_file(path, sizes, cpu, step).artifact()
-        return Ready(artifact, file_pipeline(path, artifact.interface, media))
-    if sizes:
+    if not is_artifact(path):
+        session = compile_file(path, options.sizes, options.cpu, step).session(options.threads)
+        return Ready(session, file_pipeline(path, session.interface, media))
+    if options.sizes:
         raise InputError("--size is for model files", str(path), "an artifact's sizes are settled")
-    if not path.is_file():
-        raise InputError("no such model", str(path))
     step(f"opening {path}")
-    artifact = open_artifact(path)
-    if artifact.target.get("name") != "host":
-        target = artifact.target.get("name", "?")
-        raise ArtifactError("the artifact is for another target", str(path), str(target))
-    return Ready(artifact, artifact_pipeline(path, artifact, media))
+    session = api.load(path, options.threads)
+    return Ready(session, artifact_pipeline(path, open_artifact(path), media))
 
 
 def file_pipeline(path: Path, interface: Interface, media: Path | None) -> Pipeline:

@@ -12,11 +12,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from whet.cli.model import Ready, model_options, ready
+from whet.cli.model import BuildOptions, Ready, model_options, ready
 from whet.cli.show import Json, json_option, print_json, print_table, progress
 from whet.errors import InputError
 from whet.media import Presentation
-from whet.session.session import Session
 
 
 @click.command("run")
@@ -48,14 +47,12 @@ def command(
     if not 1 <= threads <= 1024:
         raise InputError("bad number of threads", why=str(threads), hint="1 to 1024")
     with progress(as_json) as step:
-        found = ready(model, media, sizes, cpu, step)
+        found = ready(model, media, BuildOptions(sizes, cpu, threads), step)
         step("reading inputs")
         arrays = found.pipeline.read(named(inputs, [p.name for p in found.pipeline.inputs]))
         step("running")
-        artifact = found.artifact
-        session = Session(artifact.interface, artifact.code, artifact.weights, threads)
         start = time.perf_counter()
-        results = session(arrays)
+        results = found.session(arrays)
         seconds = time.perf_counter() - start
     shown = found.pipeline.present(results)
     if output is not None:
@@ -95,7 +92,7 @@ def save(folder: Path, results: Mapping[str, np.ndarray], shown: Presentation) -
 
 def _document(found: Ready, shown: Presentation, seconds: float) -> dict[str, Json]:
     return {
-        "model": found.artifact.interface.name,
+        "model": found.session.interface.name,
         "outputs": [table.to_json() for table in shown.tables],
         "first_run_ms": seconds * 1e3,
     }

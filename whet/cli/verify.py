@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
+from whet import api
 from whet.cli.model import file_pipeline, model_options, read_bounded
 from whet.cli.run import named
 from whet.cli.show import Cell, json_option, print_json, print_table, progress
-from whet.compile.pipeline import compile_graph
 from whet.errors import InputError
 from whet.session.samples import random_inputs
 from whet.session.verify import Check, verify
-from whet.targets.host import host
 
 
 @click.command("verify")
@@ -47,8 +46,7 @@ def command(
     with progress(as_json) as step:
         step(f"compiling {model}")
         graph = read_bounded(model, sizes)
-        compiled = compile_graph(graph, host(cpu))
-        session = compiled.session(threads)
+        session = api.compile(graph, cpu=cpu).session(threads)
         interface = session.interface
         names = [port.name for port in interface.inputs]
         if inputs:
