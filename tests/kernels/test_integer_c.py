@@ -147,6 +147,24 @@ def test_fully_connected(seed: int, store: str, rounding: Rounding) -> None:
 
 @both
 @stores
+def test_batch_matmul(store: str, rounding: Rounding) -> None:
+    rng = np.random.default_rng(2)
+    a, b = affine(rng, store), affine(rng, store)
+    wide = store == "int16"
+    y = affine(rng, store, float(np.float32(a.scale * b.scale * (3e4 if wide else 200))))
+    c = contraction.contraction_constants(
+        a, [b.scale], y, Activation.NONE, rounding, w_zero=b.zero, wide=wide
+    )
+    da, db = data(rng, (3, 4, 9), store), data(rng, (1, 9, 5), store)
+    ours = contraction.batch_matmul(da, db, c)
+    out = np.zeros_like(ours)
+    call(lib().integer_batch_matmul, 3, 4, 9, 5, 36, 0, TYPES[store], da, a.zero, db, b.zero,
+         int(c.by.m), int(c.by.t), c.y_zero, c.low, c.high, code(rounding), out)  # fmt: skip
+    np.testing.assert_array_equal(ours, out)
+
+
+@both
+@stores
 @seeds
 def test_transpose_conv2d(seed: int, store: str, rounding: Rounding) -> None:
     rng = np.random.default_rng(seed)

@@ -16,6 +16,7 @@ from whet.ops.integer import (
     normalization,
     resize,
     sigmoid,
+    softmax16,
     svdf,
     tables,
     unary,
@@ -24,7 +25,8 @@ from whet.ops.integer.quantization import Affine, Rounding
 
 ROUNDINGS: list[Rounding] = ["single", "double"]
 TYPES = {"int8": 0, "uint8": 1, "int16": 2, "int32": 3}
-HEADERS = ("elementwise", "lstm", "resize", "normalization", "boundary", "svdf", "audio")
+HEADERS = ("elementwise", "lstm", "resize", "normalization", "boundary", "svdf", "audio",
+           "interpolation")  # fmt: skip
 both = pytest.mark.parametrize("rounding", ROUNDINGS)
 
 
@@ -274,3 +276,14 @@ def test_audio_noise_and_gain(clamping: bool) -> None:
     logs = np.zeros(40, np.int16)
     call(lib().integer_filter_bank_log, 40, 1600, 3, values, audio.log_table(), logs)
     np.testing.assert_array_equal(audio.filter_bank_log(values, 1600, 3), logs)
+
+
+@both
+@pytest.mark.parametrize("depth", [1, 2, 50, 700])
+def test_softmax_of_int16(depth: int, rounding: Rounding) -> None:
+    c = softmax16.softmax16_constants(Affine(0.0007, 0, "int16"), 1.0, rounding)
+    x = draw(28, (9, depth), "int16")
+    y = np.zeros_like(x)
+    call(lib().integer_softmax16, 9, depth, x, int(c.by.m), int(c.by.t), c.exp_table,
+         c.reciprocal_table, code(rounding), y)  # fmt: skip
+    np.testing.assert_array_equal(softmax16.softmax16(x, c), y)

@@ -8,7 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whet.ops.integer import addition, contraction, lstm, pooling, reduction, softmax, unary
+from whet.ops.integer import (
+    addition,
+    concatenation,
+    contraction,
+    lstm,
+    pooling,
+    reduction,
+    resize,
+    softmax,
+    tables,
+    unary,
+)
 from whet.ops.integer.contraction import Window
 from whet.ops.integer.quantization import (
     Activation,
@@ -68,16 +79,18 @@ class Walker:
         return Affine(float(np.float32(q.scale[0])), int(q.zeroPoint[0]), self.store(i))
 
     def run(self, *inputs: np.ndarray) -> list[np.ndarray]:
-        """The graph's outputs."""
+        """The graph's outputs that integer operators produce; float ones are left out."""
         for i, x in zip(self.graph.inputs, inputs, strict=True):
             self.values[int(i)] = x
         for op in self.graph.operators:
             code = self.model.operatorCodes[op.opcodeIndex]
             name = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+            if self.store(int(op.outputs[0])) == "float32":
+                continue
             result = self.steps[code.customCode.decode() if code.customCode else name](self, op)
             results = result if isinstance(result, tuple) else (result,)
             self.values.update(zip(map(int, op.outputs), results, strict=True))
-        return [self.values[int(i)] for i in self.graph.outputs]
+        return [self.values[int(i)] for i in self.graph.outputs if int(i) in self.values]
 
 
 def _window(
@@ -182,6 +195,32 @@ def _lstm(w: Walker, op: schema.OperatorT) -> np.ndarray:
     return y.swapaxes(0, 1) if o.timeMajor else y
 
 
+def _concatenation(w: Walker, op: schema.OperatorT) -> np.ndarray:
+    y = w.affine(op.outputs[0])
+    tables = [concatenation.concatenation_table(w.affine(i), y, w.rounding) for i in op.inputs]
+    return concatenation.concatenate(
+        [w.value(i) for i in op.inputs], tables, op.builtinOptions.axis
+    )
+
+
+def _logistic(w: Walker, op: schema.OperatorT) -> np.ndarray:
+    x, y = op.inputs[0], op.outputs[0]
+    return unary.lookup(w.value(x), tables.logistic_table(w.affine(x), w.affine(y), w.rounding))
+
+
+def _resize_bilinear(w: Walker, op: schema.OperatorT) -> np.ndarray:
+    size = [int(v) for v in w.value(op.inputs[1])]
+    o = op.builtinOptions
+    return resize.resize_bilinear(
+        w.value(op.inputs[0]), (size[0], size[1]), w.rounding,
+        align_corners=bool(o.alignCorners), half_pixel_centers=bool(o.halfPixelCenters),
+    )  # fmt: skip
+
+
+def _arg_max(w: Walker, op: schema.OperatorT) -> np.ndarray:
+    return w.value(op.inputs[0]).argmax(axis=int(w.value(op.inputs[1])))
+
+
 def _reshape(w: Walker, op: schema.OperatorT) -> np.ndarray:
     return w.value(op.inputs[0]).reshape(w.graph.tensors[op.outputs[0]].shape)
 
@@ -197,5 +236,9 @@ _STEPS: Steps = {
     "MEAN": _mean,
     "QUANTIZE": _quantize,
     "RESHAPE": _reshape,
+    "ARG_MAX": _arg_max,
+    "RESIZE_BILINEAR": _resize_bilinear,
+    "CONCATENATION": _concatenation,
+    "LOGISTIC": _logistic,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
 }

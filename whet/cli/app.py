@@ -19,6 +19,11 @@ from whet.errors import WhetError, printable
 
 # Loaded when asked for: a command's imports are paid by that command only.
 COMMANDS = {
+    "inspect": "whet.cli.inspect",
+    "compile": "whet.cli.compile",
+    "run": "whet.cli.run",
+    "bench": "whet.cli.bench",
+    "verify": "whet.cli.verify",
     "devices": "whet.cli.devices",
 }
 

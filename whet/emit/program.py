@@ -80,16 +80,27 @@ class Ready:
     pointers: tuple[In | Weight, ...]
 
 
-Argument = In | Out | Weight | Scratch | Name | Epilogue | Ready | Size | float
+@dataclass(frozen=True, slots=True)
+class Longs:
+    """An array of sizes, such as a shape."""
+
+    values: tuple[Size, ...]
+
+
+Argument = In | Out | Weight | Scratch | Name | Epilogue | Ready | Longs | Size | float
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """function(arguments...). checked: it returns a status, and non-zero ends the run with it."""
+    """function(arguments...). checked: it returns a status, and non-zero ends the run with it.
+
+    result: the output that takes the value it returns.
+    """
 
     function: str
     arguments: tuple[Argument, ...]
     checked: bool = False
+    result: Out | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from whet.emit.program import (
     Call,
     Epilogue,
     In,
+    Longs,
     Name,
     Nest,
     Out,
@@ -47,6 +48,8 @@ def call(statement: Call, stage: Stage, epilogue: Named, span: str) -> str:
     text = f"{statement.function}({arguments.replace('@span', span)});"
     if statement.checked:
         return f"if ((status = {text[:-1]}))\n    return status;"
+    if statement.result is not None:
+        return f"*{pointer(statement.result, stage)} = {text}"
     return text
 
 
@@ -64,6 +67,8 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
         return epilogue(argument)
     if isinstance(argument, Ready):
         return f"{pointer_list([pointer(p, stage) for p in argument.pointers])}, {argument.name}"
+    if isinstance(argument, Longs):
+        return f"(const long[]){{{', '.join(size(v) for v in argument.values) or '0'}}}"
     if isinstance(argument, bool):
         return str(int(argument))
     if isinstance(argument, int | Dim):

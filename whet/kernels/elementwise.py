@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from whet.emit.program import Access, In, Lowered, Nest, Out, collapse
 from whet.ir.element import STRING, Quant
-from whet.ir.graph import Graph
-from whet.ir.leaf import parameter
 from whet.ir.node import Node
-from whet.ir.type import Type, size_product
+from whet.ir.type import size_product
 from whet.kernels.kernel import kernel
 from whet.kernels.strides import broadcast_strides, row_major
 from whet.ops import convert, elementwise
-from whet.ops.map import map_op
+from whet.ops.map import map_op, scalar_body
 from whet.targets.target import Target
 
 SPLIT_ELEMENTS = 1 << 14
 OPS = [op for op in vars(elementwise).values() if getattr(op, "family", "") == "elementwise"]
-
-
-def scalar_body(node: Node) -> Graph:
-    """The node as a graph over scalars; a map's own body."""
-    body = node["body"]
-    if isinstance(body, Graph):
-        return body
-    inputs = tuple(
-        parameter(f"x{i}", Type((), v.tensor.element))
-        for i, v in enumerate(node.inputs)
-        if v is not None
-    )
-    return Graph(inputs, (node.replace(inputs).outputs[0],), ("y",), name=node.op.name)
 
 
 @kernel("map", *OPS, convert.convert, map_op)

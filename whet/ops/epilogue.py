@@ -9,6 +9,20 @@ from whet.ir.type import Type
 from whet.ops.broadcast import broadcast_shapes
 from whet.ops.evaluate import call
 
+FUSABLE = frozenset({
+    "add", "sub", "mul", "div", "max", "min", "neg", "abs", "sqrt", "floor", "ceil", "round", "exp",
+    "log", "tanh", "sigmoid", "erf", "sin", "cos",
+})  # fmt: skip
+"""Elementwise ops that an epilogue may hold: those with a vector form."""
+
+
+def channel_or_full(extra: Type, result: Type) -> bool:
+    """Whether an epilogue operand has one element a channel, or the shape of the result."""
+    if not extra.static or extra.shape == result.shape:
+        return extra.static
+    aligned = (1,) * (result.rank - len(extra.shape)) + extra.shape
+    return aligned == (1,) * (result.rank - 1) + (result.shape[-1],)
+
 
 def checked(result: Type, extras: tuple[Type, ...], epilogue: Attr) -> Type:
     """The type after an epilogue whose first input is the result and whose others are `extras`."""

@@ -69,7 +69,7 @@ def evaluate_node(node: Node, known: dict[Value, object], sizes: Mapping[Symbol,
     if node["element"] is not None:
         meaning = node.op.quantized or _undefined
     with np.errstate(all="ignore"):
-        if node.bodies:
+        if node.op.family == "control":
             results = meaning(bound, *arguments, sizes=sizes)
         else:
             results = meaning(bound, *arguments)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from whet.errors import ShapeError
 from whet.ir.dim import Dim, Size, bounds
+from whet.ir.element import Quant
 from whet.ir.node import Array, Node, Op
 from whet.ir.type import Type, size_product
 from whet.ops.broadcast import broadcast_shapes, same_element
@@ -23,15 +26,18 @@ def _reshape(x: Type, *, shape: Sizes) -> Type:
 def _transpose(x: Type, *, perm: tuple[int, ...]) -> Type:
     if sorted(perm) != list(range(x.rank)):
         raise ShapeError(f"perm {perm} does not order the axes of {x}")
-    return Type(tuple(x.shape[p] for p in perm), x.element)
+    element = x.element
+    if isinstance(element, Quant) and element.axis is not None:
+        element = replace(element, axis=perm.index(element.axis))
+    return Type(tuple(x.shape[p] for p in perm), element)
 
 
-def _slice(x: Type, *, begin: Sizes, size: Sizes, step: tuple[int, ...]) -> Type:
+def _slice(x: Type, *, begin: Sizes, size: Sizes, step: Sizes) -> Type:
     for d, b, n, s in zip(x.shape, begin, size, step, strict=True):
-        if isinstance(d, int) and isinstance(b, int) and isinstance(n, int) and n:
-            last = b + (n - 1) * s
-            if not (0 <= b < d and 0 <= last < d):
-                raise ShapeError(f"slice from {b} of {n} by {s} leaves an axis of {d}")
+        if isinstance(d, Dim) or isinstance(b, Dim) or isinstance(n, Dim) or isinstance(s, Dim):
+            continue
+        if n and not (0 <= b < d and 0 <= b + (n - 1) * s < d):
+            raise ShapeError(f"slice from {b} of {n} by {s} leaves an axis of {d}")
     return Type(size, x.element)
 
 

@@ -1,38 +1,84 @@
-"""The passes in order."""
+"""The passes in order, the graph verified after each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from whet.errors import CompileError, WhetError
 from whet.ir.graph import Graph
-from whet.passes.fold import fold_constants
+from whet.ir.verify import signature, verify
+from whet.passes.affine import AFFINE
+from whet.passes.epilogue import EPILOGUE
+from whet.passes.fold import fold_constants, fold_dequantized
+from whet.passes.fuse import FUSE
+from whet.passes.layout import LAYOUT
+from whet.passes.movement import MOVEMENT
+from whet.passes.padding import PADDING
 from whet.rewrite.driver import rewrite
 from whet.rewrite.rule import Rule
+
+Fired = Mapping[str, int]
+Observer = Callable[[str, Graph, Fired], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A named step Graph -> Graph."""
+    """A named step Graph -> Graph; `run` counts the rules it fires."""
 
     name: str
-    run: Callable[[Graph], Graph]
+    run: Callable[[Graph, Counter[str]], Graph]
+    rules: tuple[Rule, ...] = ()
 
 
 def rules(name: str, *chosen: Rule) -> Pass:
     """A pass that applies rules until none applies."""
-    return Pass(name, lambda graph: rewrite(graph, chosen))
+    return Pass(name, lambda graph, fired: rewrite(graph, chosen, fired), chosen)
 
 
-PASSES: tuple[Pass, ...] = (rules("fold", fold_constants),)
+PASSES: tuple[Pass, ...] = (
+    rules("simplify", fold_constants, *MOVEMENT),
+    rules("layout", fold_constants, *MOVEMENT, *LAYOUT),
+    rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
+    rules("fuse", *FUSE),
+    rules("epilogue", *EPILOGUE),
+)
 
 
-def optimize(graph: Graph, observe: Callable[[str, Graph], None] | None = None) -> Graph:
-    """All passes in order; `observe` sees the graph before the first and after each."""
-    if observe:
-        observe("import", graph)
+def optimize(graph: Graph, observe: Observer | None = None) -> Graph:
+    """All passes in order; `observe` sees the graph before the first and after each, and how often
+    each rule fired. With WHET_DEBUG of 2 and more the rules are printed.
+
+    Raises:
+        CompileError: a pass failed or made an ill-formed graph; the message names the pass and the
+            rules that had fired.
+    """
+    seen = observe or (_print if os.environ.get("WHET_DEBUG", "0") >= "2" else None)
+    if seen:
+        seen("import", graph, {})
+    promised = signature(graph)
     for step in PASSES:
-        graph = step.run(graph)
-        if observe:
-            observe(step.name, graph)
+        graph, fired = _run(step, graph, promised)
+        if seen:
+            seen(step.name, graph, fired)
     return graph
+
+
+def _run(step: Pass, graph: Graph, promised: tuple[tuple[str, object], ...]) -> tuple[Graph, Fired]:
+    fired: Counter[str] = Counter()
+    try:
+        made = step.run(graph, fired)
+        verify(made, promised)  # type: ignore[arg-type]
+    except WhetError as error:
+        names = ", ".join(fired) or "none"
+        why = "; ".join(part for part in (error.why, f"rules fired: {names}") if part)
+        raise CompileError(f"pass {step.name}: {error.what}", error.where, why) from error
+    return made, fired
+
+
+def _print(name: str, graph: Graph, fired: Fired) -> None:
+    rules_fired = ", ".join(f"{rule} x{n}" for rule, n in fired.items())
+    print(f"pass {name}: {len(graph.nodes)} nodes; {rules_fired}", file=sys.stderr)

@@ -34,7 +34,7 @@ def _slice_offset(node: Node, x: Type) -> int | None:
     if not x.static or not node.outputs[0].tensor.static:
         return None
     begin, size, step = (node.integers(a) for a in ("begin", "size", "step"))
-    if len(begin) != x.rank or any(s != 1 for s in step):
+    if len(begin) != x.rank or len(step) != x.rank or any(s != 1 for s in step):
         return None
     partial = [i for i, (n, d) in enumerate(zip(size, x.shape, strict=True)) if n != d]
     if partial and any(n != 1 for n in size[: partial[-1]]):

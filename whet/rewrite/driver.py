@@ -6,6 +6,7 @@ node it replaces.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -21,8 +22,10 @@ ROUNDS = 50
 MERGED_CONSTANT_BYTES = 1 << 20
 
 
-def rewrite(graph: Graph, rules: Iterable[Rule], rounds: int = ROUNDS) -> Graph:
-    """The graph after rules, common subexpressions and dead code.
+def rewrite(
+    graph: Graph, rules: Iterable[Rule], fired: Counter[str] | None = None, rounds: int = ROUNDS
+) -> Graph:
+    """The graph after rules, common subexpressions and dead code; `fired` counts rules by name.
 
     Raises:
         CompileError: a rule failed or changed a type; the message names the rule and the layer.
@@ -31,6 +34,8 @@ def rewrite(graph: Graph, rules: Iterable[Rule], rounds: int = ROUNDS) -> Graph:
     for _ in range(rounds):
         rebuilt = _Rebuild(graph, chosen)
         graph = rebuilt.graph
+        if fired is not None:
+            fired.update(rebuilt.fired)
         if not rebuilt.fired:
             return graph
     return graph
@@ -51,7 +56,7 @@ class _Rebuild:
         self.made: dict[Value, Value] = {}
         self.known: dict[object, Node] = {}
         self.counts: dict[Value, int] = {}
-        self.fired = False
+        self.fired: Counter[str] = Counter()
         self.replacements = replacements or {}
         self.graph = self._run()
 
@@ -84,7 +89,7 @@ class _Rebuild:
 
     def _body(self, body: Graph) -> Graph:
         rebuilt = _Rebuild(body, self.rules)
-        self.fired |= rebuilt.fired
+        self.fired.update(rebuilt.fired)
         return rebuilt.graph if rebuilt.fired else body
 
     def _count(self, value: Value) -> int:
@@ -96,8 +101,7 @@ class _Rebuild:
         if node.op in (parameter_op, state_op):
             return node
         key = _key(node)
-        found = self.known.setdefault(key, node) if key is not None else node
-        return found
+        return self.known.setdefault(key, node) if key is not None else node
 
     def _apply(self, node: Node) -> tuple[Value, ...]:
         if node.op not in self.by_op:
@@ -113,7 +117,7 @@ class _Rebuild:
                 continue
             values = result if isinstance(result, tuple) else (result,)
             _check(r, node, values)
-            self.fired = True
+            self.fired[r.name] += 1
             return values
         return node.outputs
 

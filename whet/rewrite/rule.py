@@ -18,9 +18,9 @@ Example = Callable[[], Graph]
 class Rule:
     """rewrite(node, uses) gives what replaces the node's outputs, or None where it does not apply.
 
-    ops: the kinds of node it looks at (empty: all). uses(value) is how many nodes and outputs read
-    a value. The docstring of `rewrite` shows `before -> after`; `example` builds a graph on which the
-    rule must fire, for the law that both sides mean the same.
+    ops: the kinds of node it looks at (empty: all). uses(value) is how many nodes and outputs
+    read a value. The docstring of `rewrite` shows `before -> after`; `example` builds a graph on
+    which the rule must fire, for the law that both sides mean the same.
     """
 
     name: str

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from onnx import AttributeProto, GraphProto, NodeProto
 
 from whet.errors import ModelError
+from whet.importers.onnx.whole import sizes_of
 from whet.ir.dim import Size, Symbol, of
+from whet.ir.element import I64
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known
 from whet.ir.node import Array, Value
 from whet.ir.type import AnyType, Type
+from whet.ops.convert import convert
+from whet.ops.movement import reshape, slice_op
 
 if TYPE_CHECKING:
     from whet.importers.onnx.translate import Scope
@@ -115,6 +119,13 @@ class Layer:
         a = self._attribute(name)
         return None if a is None else self.scope.model.tensor(a.t, self.name)
 
+    def sparse_tensor(self, name: str) -> Array:
+        """A sparse tensor attribute as a dense array."""
+        a = self._attribute(name)
+        if a is None:
+            raise ModelError(f"attribute {name} is missing", where=self.name)
+        return self.scope.model.sparse_tensor(a.sparse_tensor)
+
     def graph(self, name: str) -> GraphProto:
         """A graph attribute."""
         a = self._attribute(name)
@@ -144,12 +155,57 @@ class Layer:
         found = self.scope.declared.get(self.proto.output[index])
         return found if isinstance(found, Type) else None
 
-    def size(self, source: Value, high: int, label: str = "size") -> Size:
-        """A size that is the value of an i64 scalar at run time, at most `high`."""
-        data = known(source)
-        if data is not None:
-            return int(data.reshape(()))
-        return self.scope.bind(source, high, f"{self.name} {label}")
+    def size(self, source: Value, high: int, label: str = "size", low: int = 0) -> Size:
+        """A size that is the value of an i64 scalar; where that is known only at run time, a symbol
+        within [low, high]."""
+        source = self.settled(source)
+        found = sizes_of(source, self.scope.whole)
+        if found is not None and found.reshape(()).item() is not None:
+            return cast(Size, found.reshape(()).item())
+        return self.scope.bind(reshape(source, shape=()), low, high, f"{self.name} {label}")
+
+    def extent(self, source: Value, axis: int, high: int) -> Size:
+        """The size of the result along an axis: the value of an i64 scalar where that is known,
+        else as the model declares it, else read at run time, at most `high`."""
+        found, declared = self.sizes(source), self.declared()
+        if found:
+            return found[0]
+        if declared is not None and -declared.rank <= axis < declared.rank:
+            size = declared.shape[axis]
+            if isinstance(size, int):
+                return size
+        return self.size(source, high)
+
+    def sizes(self, value: Value | int | None) -> tuple[Size, ...] | None:
+        """The elements of a whole-number value or input as far as they are known without data: as
+        sizes; None where one is not known."""
+        source = self.optional(value) if isinstance(value, int) else value
+        found = None if source is None else sizes_of(self.settled(source), self.scope.whole)
+        if found is None or any(n is None for n in found.ravel().tolist()):
+            return None
+        return tuple(found.ravel().tolist())
+
+    def settled(self, value: Value) -> Value:
+        """The value as a constant where all it is made of is known."""
+        return self.scope.settled(value)
+
+    def elements(self, index: int) -> tuple[Value, ...]:
+        """The elements of a short input, each a scalar."""
+        value = self[index]
+        flat = reshape(value, shape=(value.tensor.elements,))
+        if not isinstance(flat.shape[0], int):
+            raise ModelError(f"input {index} has no known length", where=self.name)
+        return tuple(
+            reshape(slice_op(flat, begin=(i,), size=(1,), step=(1,)), shape=())
+            for i in range(flat.shape[0])
+        )
+
+    def whole(self, index: int) -> Value | None:
+        """Input `index` as i64."""
+        value = self.optional(index)
+        if value is None or value.tensor.element == I64:
+            return value
+        return convert(value, to=I64)
 
 
 def scalar(value: float, like: Value) -> Value:

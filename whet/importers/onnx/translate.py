@@ -16,6 +16,7 @@ from whet.importers.onnx.layer import ROWS, Layer, Result
 from whet.importers.onnx.load import LoadedModel, Source, load_model
 from whet.importers.onnx.tensors import element_of
 from whet.importers.onnx.type_proto import type_proto
+from whet.importers.onnx.whole import Memo, sizes_of
 from whet.ir.dim import Size, Symbol, of
 from whet.ir.element import scalar_of
 from whet.ir.graph import Graph
@@ -33,8 +34,8 @@ rows.load_all()
 def load_graph(source: Source, sizes: Sizes | None = None) -> Graph:
     """Read an ONNX model as a Graph.
 
-    source: a path, the file's bytes or a ModelProto. sizes: for each named dimension of the inputs its
-    value, or (low, high); a dimension left free is known only when the model is evaluated.
+    source: a path, the file's bytes or a ModelProto. sizes: for each named dimension of the inputs
+    its value, or (low, high); one left free is known only when the model is evaluated.
 
     Raises:
         ModelError: the file is malformed or unsafe.
@@ -59,6 +60,8 @@ class Scope:
     captured: dict[str, tuple[Value, Value]] = field(default_factory=dict)  # inner, outer
     missing: list[UnsupportedOp] = field(default_factory=list)
     expanded: int = 0
+    named: int = 0
+    whole: Memo = field(default_factory=dict)
 
     def graph(self, proto: GraphProto) -> Graph:
         """The main graph."""
@@ -121,6 +124,7 @@ class Scope:
             return value
         inner = parameter(f"{name} (captured)", value.type)
         self.captured[name] = (inner, value)
+        self.whole[inner] = sizes_of(value, self.outer.whole)
         self.values[name] = inner
         return inner
 
@@ -161,7 +165,17 @@ class Scope:
         results = result if isinstance(result, tuple) else (result,)
         for n, v in zip(proto.output, results, strict=False):
             if n:
-                self.values[n] = None if v is None else settled(v)
+                self.values[n] = None if v is None else self.settled(v)
+
+    def settled(self, value: Value) -> Value:
+        """The value as a constant where it can be one, also where only its sizes are known."""
+        value = settled(value)
+        sizes = sizes_of(value, self.whole)
+        if sizes is None or known(value) is not None:
+            return value
+        if not all(isinstance(n, int) for n in sizes.ravel().tolist()):
+            return value
+        return constant(sizes.astype(value.tensor.element.dtype), value.tensor.element)
 
     def _expand(self, proto: NodeProto, inputs: tuple[Value | None, ...]) -> bool:
         types = [TypeProto() if v is None else type_proto(v) for v in inputs]
@@ -177,11 +191,18 @@ class Scope:
         self.opsets = saved
         return True
 
-    def bind(self, source: Value, high: int, label: str) -> Size:
-        """A fresh size whose value is an i64 scalar computed at run time."""
-        symbol = Symbol(f"{label} {len(self.bindings)}", 0, high)
+    def bind(self, source: Value, low: int, high: int, label: str) -> Size:
+        """A fresh size within [low, high] whose value is an i64 scalar computed at run time."""
+        symbol = self.fresh(label, low, high)
         self.bindings.append((symbol, source))
         return of(symbol)
+
+    def fresh(self, label: str, low: int, high: int) -> Symbol:
+        """A symbol that no other graph or body of the model has."""
+        if self.outer is not None:
+            return self.outer.fresh(label, low, high)
+        self.named += 1
+        return Symbol(f"{label} {self.named}", low, high)
 
     def type_of(self, info: ValueInfoProto) -> AnyType:
         """The type a ValueInfo declares; unnamed free dimensions get a name."""

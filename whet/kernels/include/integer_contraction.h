@@ -127,6 +127,31 @@ WHET_INLINE void integer_fully_connected(
         }
 }
 
+/* a [batch][rows][depth] times b [batch][depth][columns]; a_stride and b_stride are the elements
+ * from one batch to the next, 0 to repeat one. Wide (i16) operands accumulate in 64 bits. */
+WHET_INLINE void integer_batch_matmul(const int batch, const int rows, const int depth,
+                                      const int columns, const long a_stride, const long b_stride,
+                                      const int type, const void *a, const i32 a_zero,
+                                      const void *b, const i32 b_zero, const i32 m, const int t,
+                                      const i32 y_zero, const i32 low, const i32 high,
+                                      const int rounding, void *y)
+{
+    for (int n = 0; n < batch; n++)
+        for (int r = 0; r < rows; r++)
+            for (int c = 0; c < columns; c++) {
+                i64 acc = 0;
+                for (int k = 0; k < depth; k++) {
+                    const i32 p = integer_load(a, n * a_stride + (long)r * depth + k, type);
+                    const i32 q = integer_load(b, n * b_stride + (long)k * columns + c, type);
+                    acc += (i64)(p - a_zero) * (q - b_zero);
+                }
+                const int wide = type == INTEGER_I16;
+                const i32 value =
+                    integer_requantize(acc, m, t, y_zero, low, high, wide, rounding);
+                integer_store(y, ((long)n * rows + r) * columns + c, value, type);
+            }
+}
+
 /* x [batch][in_h][in_w][in_c], w [out_c][kernel_h][kernel_w][in_c] -> y: y[i] gathers the x[j] and
  * w[a] with j * stride - pad + a == i. */
 WHET_INLINE void integer_transpose_conv2d(

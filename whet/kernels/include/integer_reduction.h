@@ -92,7 +92,7 @@ WHET_INLINE i32 integer_highest(const int type)
     return type == INTEGER_I8 ? INT8_MAX : type == INTEGER_I16 ? INT16_MAX : UINT8_MAX;
 }
 
-/* Softmax of each row: exponential by table (Q16), exact sum, exact division. */
+/* Softmax of each row: exponential by table, exact sum, exact division. */
 WHET_INLINE void integer_softmax_single(const long rows, const int depth, const int x_type,
                                         const int y_type, const void *x, const u32 *exp_table,
                                         void *y)

@@ -48,9 +48,8 @@ class Affine:
 
 def round_half_away(value: float) -> int:
     """Round to the nearest integer, ties away from zero: C's `round`."""
-    magnitude = int(np.floor(abs(value) + 0.5)) if abs(value) < 2**52 else int(abs(value))
-    if magnitude - abs(value) > 0.5:  # abs(value) + 0.5 itself rounded up
-        magnitude -= 1
+    whole = int(abs(value))
+    magnitude = whole + (abs(value) - whole >= 0.5)
     return magnitude if value >= 0 else -magnitude
 
 

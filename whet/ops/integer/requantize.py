@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whet.errors import ShapeError
-from whet.ops.integer.quantization import Integers, Rounding
+from whet.ops.integer.quantization import Integers, Rounding, round_half_away
 
 Wide: TypeAlias = npt.NDArray[np.int64]
 
@@ -40,7 +40,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     if real == 0.0:
         return 0, 31
     fraction, exponent = math.frexp(real)
-    m = math.floor(fraction * (1 << 31) + 0.5)
+    m = round_half_away(fraction * (1 << 31))
     if m == 1 << 31:
         m, exponent = m >> 1, exponent + 1
     if exponent < -31:

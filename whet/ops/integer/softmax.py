@@ -18,14 +18,15 @@ from whet.ops.integer.requantize import Multiplier, stored
 
 SCALED_DIFF_BITS = 5
 SUM_BITS = 12
-EXP_BITS = 16
+EXP_BITS = {"int8": 16, "uint8": 16, "int16": 24}
 
 
 @dataclass(frozen=True, slots=True)
 class Softmax:
     """Constants of a softmax of int8 (or uint8) inputs.
 
-    single: `exp_table`, uint32[256], exp(-d * scale * beta) in Q16 for d = max - x.
+    single: `exp_table`, uint32[256], exp(-d * scale * beta) for d = max - x, with EXP_BITS fractional
+    bits: 16 keep an 8-bit softmax of up to 65535 elements within 32-bit arithmetic.
     double: `by` scales a difference to Q5.26; differences below `diff_min` give probability 0.
     """
 
@@ -45,7 +46,7 @@ def softmax_constants(
     TensorFlow Lite's PreprocessSoftmaxScaling and CalculateInputRadius.
     """
     d = np.arange(256, dtype=np.float64)
-    exp_table = np.rint(np.exp(-d * x.scale * beta) * 2.0**EXP_BITS).astype(np.uint32)
+    exp_table = np.rint(np.exp(-d * x.scale * beta) * 2.0 ** EXP_BITS[store]).astype(np.uint32)
     real = min(beta * x.scale * 2.0 ** (31 - SCALED_DIFF_BITS), 2.0**31 - 1.0)
     fraction, exponent = math.frexp(real)
     m = math.floor(fraction * (1 << 31) + 0.5)

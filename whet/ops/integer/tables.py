@@ -1,7 +1,8 @@
 """The 256-entry tables of named activation functions on 8-bit tensors.
 
 `single`: the real function in double precision, rounded half to even (`function_table`).
-`double`: what TensorFlow Lite Micro's kernel of that name computes for each of the 256 inputs.
+`double`: what TensorFlow Lite Micro's kernel of that name computes for each of the 256 inputs. It
+has no uint8; there TensorFlow Lite itself makes the `single` table for logistic and tanh.
 """
 
 import math
@@ -56,16 +57,16 @@ def _fixed_point_table(
 
 
 def logistic_table(x: Affine, y: Affine, rounding: Rounding) -> Integers:
-    """1 / (1 + exp(-x)). `double` is for int8 and fixes the output at scale 1/256, zero -128."""
-    if rounding == "single":
+    """1 / (1 + exp(-x)). `double` of int8 fixes the output at scale 1/256, zero -128."""
+    if rounding == "single" or x.store == "uint8":
         return function_table(_sigmoid, x, y)
     _need((x.store, y.store, y.zero) == ("int8", "int8", -128), "LOGISTIC needs output zero -128")
     return _fixed_point_table(x, fixedpoint.logistic, 8, -128)
 
 
 def tanh_table(x: Affine, y: Affine, rounding: Rounding) -> Integers:
-    """tanh(x). `double` is for int8 and fixes the output at scale 1/128, zero 0."""
-    if rounding == "single":
+    """tanh(x). `double` of int8 fixes the output at scale 1/128, zero 0."""
+    if rounding == "single" or x.store == "uint8":
         return function_table(np.tanh, x, y)
     _need((x.store, y.store, y.zero) == ("int8", "int8", 0), "TANH needs output zero 0")
     return _fixed_point_table(x, fixedpoint.tanh, 7, 0)

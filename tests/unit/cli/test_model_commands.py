@@ -1,0 +1,147 @@
+"""inspect, compile, run, bench and verify on a small model, as people and programs use them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import whet
+from tests.unit.cli.small_models import WEIGHTS, dense
+from whet.cli import main
+
+X = np.arange(12.0).reshape(3, 4) / 10
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    dense(tmp_path / "net.onnx")
+    np.save(tmp_path / "x.npy", X)
+    (tmp_path / "net.toml").write_text(
+        '[[view]]\nkind = "classes"\noutput = "y"\ntop = 2\nlabels = "names.txt"\n'
+    )
+    (tmp_path / "names.txt").write_text("\n".join(f"class {i}" for i in range(8)))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert main([*arguments, "--json"]) == 0
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_model_becomes_an_artifact_that_answers(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = document(capsys, "compile", "net.onnx")
+    assert facts["artifact"] == "net.whet"
+    assert facts["arena_bytes"] >= facts["arena_lower_bound"]
+    assert facts["weight_bytes"] >= WEIGHTS.nbytes
+    assert (folder / "net.whet").stat().st_size == facts["artifact_bytes"]
+
+    (folder / "names.txt").unlink()
+    (folder / "net.toml").unlink()
+    expected = np.maximum(X.astype(np.float32) @ WEIGHTS, 0)
+    best = int(expected[0].argmax())
+    shown = document(capsys, "run", "net.whet", "x.npy", "-o", "out")
+    first = shown["outputs"][0]["rows"][0]
+    assert first["label"] == f"class {best}"
+    assert first["score"] == pytest.approx(expected[0, best], rel=1e-5)
+    saved = np.load(folder / "out" / "outputs.npz")
+    assert np.allclose(saved["y"], expected, rtol=1e-5)
+    session = whet.load(folder / "net.whet")
+    assert np.allclose(session({"x": X.astype(np.float32)})["y"], expected, rtol=1e-5)
+
+
+def test_tables_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "net.onnx", "-o", "a.whet"]) == 0
+    assert "lower bound" in capsys.readouterr().out
+    assert main(["run", "a.whet", "x=x.npy", "--threads", "2"]) == 0
+    assert "class" in capsys.readouterr().out
+    assert main(["inspect", "net.onnx", "--layers"]) == 0
+    assert "'fc'" in capsys.readouterr().out
+    assert main(["inspect", "a.whet"]) == 0
+    assert "arena" in capsys.readouterr().out
+    assert main(["verify", "net.onnx", "x.npy"]) == 0
+    assert "FAILED" not in capsys.readouterr().out
+
+
+def test_inspect_counts_operations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = document(capsys, "inspect", "net.onnx")
+    products = [layer for layer in facts["layers"] if layer["op"] == "matmul"]
+    assert products[0]["operations"] == 2 * 3 * 4 * 8
+    assert products[0]["weight_bytes"] == WEIGHTS.nbytes
+    dense(folder / "free.onnx", "N")
+    free = document(capsys, "inspect", "free.onnx")
+    (product,) = (layer for layer in free["layers"] if layer["op"] == "matmul")
+    assert product["operations"] == 2 * 1 * 4 * 8
+
+
+def test_verify_compares_with_the_meaning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (check,) = document(capsys, "verify", "net.onnx", "--trials", "2")["outputs"]
+    assert check["passed"]
+    assert check["elements"] == 2 * 24
+
+
+def test_sizes_are_bound_by_option(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dense(folder / "free.onnx", "N")
+    assert main(["compile", "free.onnx"]) == 2
+    assert "--size N=1" in capsys.readouterr().err
+    shown = document(capsys, "run", "free.onnx", "x.npy", "--size", "N=3")
+    assert shown["outputs"][0]["rows"][0]["shape"] == "3x8"
+
+
+def test_a_race_against_onnxruntime(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime")
+    arguments = ["bench", "net.onnx", "x.npy", "--against", "onnxruntime", "--seconds", "0.1"]
+    facts = document(capsys, *arguments)
+    ours, theirs = facts["engines"]
+    assert (ours["engine"], theirs["engine"]) == ("whet", "onnxruntime")
+    assert ours["ratio"] == 1.0
+    assert theirs["difference"] < 1e-5
+    for lap in (ours, theirs):
+        assert 0 < lap["least"] <= lap["median"] <= lap["p99"]
+        assert lap["first"] > lap["least"]
+        assert lap["gop_s"] == pytest.approx(facts["operations"] / lap["least"] / 1e9)
+    assert main(arguments) == 0
+    assert "of peak" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "absent.whet", "x.npy"], "no such model"),
+        (["run", "x.npy", "x.npy"], "x.npy"),
+        (["run", "net.onnx"], "an input has no file: x"),
+        (["run", "net.onnx", "x.npy", "x.npy"], "too many input files"),
+        (["run", "net.onnx", "names.txt"], "cannot read the array"),
+        (["run", "net.onnx", "x.npy", "--media", "absent.toml"], "cannot read the input"),
+        (["run", "net.onnx", "x.npy", "--threads", "0"], "bad number of threads"),
+        (["compile", "names.txt"], "names.txt"),
+        (["compile", "absent.onnx"], "absent.onnx"),
+        (["compile", "net.onnx", "-o", "absent/a.whet"], "cannot be written"),
+        (["compile", "net.onnx", "--size", "N"], "bad --size"),
+        (["compile", "net.onnx", "--size", "N=8:1"], "low bound is above"),
+        (["compile", "net.onnx", "--cpu", "z80"], "unknown cpu z80"),
+        (["bench", "net.onnx", "--against", "ort"], "unknown engine: ort"),
+        (["bench", "net.onnx", "--against", "litert"], "cannot read this model"),
+        (["verify", "net.onnx", "--trials", "0"], "bad --trials"),
+        (["inspect", "absent.onnx"], "no such model"),
+    ],
+)
+def test_mistakes_are_one_line(
+    folder: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_pipelines_must_fit_the_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "net.toml").write_text('[[view]]\nkind = "classes"\noutput = "z"\n')
+    assert main(["compile", "net.onnx"]) == 2
+    assert "no output is named z" in capsys.readouterr().err

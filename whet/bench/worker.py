@@ -1,0 +1,61 @@
+"""One engine in one process: JSON lines on stdin ask, JSON lines on the first stdout answer.
+
+    python -m whet.bench.worker ENGINE MODEL INPUTS.npz OUTPUTS.npz THREADS
+
+The first answer tells the seconds from load to first result; then each line with a number of runs
+is answered by the seconds of each, and the process's peak memory above that before the engine came.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from whet.bench.engine import ENGINES
+
+
+def resident(field: str) -> int:
+    """Bytes of this process: VmRSS now, VmHWM at its highest; 0 where the system does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    found = [line.split()[1] for line in lines if line.startswith(field)]
+    return int(found[0]) << 10 if found else 0
+
+
+def main(arguments: list[str]) -> None:
+    """Serve one engine until stdin ends."""
+    name, model, inputs, outputs, threads = arguments
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # engines print on stdout; the answers keep the first one
+    load, module, _ = ENGINES[name]
+    with np.load(inputs, allow_pickle=False) as archive:
+        values = [archive[key] for key in archive.files]
+    before = resident("VmRSS")
+    import_module(module)
+    start = time.perf_counter()
+    run = load(Path(model), int(threads))
+    results = run(values)
+    first = time.perf_counter() - start
+    with open(outputs, "wb") as file:
+        np.savez(file, *results, allow_pickle=False)
+    print(json.dumps({"first": first}), file=answers)
+    for line in sys.stdin:
+        times: list[float] = []
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            run(values)
+            times.append(time.perf_counter() - start)
+        peak = max(0, resident("VmHWM") - before)
+        print(json.dumps({"times": times, "peak": peak}), file=answers)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,139 @@
+"""`whet bench`: speed, memory and time to the first result, beside peers and the machine's peak."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from whet.bench.engine import PEERS, check_peer
+from whet.bench.race import Lap, race
+from whet.cli.model import compile_file, file_pipeline, model_options
+from whet.cli.run import named
+from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress, size_text
+from whet.compile.pipeline import Compiled
+from whet.devices import Roofline, roofline
+from whet.errors import InputError
+from whet.ir.element import Quant
+from whet.ir.graph import Graph
+from whet.ir.type import Type
+from whet.ops.cost import graph_cost
+from whet.session.samples import random_inputs
+
+
+@click.command("bench")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1)
+@click.option("--against", default="", metavar="ENGINES", help=f"Of {', '.join(PEERS)}.")
+@click.option("--threads", default=1, show_default=True)
+@click.option("--seconds", default=3.0, show_default=True, help="For each engine.")
+@click.option("--media", type=click.Path(path_type=Path), help="TOML of inputs and outputs.")
+@model_options
+@json_option
+def command(
+    model: Path,
+    inputs: tuple[str, ...],
+    against: str,
+    threads: int,
+    seconds: float,
+    media: Path | None,
+    sizes: tuple[str, ...],
+    cpu: str,
+    as_json: bool,
+) -> None:
+    """Race MODEL (a model file) against peers on INPUTS, or on random ones.
+
+    Engines take turns in processes of their own. Ratio: the peer's median over Whet's. First: from
+    opening the model to the first result. Memory: above that of the bare process. Difference: of
+    the outputs from Whet's, over their largest value.
+    """
+    if not 1 <= threads <= 1024 or not 0.0 < seconds <= 3600.0:
+        raise InputError("bad --threads or --seconds", why=f"{threads}, {seconds}")
+    peers = [name for name in against.split(",") if name]
+    for name in peers:
+        check_peer(name, model)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="whet-bench-")))
+        step = stack.enter_context(progress(as_json))
+        compiled = compile_file(model, sizes, cpu, step)
+        artifact = compiled.artifact()
+        models = {"whet": artifact.save(folder / "model.whet")}
+        models |= dict.fromkeys(peers, model)
+        ports = artifact.interface.inputs
+        if inputs:
+            pipeline = file_pipeline(model, artifact.interface, media)
+            read = pipeline.read(named(inputs, [port.name for port in ports]))
+            arrays = [read[port.name] for port in ports]
+        else:
+            arrays = random_inputs(ports, seed=0)
+        laps = race(models, arrays, threads, seconds, step)
+        step("measuring this machine")
+        machine = roofline(threads)
+    if as_json:
+        print_json(_document(model, compiled, laps, machine, threads))
+        return
+    _print(model, compiled, laps, machine, threads)
+
+
+def integer_graph(graph: Graph) -> bool:
+    """Whether most products in the graph are of integer codes."""
+    heavy = [n for n in graph.nodes if n.op.family == "contraction"]
+    types = [v.type for n in heavy for v in n.inputs[:1] if v is not None]
+    codes = [t for t in types if isinstance(t, Type) and isinstance(t.element, Quant)]
+    return 2 * len(codes) > len(heavy)
+
+
+def _shares(compiled: Compiled, lap: Lap, machine: Roofline) -> tuple[float, float, float]:
+    """Gop/s, its share of the arithmetic peak, and of memory bandwidth for reading the weights."""
+    total = graph_cost(compiled.graph)
+    speed = total.operations / lap.least / 1e9
+    peak = machine.int8_gop_s if integer_graph(compiled.graph) else machine.f32_gflop_s
+    traffic = total.weight_bytes / lap.least / 1e9
+    return speed, speed / peak, traffic / machine.levels[-1].read_gb_s
+
+
+def _print(
+    model: Path, compiled: Compiled, laps: list[Lap], machine: Roofline, threads: int
+) -> None:
+    rows: list[tuple[Cell, ...]] = []
+    for lap in laps:
+        speed, share, traffic = _shares(compiled, lap, machine)
+        rows.append(
+            (
+                lap.engine,
+                *(1e3 * t for t in (lap.least, lap.median, lap.p99)),
+                lap.median / laps[0].median,
+                1e3 * lap.first,
+                size_text(lap.peak_bytes),
+                speed,
+                f"{share:.1%}",
+                f"{traffic:.1%}",
+                f"{lap.difference:.1e}",
+            )
+        )
+    timing = ("engine", "min ms", "median", "p99", "ratio", "first ms", "memory")
+    columns = (*timing, "Gop/s", "of peak", "of bandwidth", "difference")
+    print_table(f"{model}, {threads} thread(s), {laps[0].runs} runs", columns, rows)
+
+
+def _document(
+    model: Path, compiled: Compiled, laps: list[Lap], machine: Roofline, threads: int
+) -> dict[str, Json]:
+    engines: list[Json] = []
+    for lap in laps:
+        speed, share, traffic = _shares(compiled, lap, machine)
+        extra = {"gop_s": speed, "share_of_peak": share, "share_of_bandwidth": traffic}
+        engines.append({**asdict(lap), "ratio": lap.median / laps[0].median, **extra})
+    total = graph_cost(compiled.graph)
+    return {
+        "model": str(model),
+        "threads": threads,
+        "operations": total.operations,
+        "weight_bytes": total.weight_bytes,
+        "arena_bytes": compiled.memory.arena_bytes,
+        "engines": engines,
+        "machine": asdict(machine),
+    }

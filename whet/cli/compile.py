@@ -1,0 +1,73 @@
+"""`whet compile`: a model file in, one artifact out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from whet.cli.model import PIPELINE_ENTRY, compile_file, file_pipeline, model_options
+from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress, size_text
+from whet.compile.pipeline import Compiled
+
+
+@click.command("compile")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL with .whet.")
+@click.option("--media", type=click.Path(path_type=Path), help="TOML of inputs and outputs.")
+@model_options
+@json_option
+def command(
+    model: Path,
+    output: Path | None,
+    media: Path | None,
+    sizes: tuple[str, ...],
+    cpu: str,
+    as_json: bool,
+) -> None:
+    """Compile MODEL into one artifact: code, weights, and how to read inputs and show outputs."""
+    start = time.perf_counter()
+    with progress(as_json) as step:
+        compiled = compile_file(model, sizes, cpu, step)
+        artifact = compiled.artifact()
+        pipeline = file_pipeline(model, artifact.interface, media)
+        extras = {**artifact.extras, PIPELINE_ENTRY: pipeline.to_toml().encode()}
+        path = replace(artifact, extras=extras).save(output or model.with_suffix(".whet"))
+    seconds = time.perf_counter() - start
+    facts = _facts(compiled, path, seconds)
+    if as_json:
+        print_json(facts)
+        return
+    print_table(f"{model} -> {path}", ("", ""), _rows(compiled, path, seconds))
+
+
+def _facts(compiled: Compiled, path: Path, seconds: float) -> dict[str, Json]:
+    memory = compiled.memory
+    return {
+        "artifact": str(path),
+        "target": {"name": compiled.target.name, "cpu": compiled.target.cpu},
+        "nodes": len(compiled.graph.nodes),
+        "stages": len(compiled.program.main.steps),
+        "weight_bytes": len(compiled.program.weights),
+        "code_bytes": len(compiled.code),
+        "arena_bytes": memory.arena_bytes,
+        "arena_lower_bound": memory.lower_bound,
+        "artifact_bytes": path.stat().st_size,
+        "seconds": seconds,
+    }
+
+
+def _rows(compiled: Compiled, path: Path, seconds: float) -> list[tuple[Cell, ...]]:
+    memory = compiled.memory
+    bound = f"lower bound {size_text(memory.lower_bound)}, {memory.gap:.1%} above"
+    return [
+        ("target", f"{compiled.target.name}, cpu {compiled.target.cpu}"),
+        ("stages", f"{len(compiled.program.main.steps)} of {len(compiled.graph.nodes)} nodes"),
+        ("weights", size_text(len(compiled.program.weights))),
+        ("arena", f"{size_text(memory.arena_bytes)} ({bound})"),
+        ("code", size_text(len(compiled.code))),
+        ("artifact", size_text(path.stat().st_size)),
+        ("time", f"{seconds:.2f} s"),
+    ]

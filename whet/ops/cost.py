@@ -1,0 +1,95 @@
+"""What a node costs at least: operations, and bytes that must move.
+
+A size that varies counts at its upper bound, and one without an upper bound at its lower.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from whet.ir.dim import Size, bounds
+from whet.ir.graph import Graph
+from whet.ir.leaf import known
+from whet.ir.node import Node, Value
+from whet.ir.type import Type
+
+UNBOUNDED = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """operations: a multiply-add counts as two. weight_bytes: constants read. moved_bytes: those,
+    and every other operand and result once."""
+
+    operations: int = 0
+    weight_bytes: int = 0
+    moved_bytes: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.operations + other.operations,
+            self.weight_bytes + other.weight_bytes,
+            self.moved_bytes + other.moved_bytes,
+        )
+
+
+def cost(node: Node) -> Cost:
+    """The cost of one run of a node; both arms of a branch, and one iteration of a loop."""
+    if node.op.family == "leaf":
+        return Cost()
+    inputs = [v for v in node.inputs if v is not None]
+    weights = sum(_bytes(v) for v in inputs if known(v) is not None)
+    total = Cost(
+        _operations(node), weights, sum(_bytes(v) for v in inputs) + sum(map(_bytes, node.outputs))
+    )
+    if node.op.family == "control":
+        for _, body in node.bodies:
+            total += graph_cost(body)
+    return total
+
+
+def graph_cost(graph: Graph) -> Cost:
+    """The cost of one run of a graph."""
+    total = Cost()
+    for node in graph.nodes:
+        total += cost(node)
+    return total
+
+
+def _operations(node: Node) -> int:
+    made, family = _count(node.outputs[0]), node.op.family
+    if family in ("movement", "control"):
+        return 0
+    operands = [_count(v) for v in node.inputs if v is not None]
+    if family == "reduction":
+        return max(operands, default=0)
+    if family != "contraction" or len(operands) < 2:
+        bodies = sum(len([n for n in b.nodes if n.op.family != "leaf"]) for _, b in node.bodies)
+        return made * max(1, bodies)
+    first, second = (v for v in node.inputs[:2] if v is not None)
+    if node.op.name == "matmul":
+        return 2 * made * _bound(first, -1)
+    # A convolution: weights [O, *K, C / groups], each used once for an output of its channel.
+    if node.op.name == "conv":
+        return 2 * made * (operands[1] // max(1, _bound(second, 0)))
+    return 2 * max(made, operands[0]) * (operands[1] // max(1, _bound(second, -1)))
+
+
+def _bound(value: Value, axis: int) -> int:
+    return _settled(value.shape[axis])
+
+
+def _count(value: Value) -> int:
+    if not isinstance(value.type, Type):
+        return 0
+    return prod(map(_settled, value.shape))
+
+
+def _bytes(value: Value) -> int:
+    return _count(value) * value.tensor.element.size if isinstance(value.type, Type) else 0
+
+
+def _settled(size: Size) -> int:
+    low, high = bounds(size)
+    return max(high, 0) if high < UNBOUNDED else max(low, 1)

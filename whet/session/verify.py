@@ -1,0 +1,84 @@
+"""Proof that a built model computes what its graph means: emitted C beside the NumPy meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from whet.errors import WhetError
+from whet.ir.graph import Graph
+from whet.ir.node import Array
+from whet.ops.evaluate import evaluate
+from whet.session.session import Session
+
+# Float sums are taken in another order than NumPy's: a part in ten thousand of the largest output.
+FLOAT_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One output over all trials.
+
+    exact: the same bits, which integer outputs must have. difference: the largest distance, over
+    the largest magnitude of what was expected. differing: elements that are not equal.
+    """
+
+    output: str
+    element: str
+    trials: int
+    elements: int
+    differing: int
+    difference: float
+    exact: bool
+    passed: bool
+
+
+def verify(
+    graph: Graph, session: Session, trials: Sequence[Mapping[str, Array]], steps: int = 1
+) -> list[Check]:
+    """Run every trial through both, `steps` times on the same inputs where the model has states.
+
+    graph: as it was imported, before any pass. Every trial starts from the initial states.
+
+    Raises:
+        WhetError: one of the two refused what the other computed.
+    """
+    found: dict[str, list[tuple[Array, Array]]] = {name: [] for name in graph.output_names}
+    for inputs in trials:
+        session.reset()
+        states: dict[str, Array] = {s.name: s.initial for s in graph.states}
+        for _ in range(steps if graph.states else 1):
+            meaning = evaluate(graph, inputs, states)
+            built = session(inputs)
+            states = {name: np.asarray(meaning[name]) for name in states}
+            for name, pairs in found.items():
+                if name not in built:
+                    raise WhetError("the built model gives no such output", name)
+                pairs.append((np.array(built[name]), np.asarray(meaning[name])))
+    return [_check(name, pairs) for name, pairs in found.items()]
+
+
+def _check(name: str, pairs: list[tuple[Array, Array]]) -> Check:
+    elements = differing = 0
+    distance, size, fits = 0.0, 0.0, True
+    for built, meaning in pairs:
+        if built.shape != meaning.shape or built.dtype != meaning.dtype:
+            fits = False
+            continue
+        same = (built == meaning) | ((built != built) & (meaning != meaning))
+        elements += same.size
+        differing += int(same.size - np.count_nonzero(same))
+        if meaning.dtype.kind in "fc" and same.size:
+            with np.errstate(invalid="ignore"):
+                off = np.where(same, 0.0, np.abs(built - meaning))
+            distance = max(distance, float(np.max(np.nan_to_num(off, nan=np.inf, posinf=np.inf))))
+            finite = np.abs(meaning[np.isfinite(meaning)])
+            size = max(size, float(finite.max()) if finite.size else 0.0)
+    floating = pairs[0][1].dtype.kind in "fc" if pairs else False
+    exact = fits and not differing
+    close = fits and floating and distance <= FLOAT_TOLERANCE * max(size, 1e-30)
+    element = str(pairs[0][1].dtype) if pairs else ""
+    relative = distance / size if size else distance
+    return Check(name, element, len(pairs), elements, differing, relative, exact, exact or close)
