@@ -21,9 +21,9 @@ REQUIRED = ("manifest.json", "model.c", "model.h", "weights.bin")
 class Artifact:
     """What is in a `.whet` file.
 
-    target: name, triple and cpu it was built for. code: the built code (a shared object, an ELF or a
-    wasm module). card: evidence, measured figures with the commands that made them. extras: labels,
-    the TOML of the pre- and post-processing, and the like.
+    target: name, triple and cpu it was built for. code: the built code (a shared object, an ELF
+    or a wasm module). card: evidence, measured figures with the commands that made them. extras:
+    labels, the TOML of the pre- and post-processing, and the like.
     """
 
     interface: Interface
@@ -75,7 +75,9 @@ def open_artifact(path: str | Path, check_weights: bool = False) -> Artifact:
     interface = manifest.get("interface")
     if not all(isinstance(part, dict) for part in (digests, target, interface)):
         raise ArtifactError("the manifest is malformed", where)
-    assert isinstance(digests, dict) and isinstance(target, dict) and isinstance(interface, dict)
+    assert isinstance(digests, dict)
+    assert isinstance(target, dict)
+    assert isinstance(interface, dict)
     for name, data in entries.items():
         skip = name == "manifest.json" or (name == "weights.bin" and not check_weights)
         if not skip and hashlib.sha256(data).hexdigest() != digests.get(name):

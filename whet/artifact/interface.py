@@ -15,7 +15,9 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 @dataclass(frozen=True, slots=True)
 class HeldState:
-    """A state: its port, its byte offset in the arena, where its initial value lies in the weights."""
+    """A state: its port, its byte offset in the arena, where its initial value lies in the
+    weights.
+    """
 
     port: Port
     arena_offset: int

@@ -303,12 +303,12 @@ def model_h(program: Program) -> str:
             for i, p in enumerate(ports)
         ]
     lines += [
-        "/* Run the model once. memory: MODEL_ARENA_BYTES, constants: MODEL_WEIGHT_BYTES (weights.bin),",
+        "/* Run the model once. memory: MODEL_ARENA_BYTES, constants: MODEL_WEIGHT_BYTES,",
         " * both aligned to 64. Returns 0, or the code of the check that failed. */",
         "int model_run(const void *const *inputs, void *const *outputs, void *memory,",
         f"    const void *constants{dims});",
         HOST.rstrip(),
-        "/* The same by `parts` threads: each calls this with its `part`; host->wait is a barrier. */",
+        "/* The same by `parts` threads, each with its `part`; host->wait is their barrier. */",
         "int model_run_part(const void *const *inputs, void *const *outputs, void *memory,",
         f"    const void *constants{dims}, int part, int parts, struct model_host *host);",
         "#ifdef __cplusplus\n}\n#endif\n#endif\n",

@@ -1,7 +1,8 @@
 """What is emitted: stages (statements over operands) and the functions that call them in order.
 
-A kernel lowers a node to a `Lowered`: statements whose arguments name the node's inputs and outputs by
-position. `plan` gives every value a place; `emit` turns the result into text. Nothing here knows C.
+A kernel lowers a node to a `Lowered`: statements whose arguments name the node's inputs and
+outputs by position. `plan` gives every value a place; `emit` turns the result into text. Nothing
+here knows C.
 """
 
 from __future__ import annotations
@@ -145,7 +146,9 @@ def collapse(statement: Nest) -> tuple[list[Size], list[Access]]:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Run body 0 where the bool at `condition` holds, else body 1, over the node's inputs after it."""
+    """Run body 0 where the bool at `condition` holds, else body 1, over the node's inputs after
+    it.
+    """
 
     condition: In
     arena: int = 0
@@ -153,7 +156,9 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A value an iteration hands to the next: its bytes, and where in scratch the next one is made."""
+    """A value an iteration hands to the next: its bytes, and where in scratch the next one is
+    made.
+    """
 
     nbytes: Size
     scratch: int
@@ -183,8 +188,9 @@ class Lowered:
     """A node as statements.
 
     headers: kernel headers they need. constants: packed arrays, in the order of `Weight` indices.
-    scratch: bytes; scratch_each: bytes for each thread that runs a share instead. parallel: the extent the statements may be split over (a call then takes
-    `begin, end`); None where they may not.
+    scratch: bytes; scratch_each: bytes for each thread that runs a share instead. parallel: the
+    extent the statements may be split over (a call then takes `begin, end`); None where they may
+    not.
     """
 
     statements: tuple[Statement, ...]
@@ -253,7 +259,7 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Move `nbytes` from one place to another (a state's next value, an output that is an input)."""
+    """Move `nbytes` from one place to another: a next state, an output that is an input."""
 
     source: Place
     target: Place

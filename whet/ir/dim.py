@@ -1,8 +1,8 @@
 """Dimensions: a plain int, or a small polynomial over bounded symbols.
 
-A `Dim` is kept in one canonical form, a sum of integer multiples of products of atoms, so that equal
-sizes compare equal. An atom is a `Symbol` or an indivisible operation (`//`, `max`, `min`) of sizes.
-Arithmetic that turns out constant returns a plain int.
+A `Dim` is kept in one canonical form, a sum of integer multiples of products of atoms, so that
+equal sizes compare equal. An atom is a `Symbol` or an indivisible operation (`//`, `max`, `min`)
+of sizes. Arithmetic that turns out constant returns a plain int.
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ from whet.ir.type import AnyType, Type
 
 @dataclass(frozen=True, eq=False, slots=True)
 class State:
-    """A value kept between steps: `value` is read, `next` is written, `initial` is where it starts."""
+    """A value kept between steps: `value` is read, `next` is written, `initial` is where it
+    starts.
+    """
 
     name: str
     value: Value

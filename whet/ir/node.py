@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from whet.ir.graph import Graph
 
 Attr: TypeAlias = (
-    "None | bool | int | float | str | Symbol | Dim | Scalar | Quant | Type | Sequence | Optional"
-    " | Array | Graph | tuple[Attr, ...]"
+    "bool | int | float | str | Symbol | Dim | Scalar | Quant | Type | Sequence | Optional | Array"
+    " | Graph | tuple[Attr, ...] | None"
 )
 Infer = Callable[..., AnyType | tuple[AnyType, ...]]
 Evaluate = Callable[..., object]
@@ -45,12 +45,12 @@ class Op:
     """What a node computes, declared once.
 
     infer(*input_types, **attrs) gives the output type or types and raises ShapeError;
-    evaluate(node, *arrays) gives the output array or a tuple of them: it is the meaning, for integer
-    types the very bits. `family` is what lowering, fusion and layout need to know about the op:
-    leaf, elementwise, movement, reduction, contraction, control or opaque.
+    evaluate(node, *arrays) gives the output array or a tuple of them: it is the meaning, for
+    integer types the very bits. `family` is what lowering, fusion and layout need to know about
+    the op: leaf, elementwise, movement, reduction, contraction, control or opaque.
 
-    An op means what it means on reals. Where operands are quantised, the attribute `element` says how
-    the first result is represented, and `quantized` holds the integer meaning.
+    An op means what it means on reals. Where operands are quantised, the attribute `element` says
+    how the first result is represented, and `quantized` holds the integer meaning.
     """
 
     name: str

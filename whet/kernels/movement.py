@@ -1,4 +1,4 @@
-"""Movement ops as strided copies. Reshape and contiguous parts become views before they get here."""
+"""Movement ops as strided copies; those that are views cost nothing (`plan.view`)."""
 
 from __future__ import annotations
 

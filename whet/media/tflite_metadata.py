@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whet.errors import ModelError
+from whet.importers.flatbuffer import Buffer, Table
 from whet.media.array_steps import Normalise
 from whet.media.audio_steps import PadTrim, Resample
 from whet.media.config import Config, InputConfig, Step, View, parse_labels
-from whet.importers.flatbuffer import Buffer, Table
 from whet.media.image_steps import Grayscale, Resize
 from whet.media.limits import MAX_ARCHIVE_MEMBERS, MAX_LABEL_BYTES
 from whet.media.tensor import TensorSpec

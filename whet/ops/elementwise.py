@@ -1,8 +1,8 @@
 """Elementwise ops: one scalar function each, broadcast over its operands.
 
-Each row gives the NumPy meaning; `emit` holds the same function in C. Floats narrower than 32 bits are
-computed in f32 and rounded once. Integer division truncates, shifts are logical on unsigned operands,
-integer arithmetic wraps.
+Each row gives the NumPy meaning; `emit` holds the same function in C. Floats narrower than 32
+bits are computed in f32 and rounded once. Integer division truncates, shifts are logical on
+unsigned operands, integer arithmetic wraps.
 """
 
 from __future__ import annotations

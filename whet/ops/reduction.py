@@ -1,4 +1,6 @@
-"""Reductions over axes. Accumulation is in f32 for narrow floats, in the element's own type otherwise."""
+"""Reductions over axes. Accumulation is in f32 for narrow floats, in the element's own type
+otherwise.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from whet.ops.integer import reduction as integer
 
 
 def reduced_shape(x: Type, axes: tuple[int, ...], keep: bool) -> Type:
-    """The shape with `axes` removed, or kept as 1. Raises ShapeError for an axis that is not there."""
+    """The shape with `axes` removed, or kept as 1. Raises ShapeError for an axis that is not
+    there.
+    """
     if any(not 0 <= a < x.rank for a in axes) or len(set(axes)) != len(axes):
         raise ShapeError(f"axes {axes} are not axes of {x}")
     shape = tuple(1 if i in axes else d for i, d in enumerate(x.shape) if keep or i not in axes)

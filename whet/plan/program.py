@@ -83,7 +83,7 @@ def _port(name: str, value: Value) -> Port:
 
 
 class _Room:
-    """Plans one graph; bodies are planned by rooms of their own inside the scratch of their node."""
+    """Plans one graph; each body has a room of its own inside its node's scratch."""
 
     def __init__(self, graph: Graph, target: Target, weights: Weights, name: str) -> None:
         self.graph, self.target, self.weights, self.name = graph, target, weights, name

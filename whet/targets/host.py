@@ -65,7 +65,9 @@ OPTIONAL_FEATURES = ("avx512_vnni", "avx_vnni", "avx512_bf16", "asimddp", "i8mm"
 
 
 def features(target: Target) -> str:
-    """The instruction sets that code built for a host target needs, by the names Linux gives them."""
+    """The instruction sets that code built for a host target needs, by the names Linux gives
+    them.
+    """
     if target.cpu == "native":
         names = {n for group in LEVEL_FEATURES.values() for n in group} | set(OPTIONAL_FEATURES)
         return " ".join(sorted(names & cpu_flags()))

@@ -50,7 +50,9 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A layer: its builtin code, custom name, operands (-1: absent), options and name for messages."""
+    """A layer: its builtin code, custom name, operands (-1: absent), options and name for
+    messages.
+    """
 
     code: int
     custom: str
@@ -180,7 +182,7 @@ def _constant(
         raw = buffer.view(0)
     if not len(raw):
         return None
-    if dtype == object:
+    if dtype.kind == "O":
         raise ModelError("constant strings", where, "Whet does not read them in TFLite")
     count = prod(shape)
     if dtype == ml_dtypes.int4:

@@ -25,8 +25,8 @@ EXP_BITS = {"int8": 16, "uint8": 16, "int16": 24}
 class Softmax:
     """Constants of a softmax of int8 (or uint8) inputs.
 
-    single: `exp_table`, uint32[256], exp(-d * scale * beta) for d = max - x, with EXP_BITS fractional
-    bits: 16 keep an 8-bit softmax of up to 65535 elements within 32-bit arithmetic.
+    single: `exp_table`, uint32[256], exp(-d * scale * beta) for d = max - x, with EXP_BITS
+    fractional bits: 16 keep an 8-bit softmax of up to 65535 elements within 32-bit arithmetic.
     double: `by` scales a difference to Q5.26; differences below `diff_min` give probability 0.
     """
 

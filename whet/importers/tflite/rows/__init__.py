@@ -1,4 +1,6 @@
-"""How each TFLite operator becomes nodes of the graph: one small function an operator, one family a file."""
+"""How each TFLite operator becomes nodes of the graph: one small function an operator, one family
+a file.
+"""
 
 from importlib import import_module
 from pkgutil import iter_modules
