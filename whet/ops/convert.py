@@ -8,6 +8,9 @@ from whet.errors import ShapeError
 from whet.ir.element import Element, Quant, Scalar
 from whet.ir.node import Array, Node, Op, Value
 from whet.ir.type import Type
+from whet.ops.affine import affine
+from whet.ops.integer.quantization import Rounding
+from whet.ops.integer.unary import rescale, rescale_constants
 
 
 def _infer(x: Type, *, to: Element, saturate: bool = True, round: str = "even") -> Type:
@@ -80,13 +83,26 @@ def _cast(x: Array, target: Scalar, saturate: bool) -> Array:
 
 def _evaluate(node: Node, x: Array) -> Array:
     element, source = node["to"], _source(node)
+    if isinstance(source, Quant) and isinstance(element, Quant):
+        return _rescaled(x, source, element)
     if isinstance(source, Quant):
-        real = dequantize(x, source)
-        return quantize(real, element) if isinstance(element, Quant) else real
+        return dequantize(x, source)
     if isinstance(element, Quant):
         return quantize(x, element)
     assert isinstance(element, Scalar)
     return _cast(x, element, bool(node.attrs.get("saturate", True)))
+
+
+def _rescaled(x: Array, source: Quant, element: Quant) -> Array:
+    """From one quantisation to another in integers; between equal scales the codes just move."""
+    if source.axis is not None or element.axis is not None:
+        return quantize(dequantize(x, source), element)
+    if source.scale == element.scale:
+        moved = x.astype(np.int64) - source.zero[0] + element.zero[0]
+        return np.clip(moved, *integer_limits(element.store)).astype(element.store.dtype)
+    rounding: Rounding = "double" if element.rounding == "double" else "single"
+    constants = rescale_constants(affine(source), affine(element), rounding)
+    return np.asarray(rescale(x, constants))
 
 
 def _source(node: Node) -> Element:

@@ -19,7 +19,8 @@ from whet.ops.lookup import codes, lookup
 from whet.ops.normalization import softmax
 
 BOUNDS = {
-    Activation.RELU: (0.0, None), Activation.RELU6: (0.0, 6.0), Activation.RELU_N1_TO_1: (-1.0, 1.0),
+    Activation.RELU: (0.0, None), Activation.RELU6: (0.0, 6.0),
+    Activation.RELU_N1_TO_1: (-1.0, 1.0),
 }  # fmt: skip
 
 

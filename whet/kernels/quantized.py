@@ -1,0 +1,221 @@
+"""Quantised elementwise ops, pooling, reductions and softmax: portable integer C."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.errors import ShapeError
+from whet.ir.element import F32, Quant
+from whet.ir.node import Array, Node, Value
+from whet.kernels.conv_f32 import image, pair
+from whet.kernels.kernel import kernel
+from whet.kernels.reduction import runs
+from whet.ops import elementwise as e
+from whet.ops.affine import affine, clamped, operand, result, rounding
+from whet.ops.convert import convert
+from whet.ops.integer.addition import addition_constants
+from whet.ops.integer.multiplication import multiplication_constants
+from whet.ops.integer.quantization import Activation, Affine
+from whet.ops.integer.reduction import mean_constants, sum_constants
+from whet.ops.integer.softmax import softmax_constants
+from whet.ops.integer.unary import rescale_constants
+from whet.ops.lookup import lookup
+from whet.ops.normalization import softmax
+from whet.ops.pooling import average_pool, max_pool
+from whet.ops.reduction import reduce_mean, reduce_sum
+from whet.targets.target import Target
+
+STORES = {"int8": "I8", "uint8": "U8", "int16": "I16", "int32": "I32"}
+
+
+def store(a: Affine) -> Name:
+    """The storage type as the integer headers name it."""
+    return Name(f"INTEGER_{STORES[a.store]}")
+
+
+def rounding_name(node: Node) -> Name:
+    """The rounding as the integer headers name it."""
+    return Name(f"WHET_{rounding(node).upper()}")
+
+
+def quantised(node: Node) -> bool:
+    """Whether the op is computed on codes: per-tensor scales throughout."""
+    elements = [v.tensor.element for v in (*node.inputs, node.outputs[0]) if v is not None]
+    return all(isinstance(q, Quant) and len(q.scale) == 1 for q in elements)
+
+
+def scalar(value: Array) -> int:
+    """A multiplier's part that is one number."""
+    return int(np.asarray(value).reshape(-1)[0])
+
+
+def _stride(value: Value, node: Node) -> int | None:
+    """1 for an operand shaped like the result, 0 for a single element, None for neither."""
+    if value.shape == node.outputs[0].shape:
+        return 1
+    return 0 if value.tensor.elements == 1 else None
+
+
+def _pairwise(node: Node) -> tuple[Argument, ...] | None:
+    """n, the operands' strides and their storage; None where they broadcast otherwise."""
+    a, b = node.inputs[0], node.inputs[1]
+    if not quantised(node) or a is None or b is None:
+        return None
+    strides = (_stride(a, node), _stride(b, node))
+    if None in strides or operand(node, 0).store != operand(node, 1).store:
+        return None
+    first, second = strides
+    assert first is not None
+    assert second is not None
+    return (node.outputs[0].tensor.elements, first, second, store(result(node)))
+
+
+@kernel("integer_add", e.add, e.sub)
+def add(node: Node, target: Target) -> Lowered | None:
+    shape = _pairwise(node)
+    if shape is None:
+        return None
+    made = addition_constants(
+        operand(node, 0), operand(node, 1), result(node), Activation.NONE, rounding(node),
+        subtract=node.op is e.sub,
+    )  # fmt: skip
+    c = clamped(made, node)
+    ends = (c.y_zero, c.low, c.high, Out())
+    if c.a_by is None or c.b_by is None or c.y_by is None:
+        a, b = (In(0), c.a_zero, c.a_m), (In(1), c.b_zero, c.b_m)
+        call = Call("integer_add_single", (*shape, *a, *b, c.t, *ends))
+    else:
+        a = (In(0), c.a_zero, scalar(c.a_by.m), scalar(c.a_by.t))  # type: ignore[assignment]
+        b = (In(1), c.b_zero, scalar(c.b_by.m), scalar(c.b_by.t))  # type: ignore[assignment]
+        y = (scalar(c.y_by.m), scalar(c.y_by.t))
+        call = Call("integer_add_double", (*shape, c.left_shift, c.sign, *a, *b, *y, *ends))
+    return Lowered((call,), ("integer_elementwise.h",))
+
+
+@kernel("integer_mul", e.mul)
+def mul(node: Node, target: Target) -> Lowered | None:
+    shape = _pairwise(node)
+    if shape is None:
+        return None
+    made = multiplication_constants(
+        operand(node, 0), operand(node, 1), result(node), Activation.NONE, rounding(node)
+    )
+    c = clamped(made, node)
+    by = (scalar(c.by.m), scalar(c.by.t), c.y_zero, c.low, c.high, rounding_name(node))
+    call = Call("integer_mul", (*shape, In(0), c.a_zero, In(1), c.b_zero, *by, Out()))
+    return Lowered((call,), ("integer_elementwise.h",))
+
+
+@kernel("integer_table", lookup)
+def table(node: Node, target: Target) -> Lowered | None:
+    x = node.inputs[0]
+    if x is None or x.tensor.element.size != 1 or node.outputs[0].tensor.element.size != 1:
+        return None
+    call = Call("integer_table", (x.tensor.elements, In(0), In(1), Out()))
+    return Lowered((call,), ("integer_elementwise.h",))
+
+
+@kernel("integer_pool", average_pool, max_pool)
+def pool(node: Node, target: Target) -> Lowered | None:
+    x = node.inputs[0]
+    if not quantised(node) or x is None or not x.tensor.static or len(x.shape) > 4:
+        return None
+    if any(d != 1 for d in node.integers("dilation")):
+        return None
+    y, clamp = result(node), node["clamp"]
+    low, high = clamp if isinstance(clamp, tuple) else (y.low, y.high)
+    b, h, w, c = image(x.shape)
+    _, oh, ow, _ = image(node.outputs[0].shape)
+    windows = (*pair(node.integers("kernel"), 1), *pair(node.integers("stride"), 1))
+    shape = (b, h, w, c, oh, ow, *windows, *pair(node.integers("low"), 0))
+    ends = (store(y), int(node.op is average_pool), In(0), int(str(low)), int(str(high)), Out())
+    return Lowered((Call("integer_pool2d", (*shape, *ends)),), ("integer_reduction.h",))
+
+
+@kernel("integer_sum", reduce_mean, reduce_sum)
+def total(node: Node, target: Target) -> Lowered | None:
+    x = node.inputs[0]
+    if not quantised(node) or x is None or not x.tensor.static:
+        return None
+    axes = node.integers("axes")
+    spans = runs(x.shape, axes)
+    if len(spans) != 1:
+        return None
+    count = math.prod(int(str(x.shape[a])) for a in axes)
+    constants_of = mean_constants if node.op is reduce_mean else sum_constants
+    c = constants_of(operand(node, 0), result(node), count, rounding(node))
+    by = (scalar(c.by.m), scalar(c.by.t), c.y_zero, c.low, c.high, rounding_name(node))
+    call = Call(
+        "integer_sum", (*spans[0], store(operand(node, 0)), In(0), c.x_zero * c.count, *by, Out())
+    )
+    return Lowered((call,), ("integer_reduction.h",))
+
+
+@kernel("integer_softmax", softmax)
+def softmax_rows(node: Node, target: Target) -> Lowered | None:
+    x = node.inputs[0]
+    if not quantised(node) or x is None or node.integer("axis") != len(x.shape) - 1:
+        return None
+    beta, y = node.attrs.get("beta", 1.0), result(node)
+    assert isinstance(beta, float)
+    if y.store == "int32":
+        return None
+    depth = x.shape[-1]
+    c = softmax_constants(operand(node, 0), beta, rounding(node), y.store)
+    head: tuple[Argument, ...] = (x.tensor.elements // depth, depth)
+    types = (store(operand(node, 0)), store(y))
+    if rounding(node) == "single":
+        call = Call("integer_softmax_single", (*head, *types, In(0), Weight(0), Out()))
+        return Lowered((call,), ("integer_reduction.h",), (c.exp_table,))
+    by = (scalar(c.by.m), scalar(c.by.t), c.diff_min)
+    call = Call("integer_softmax_double", (*head, *types, In(0), *by, Out()))
+    return Lowered((call,), ("integer_reduction.h",))
+
+
+@kernel("quantize", convert)
+def represent(node: Node, target: Target) -> Lowered | None:
+    x, to = node.inputs[0], node["to"]
+    if x is None or not (isinstance(x.tensor.element, Quant) or isinstance(to, Quant)):
+        return None
+    source, n = x.tensor.element, x.tensor.elements
+    if isinstance(source, Quant) and isinstance(to, Quant):
+        return _rescaled(node, source, to)
+    if isinstance(to, Quant) and len(to.scale) == 1 and source == F32:
+        y = affine(to)
+        limits: tuple[Argument, ...] = (to.scale[0], to.zero[0], y.low, y.high, Out())
+        if to.rounding == "double":
+            call = Call("integer_quantize", (n, store(y), In(0), *limits))
+            return Lowered((call,), ("integer_boundary.h",))
+        if to.store.size > 2:
+            return None
+        call = Call(f"quantize_{to.store}", (n, In(0), *limits))
+        return Lowered((call,), ("quantize.h",))
+    if isinstance(source, Quant) and len(source.scale) == 1 and to == F32:
+        call = Call(
+            f"dequantize_{source.store}", (n, In(0), source.scale[0], source.zero[0], Out())
+        )
+        return Lowered((call,), ("quantize.h",))
+    return None
+
+
+def _rescaled(node: Node, source: Quant, to: Quant) -> Lowered | None:
+    n = node.outputs[0].tensor.elements
+    if len(source.scale) != 1 or len(to.scale) != 1:
+        return None
+    if source.scale == to.scale and source.store.size == to.store.size == 1:
+        shift = to.zero[0] - source.zero[0]
+        same_range = abs(shift) == (128 if source.store != to.store else 0)
+        if same_range:
+            call = Call(f"rebase_{source.store}_{to.store}", (n, In(0), shift, Out()))
+            return Lowered((call,), ("quantize.h",))
+    x, y = affine(source), affine(to)
+    try:
+        c = rescale_constants(x, y, "double" if to.rounding == "double" else "single")
+    except ShapeError:
+        return None
+    by = (scalar(c.by.m), scalar(c.by.t), c.y_zero, c.low, c.high, rounding_name(node))
+    call = Call("integer_rescale", (n, store(x), store(y), In(0), c.x_zero, *by, Out()))
+    return Lowered((call,), ("integer_elementwise.h",))
