@@ -64,7 +64,7 @@ def library(*headers: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
         path.parent.mkdir(parents=True, exist_ok=True)
         source = "".join(f'#include "{name}"\n' for name in headers)
         built = path.with_name(f"{key}-{id(path)}.so")
-        compile_c(source, built, "-O1", "-shared", "-fPIC", EXPORT, *TARGETS["x86_64"], *flags)
+        compile_c(source, built, "-O0", "-shared", "-fPIC", EXPORT, *TARGETS["x86_64"], *flags)
         built.replace(path)
     return ctypes.CDLL(str(path))
 

@@ -78,7 +78,7 @@ def loops(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         pytest.skip("this machine has no AVX-512")
     path = tmp_path_factory.mktemp("convert") / f"{request.param}.so"
     source = '#include "convert.h"\n' + "\n".join(_array_loops())
-    compile_c(source, path, "-O1", "-shared", "-fPIC", EXPORT, *TARGETS[request.param])
+    compile_c(source, path, "-O0", "-shared", "-fPIC", EXPORT, *TARGETS[request.param])
     return ctypes.CDLL(str(path))
 
 

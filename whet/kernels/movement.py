@@ -9,6 +9,7 @@ from whet.kernels.elementwise import split
 from whet.kernels.kernel import kernel
 from whet.kernels.strides import broadcast_strides, row_major
 from whet.ops import movement
+from whet.ops.convert import bitcast
 from whet.targets.target import Target
 
 
@@ -23,7 +24,7 @@ def _copy(shape: tuple[Size, ...], strides: tuple[Size, ...], offset: Size = 0) 
     return split(Nest(shape, write, (Access(In(0), strides, offset),)))
 
 
-@kernel("reshape", movement.reshape)
+@kernel("reshape", movement.reshape, bitcast)
 def reshape(node: Node, target: Target) -> Lowered | None:
     shape = node.outputs[0].shape
     return _copy(shape, row_major(shape))

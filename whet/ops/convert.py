@@ -111,4 +111,20 @@ def _source(node: Node) -> Element:
     return value.tensor.element
 
 
+def _bitcast(x: Type, *, to: Element) -> Type:
+    if x.element.size != to.size:
+        raise ShapeError(f"{x} has other bytes than {to}")
+    if isinstance(to, Quant):
+        _check_axis(to, x)
+    return Type(x.shape, to)
+
+
+def _evaluate_bitcast(node: Node, x: Array) -> Array:
+    to = node["to"]
+    assert isinstance(to, Scalar | Quant)
+    return np.ascontiguousarray(x).view(to.dtype).reshape(x.shape)
+
+
 convert = Op("convert", _infer, _evaluate, family="elementwise")
+bitcast = Op("bitcast", _bitcast, _evaluate_bitcast, family="movement")
+"""The same bytes read as another element: codes as the numbers they stand for, and back."""

@@ -12,6 +12,7 @@ from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.ops.broadcast import broadcast_shapes
 from whet.ops.elementwise import add, mul, sigmoid
+from whet.ops.lookup import lookup
 from whet.ops.map import inlined, map_op, scalar_body
 from whet.passes.movement import unary
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
@@ -22,7 +23,9 @@ OPERANDS = 8
 
 def fusable(node: Node) -> bool:
     """Whether a node is one scalar function of its operands, element by element."""
-    if node.op.family != "elementwise" or len(node.outputs) != 1 or node["element"] is not None:
+    if node.op.family != "elementwise" or node.op is lookup:
+        return False
+    if len(node.outputs) != 1 or node["element"] is not None:
         return False
     values = (*node.inputs, *node.outputs)
     return all(v is not None and isinstance(v.type, Type) and _plain(v) for v in values)

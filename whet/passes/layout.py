@@ -15,8 +15,9 @@ from whet.ir.element import Element, Quant
 from whet.ir.leaf import constant, known
 from whet.ir.node import Attr, Node, Op, Value
 from whet.ops import reduction as r
-from whet.ops.convert import convert
+from whet.ops.convert import bitcast
 from whet.ops.elementwise import add
+from whet.ops.lookup import lookup
 from whet.ops.matmul import matmul
 from whet.ops.movement import broadcast, concat, pad, reshape, slice_op, transpose
 from whet.passes.movement import sizes, source, unary
@@ -165,6 +166,22 @@ def _pad(node: Node, perm: Perm) -> Value | None:
     return transpose(node.replace((x, *node.inputs[1:]), **attrs).outputs[0], perm=perm)
 
 
+@sinks(bitcast)
+def _bitcast(node: Node, perm: Perm) -> Value | None:
+    to = node["to"]
+    assert isinstance(to, Element)
+    x = source(source(node).node)
+    return transpose(bitcast(x, to=moved_element(to, perm)), perm=perm)
+
+
+@sinks(lookup)
+def _lookup(node: Node, perm: Perm) -> Value | None:
+    if source(node).op is not transpose:
+        return None
+    x = source(source(node).node)
+    return transpose(node.replace((x, *node.inputs[1:])).outputs[0], perm=perm)
+
+
 @sinks(broadcast)
 def _broadcast(node: Node, perm: Perm) -> Value | None:
     shape = node.outputs[0].shape
@@ -247,30 +264,6 @@ def _total(shape: tuple[Size, ...], axes: list[int]) -> Size:
     return total
 
 
-@rule(
-    transpose,
-    example=lambda: unary(
-        (2, 3), lambda x: add(x, transpose(convert(_codes(), to=x.tensor.element), perm=(1, 0)))
-    ),
-)
-def hoist_to_constant(node: Node, uses: Uses) -> Replacement:
-    """transpose(convert(constant)) -> convert(transpose(constant))."""
-    x = source(node)
-    if x.op is not convert or known(source(x.node)) is None:
-        return None
-    perm = node.integers("perm")
-    inner = transpose(source(x.node), perm=perm)
-    to = x.node["to"]
-    assert isinstance(to, Element)
-    if isinstance(to, Quant) and to.axis is not None:
-        to = Quant(to.store, to.scale, to.zero, perm.index(to.axis), to.rounding)
-    return x.node.replace((inner,), to=to).outputs[0]
-
-
-def _codes() -> Value:
-    return constant(np.arange(6, dtype=np.int8).reshape(3, 2))
-
-
 @rule(matmul, example=lambda: unary((1, 2, 2, 3), lambda x: matmul(_flat(x), _weights())))
 def flatten_of_transpose(node: Node, uses: Uses) -> Replacement:
     """matmul(reshape(transpose(x)) to rows, W) -> matmul(reshape(x), W with rows reordered)."""
@@ -307,4 +300,4 @@ def _weights() -> Value:
     return constant(np.arange(24, dtype=np.float32).reshape(12, 2))
 
 
-LAYOUT: tuple[Rule, ...] = (sink_transpose, hoist_to_constant, flatten_of_transpose)
+LAYOUT: tuple[Rule, ...] = (sink_transpose, flatten_of_transpose)

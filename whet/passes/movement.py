@@ -7,12 +7,13 @@ import numpy as np
 from whet.ir.dim import Size, bounds
 from whet.ir.element import F32, Element, Quant
 from whet.ir.graph import Graph
-from whet.ir.leaf import known, parameter
+from whet.ir.leaf import constant, known, parameter
 from whet.ir.node import Attr, Node, Value
 from whet.ir.type import Type
 from whet.ops.broadcast import broadcast_shapes
 from whet.ops.convert import convert
 from whet.ops.elementwise import add
+from whet.ops.lookup import lookup
 from whet.ops.movement import broadcast, concat, pad, reshape, slice_op, transpose
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
@@ -57,6 +58,30 @@ def transpose_of_transpose(node: Node, uses: Uses) -> Replacement:
         return None
     first = inner.node.integers("perm")
     return transpose(source(inner.node), perm=tuple(first[q] for q in node.integers("perm")))
+
+
+@rule(
+    transpose,
+    example=lambda: unary(
+        (2, 3), lambda x: add(x, transpose(convert(_codes(), to=x.tensor.element), perm=(1, 0)))
+    ),
+)
+def hoist_to_constant(node: Node, uses: Uses) -> Replacement:
+    """transpose(convert(constant)) -> convert(transpose(constant))."""
+    x = source(node)
+    if x.op is not convert or known(source(x.node)) is None:
+        return None
+    perm = node.integers("perm")
+    inner = transpose(source(x.node), perm=perm)
+    to = x.node["to"]
+    assert isinstance(to, Element)
+    if isinstance(to, Quant) and to.axis is not None:
+        to = Quant(to.store, to.scale, to.zero, perm.index(to.axis), to.rounding)
+    return x.node.replace((inner,), to=to).outputs[0]
+
+
+def _codes() -> Value:
+    return constant(np.arange(6, dtype=np.int8).reshape(3, 2))
 
 
 @rule(transpose, example=lambda: unary((1, 3, 1, 4), lambda x: transpose(x, perm=(1, 0, 3, 2))))
@@ -190,8 +215,6 @@ def pad_of_pad(node: Node, uses: Uses) -> Replacement:
 
 
 def _zero() -> Value:
-    from whet.ir.leaf import constant
-
     return constant(np.float32(0))
 
 
@@ -245,7 +268,11 @@ def identity_convert(node: Node, uses: Uses) -> Replacement:
 @rule(example=lambda: unary((3,), lambda x: add(broadcast(x, shape=(2, 3)), _matrix())))
 def broadcast_operand(node: Node, uses: Uses) -> Replacement:
     """elementwise(broadcast(x), y) -> elementwise(x, y) where y alone gives the shape."""
-    if node.op.family != "elementwise" or not any(v.op is broadcast for v in node.inputs if v):
+    if (
+        node.op.family != "elementwise"
+        or node.op is lookup
+        or not any(v.op is broadcast for v in node.inputs if v)
+    ):
         return None
     chosen = list(node.inputs)
     for i, v in enumerate(node.inputs):
@@ -264,13 +291,12 @@ def broadcast_operand(node: Node, uses: Uses) -> Replacement:
 
 
 def _matrix() -> Value:
-    from whet.ir.leaf import constant
-
     return constant(np.arange(6, dtype=np.float32).reshape(2, 3))
 
 
 MOVEMENT: tuple[Rule, ...] = (
-    identity_transpose, transpose_of_transpose, transpose_of_unit_axes, identity_reshape,
-    reshape_of_reshape, identity_slice, slice_of_slice, slice_of_concat, identity_pad, pad_of_pad,
-    identity_concat, concat_of_concat, identity_broadcast, identity_convert, broadcast_operand,
+    identity_transpose, transpose_of_transpose, hoist_to_constant, transpose_of_unit_axes,
+    identity_reshape, reshape_of_reshape, identity_slice, slice_of_slice, slice_of_concat,
+    identity_pad, pad_of_pad, identity_concat, concat_of_concat, identity_broadcast,
+    identity_convert, broadcast_operand,
 )  # fmt: skip

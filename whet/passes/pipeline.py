@@ -12,12 +12,15 @@ from whet.errors import CompileError, WhetError
 from whet.ir.graph import Graph
 from whet.ir.verify import signature, verify
 from whet.passes.affine import AFFINE
+from whet.passes.codes import CODE_RULES
 from whet.passes.epilogue import EPILOGUE
 from whet.passes.fold import fold_constants, fold_dequantized
 from whet.passes.fuse import FUSE
 from whet.passes.layout import LAYOUT
 from whet.passes.movement import MOVEMENT
 from whet.passes.padding import PADDING
+from whet.passes.quantize import QUANTIZE
+from whet.passes.table import TABLE
 from whet.rewrite.driver import rewrite
 from whet.rewrite.rule import Rule
 
@@ -42,6 +45,7 @@ def rules(name: str, *chosen: Rule) -> Pass:
 PASSES: tuple[Pass, ...] = (
     rules("simplify", fold_constants, *MOVEMENT),
     rules("layout", fold_constants, *MOVEMENT, *LAYOUT),
+    rules("quantize", fold_constants, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE),
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     rules("fuse", *FUSE),
     rules("epilogue", *EPILOGUE),

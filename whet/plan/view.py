@@ -6,6 +6,7 @@ from whet.ir.dim import Size
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.strides import row_major
+from whet.ops.convert import bitcast
 from whet.ops.movement import broadcast, concat, reshape, slice_op
 
 
@@ -19,7 +20,7 @@ def views_of(node: Node) -> dict[Value, tuple[Value, int]]:
     if x is None or not isinstance(x.type, Type):
         return {}
     out = node.outputs[0]
-    if node.op is reshape or (node.op is broadcast and out.tensor.elements == x.tensor.elements):
+    if node.op in (reshape, bitcast) or (node.op is broadcast and out.tensor.elements == x.tensor.elements):
         return {out: (x, 0)}
     if node.op is slice_op:
         offset = _slice_offset(node, x.tensor)

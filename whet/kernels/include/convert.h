@@ -25,7 +25,9 @@ WHET_INLINE float f32_odd_of_f64(double x)
     if (!(error < 0.0 || error > 0.0) || (bits & 1u) || (bits & 0x7fffffffu) == 0x7f800000u)
         return nearest;
     const int toward_larger = (error > 0.0) == !(bits >> 31);
-    return f32_of_bits((bits & 0x7fffffffu) == 0 ? bits | 1u : toward_larger ? bits + 1u : bits - 1u);
+    if ((bits & 0x7fffffffu) == 0)
+        return f32_of_bits(bits | 1u);
+    return f32_of_bits(toward_larger ? bits + 1u : bits - 1u);
 }
 
 #define CAST_FLOAT(T, S) \
