@@ -59,6 +59,7 @@ class Scope:
     bindings: list[tuple[Symbol, Value]] = field(default_factory=list)
     captured: dict[str, tuple[Value, Value]] = field(default_factory=dict)  # inner, outer
     missing: list[UnsupportedOp] = field(default_factory=list)
+    memo: dict[Value, Value] = field(default_factory=dict)
     expanded: int = 0
     named: int = 0
     whole: Memo = field(default_factory=dict)
@@ -169,7 +170,7 @@ class Scope:
 
     def settled(self, value: Value) -> Value:
         """The value as a constant where it can be one, also where only its sizes are known."""
-        value = settled(value)
+        value = settled(value, self.memo)
         sizes = sizes_of(value, self.whole)
         if sizes is None or known(value) is not None:
             return value
@@ -233,9 +234,8 @@ class Scope:
         return given if isinstance(given, int) else of(Symbol(label, *given))
 
 
-def settled(value: Value) -> Value:
-    """The value as a constant where all it is made of is constant."""
-    memo: dict[Value, Value] = {}
+def settled(value: Value, memo: dict[Value, Value]) -> Value:
+    """The value as a constant where all it is made of is constant; `memo` holds what is settled."""
 
     def settle(v: Value) -> Value:
         if v in memo or v.node.op.family in ("leaf", "control"):
