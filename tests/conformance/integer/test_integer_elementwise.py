@@ -194,3 +194,30 @@ def test_softmax_of_int16(seed: int) -> None:
     y = Affine(2.0**-15, 0, "int16")
     op = SingleOp(OPS.SOFTMAX, options, [quantized(data.shape, x)], [quantized(data.shape, y)])
     np.testing.assert_array_equal(softmax16.softmax16(data, c), op.run(data)[0])
+
+
+@pytest.mark.parametrize("kind", ["MAXIMUM", "MINIMUM"])
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_extremes_compare_codes(kind: str, shapes: tuple[tuple[int, ...], ...]) -> None:
+    rng = np.random.default_rng(3)
+    q = random_affine(rng)
+    a, b = (random_data(rng, s) for s in shapes)
+    ours = np.maximum(a, b) if kind == "MAXIMUM" else np.minimum(a, b)
+    op = SingleOp(
+        getattr(OPS, kind), schema.MaximumMinimumOptionsT(),
+        [quantized(a.shape, q), quantized(b.shape, q)], [quantized(ours.shape, q)],
+    )  # fmt: skip
+    np.testing.assert_array_equal(ours, op.run(a, b)[0])
+
+
+def test_padding_is_the_zero_point() -> None:
+    rng = np.random.default_rng(4)
+    q = random_affine(rng)
+    a = random_data(rng, (1, 3, 4, 2))
+    pads = np.array([[0, 0], [1, 2], [0, 3], [0, 0]], np.int32)
+    ours = np.pad(a, pads, constant_values=q.zero)
+    op = SingleOp(
+        OPS.PAD, schema.PadOptionsT(),
+        [quantized(a.shape, q), constant(pads)], [quantized(ours.shape, q)],
+    )  # fmt: skip
+    np.testing.assert_array_equal(ours, op.run(a)[0])
