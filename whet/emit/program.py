@@ -88,7 +88,15 @@ class Longs:
     values: tuple[Size, ...]
 
 
-Argument = In | Out | Weight | Scratch | Name | Epilogue | Ready | Longs | Size | float
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A pointer to a constant struct of the kernel headers: fields are sizes or lists of them."""
+
+    type: str
+    fields: tuple[tuple[str, Size | tuple[Size, ...]], ...]
+
+
+Argument = Record | In | Out | Weight | Scratch | Name | Epilogue | Ready | Longs | Size | float
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from whet.emit.program import (
     Nest,
     Out,
     Ready,
+    Record,
     Scratch,
     Stage,
     Weight,
@@ -53,6 +54,16 @@ def call(statement: Call, stage: Stage, epilogue: Named, span: str) -> str:
     return text
 
 
+def _record(record: Record) -> str:
+    def field(value: Size | tuple[Size, ...]) -> str:
+        if isinstance(value, tuple):
+            return "{" + ", ".join(size(v) for v in value) + "}"
+        return size(value)
+
+    fields = ", ".join(f".{name} = {field(value)}" for name, value in record.fields)
+    return f"&(const {record.type}){{{fields}}}"
+
+
 def pointer_list(pointers: list[str]) -> str:
     """The `extra` argument of a kernel; 0 for none."""
     return f"(const void *const[]){{{', '.join(pointers)}}}" if pointers else "0"
@@ -63,6 +74,8 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
         return pointer(argument, stage)
     if isinstance(argument, Name):
         return argument.text
+    if isinstance(argument, Record):
+        return _record(argument)
     if isinstance(argument, Epilogue):
         return epilogue(argument)
     if isinstance(argument, Ready):

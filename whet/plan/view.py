@@ -20,7 +20,9 @@ def views_of(node: Node) -> dict[Value, tuple[Value, int]]:
     if x is None or not isinstance(x.type, Type):
         return {}
     out = node.outputs[0]
-    if node.op in (reshape, bitcast) or (node.op is broadcast and out.tensor.elements == x.tensor.elements):
+    if node.op in (reshape, bitcast) or (
+        node.op is broadcast and out.tensor.elements == x.tensor.elements
+    ):
         return {out: (x, 0)}
     if node.op is slice_op:
         offset = _slice_offset(node, x.tensor)
