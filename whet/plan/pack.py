@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from whet.plan.bound import grain, lower_bound, round_up
+from whet.plan.improve import improve
 from whet.plan.lifetime import Buffer, Placement
+from whet.plan.search import Columns
 
 __all__ = ["DEFAULT_EFFORT", "Packing", "pack"]
 
@@ -57,11 +59,24 @@ def pack(buffers: Sequence[Buffer], effort: int = DEFAULT_EFFORT) -> Packing:
     problem = Problem.of(buffers)
     offsets = greedy(problem)
     arena = height(problem, offsets)
+    proved = problem.bound
+    if effort > 0 and arena > proved:
+        some = [i for i, size in enumerate(problem.size) if size]
+        columns = Columns.of(
+            [problem.size[i] for i in some],
+            [problem.start[i] for i in some],
+            [problem.end[i] for i in some],
+            [problem.alignment[i] for i in some],
+        )
+        found = improve(columns, [offsets[i] for i in some], effort)
+        for i, offset in zip(some, found.offsets, strict=True):
+            offsets[i] = offset
+        arena, proved = found.arena_bytes, found.lower_bound
     return Packing(
         placements=tuple(map(Placement, buffers, offsets)),
         arena_bytes=arena,
         lower_bound=problem.bound,
-        optimal=arena == problem.bound,
+        optimal=arena == proved,
     )
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import permutations
+
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.plan.programs import buffer_lists
 from whet.plan import Buffer, live_bytes, lower_bound, pack, validate_placements
@@ -39,3 +43,32 @@ def test_every_packing_is_valid_and_repeatable(buffers: list[Buffer]) -> None:
     validate_placements(packing.placements, packing.arena_bytes)
     assert packing.arena_bytes >= packing.lower_bound == max(live_bytes(buffers))
     assert pack(buffers, effort=200) == packing
+
+
+def _least_arena(buffers: list[Buffer]) -> int:
+    """The least arena, by first fit in every order: some order is that of an optimum."""
+
+    def placed(order: tuple[Buffer, ...]) -> int:
+        done: list[tuple[int, Buffer]] = []
+        for buffer in order:
+            at = 0
+            for offset, other in sorted(done, key=lambda pair: pair[0]):
+                apart = other.end <= buffer.start or buffer.end <= other.start
+                if not apart and offset < at + buffer.size:
+                    at = max(at, -(-(offset + other.size) // buffer.alignment) * buffer.alignment)
+            done.append((at, buffer))
+        return max(offset + buffer.size for offset, buffer in done)
+
+    return min(map(placed, permutations(buffers)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(buffer_lists(max_size=6), st.data())
+def test_small_cases_are_packed_exactly(buffers: list[Buffer], data: st.DataObject) -> None:
+    alignments = data.draw(st.sampled_from([[64], [64], [16, 64], [1, 4, 32]]))
+    buffers = [replace(b, alignment=data.draw(st.sampled_from(alignments))) for b in buffers]
+    packing = pack(buffers)
+    validate_placements(packing.placements, packing.arena_bytes)
+    unit = min(buffer.alignment for buffer in buffers)
+    assert packing.arena_bytes == -(-_least_arena(buffers) // unit) * unit
+    assert packing.optimal
