@@ -48,6 +48,16 @@ def shared_library(source: str, target: Target, flags: tuple[str, ...] = ()) -> 
     return build(source, options, "model.so")
 
 
+def object_code(source: str, target: Target) -> bytes:
+    """A relocatable object of one freestanding C file, for the user's own build to link.
+
+    Raises:
+        CompileError: the compiler refused the source.
+    """
+    options = [*FLAGS, "-c", "-target", target.triple, f"-mcpu={target.cpu}", *target.flags]
+    return build(source, options, "model.o")
+
+
 def build(source: str, options: list[str], product: str) -> bytes:
     """Compile one file with these options and return what it made."""
     command = compiler()

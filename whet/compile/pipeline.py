@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from whet.artifact.artifact import Artifact
 from whet.artifact.interface import interface_of
-from whet.compile.build import shared_library
+from whet.compile.build import object_code, shared_library
 from whet.emit.c import model_c, model_h
 from whet.emit.program import Program
 from whet.ir.graph import Graph
@@ -56,7 +56,9 @@ def compile_graph(graph: Graph, target: Target | None = None) -> Compiled:
     optimized = optimize(graph)
     planned = plan_program(optimized, chosen)
     source = model_c(planned.program)
-    code = shared_library(source, chosen)
+    code = (
+        shared_library(source, chosen) if chosen.emulator is None else object_code(source, chosen)
+    )
     return Compiled(
         optimized, chosen, planned.program, planned.memory, source, model_h(planned.program), code
     )

@@ -58,11 +58,32 @@ def amalgamate(headers: Iterable[str]) -> str:
 
 
 def _expand(name: str, done: set[str]) -> str:
+    """A header with its includes in place, guarded.
+
+    One that is included under a condition counts as included only under that condition.
+    """
     if name in done:
         return ""
     done.add(name)
-    text = (INCLUDE / name).read_text().replace("#pragma once\n", "")
-    return re.sub(r'^#include "([\w.]+)"$', lambda m: _expand(m[1], done), text, flags=re.MULTILINE)
+    guard = "WHET_INCLUDED_" + re.sub(r"\W", "_", name).upper()
+    lines, outside = [f"#ifndef {guard}", f"#define {guard}"], []
+    for line in (INCLUDE / name).read_text().splitlines():
+        include = re.match(r'#include "([\w.]+)"', line)
+        if line.startswith("#if"):
+            outside.append(set(done))
+        elif line.startswith(("#el", "#endif")) and _is_conditional(name, len(outside)):
+            done &= outside[-1] | {name}
+        if line.startswith("#endif"):
+            outside.pop()
+        if line != "#pragma once":
+            lines.append(_expand(include[1], done) if include else line)
+    return "\n".join([*lines, "#endif"])
+
+
+def _is_conditional(name: str, depth: int) -> bool:
+    """Whether a condition at this depth is more than the header's own include guard."""
+    guarded = not (INCLUDE / name).read_text().count("#pragma once")
+    return depth > guarded
 
 
 HOST = """\

@@ -6,15 +6,27 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Emulator:
+    """How a model built for a target runs here.
+
+    board: the file of `boards/` that starts the program and prints bytes. link: flags for the
+    executable. command: the program that runs `{image}`, and what to install where it is missing.
+    """
+
+    board: str
+    link: tuple[str, ...]
+    command: tuple[str, ...]
+    package: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """What a compiler and a planner need to know of a machine.
 
     triple, cpu: for the C compiler (`zig cc -target -mcpu`). lanes: f32 lanes of its vectors, as
-    `simd.h` chooses them for that cpu; registers: how many vectors it has. kernels: names of
-    kernel families its vector unit is worth using for; the portable ones are always there.
-    threads: the most threads a run may use. dot8_shift: what its 8-bit dot product adds to
-    activations (DOT8_SHIFT of `dot8.h`). runner: how a built model is run here: `native`, or an
-    emulator's command line.
+    `simd.h` chooses them for that cpu; registers: how many vectors it has. dot8_shift: what its
+    8-bit dot product adds to activations (DOT8_SHIFT of `dot8.h`). threads: the most threads a run
+    may use. flags: more for the compiler. emulator: None for the machine at hand.
     """
 
     name: str
@@ -22,9 +34,8 @@ class Target:
     cpu: str
     lanes: int
     registers: int
-    pointer_bytes: int = 8
-    flags: tuple[str, ...] = ()
-    runner: tuple[str, ...] = ("native",)
-    description: str = ""
-    threads: int = 1
     dot8_shift: int = 0
+    threads: int = 1
+    flags: tuple[str, ...] = ()
+    emulator: Emulator | None = None
+    description: str = ""
