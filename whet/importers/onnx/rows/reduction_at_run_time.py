@@ -5,6 +5,8 @@ x[i, j, k] over axis 1  ->  y[i * stride_i + 0 * stride_j + k * stride_k] += x[i
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from whet.errors import ModelError
@@ -16,7 +18,7 @@ from whet.ir.leaf import constant
 from whet.ir.node import Op, Value
 from whet.ops import elementwise as e
 from whet.ops import reduction as r
-from whet.ops.convert import convert
+from whet.ops.convert import convert, integer_limits
 from whet.ops.gather import gather, scatter_elements
 from whet.ops.iota import iota
 from whet.ops.movement import broadcast, concat, reshape, slice_op
@@ -46,12 +48,12 @@ def reduce_at(layer: Layer, op: Op, x: Value, axes: Value, keep: bool) -> Value:
     y = _scattered(layer, op, x, (flags, extents))
     if keep:
         shape = tuple(
-            layer.size(v, bounds(d)[1], f"axis {i}")
+            layer.size(v, max(1, bounds(d)[1]), f"axis {i}")
             for i, (v, d) in enumerate(zip(extents, x.shape, strict=True))
         )
         return reshape(y, shape=shape)
     kept = reshape(nonzero(e.bit_not(gone), count=rank - count), shape=(rank - count,))
-    high = max((bounds(d)[1] for d in x.shape), default=1)
+    high = max((1, *(bounds(d)[1] for d in x.shape)))
     sizes = gather(concat(*(reshape(v, shape=(1,)) for v in extents), axis=0), kept, axis=0)
     return reshape(y, shape=tuple(layer.size(_at(sizes, i), high) for i in range(rank - count)))
 
@@ -67,7 +69,8 @@ def _scattered(layer: Layer, op: Op, x: Value, axes: tuple[list[Value], list[Val
     for i in reversed(range(rank)):
         index = e.select(axes[0][i], whole(0), iota(x.shape[i], i, rank))
         place, step = e.add(place, e.mul(index, step)), e.mul(step, axes[1][i])
-    n, total = x.tensor.elements, layer.size(step, bounds(x.tensor.elements)[1], "elements")
+    n, most = x.tensor.elements, prod(max(1, bounds(d)[1]) for d in x.shape)
+    total = layer.size(step, most, "elements")
     start = broadcast(_identity(op, x), shape=(total,))
     flat = reshape(broadcast(place, shape=x.shape), shape=(n,))
     found = scatter_elements(start, flat, reshape(x, shape=(n,)), axis=0, combine=COMBINE[op])
@@ -87,5 +90,5 @@ def _identity(op: Op, x: Value) -> Value:
         return constant(np.asarray(op is r.reduce_min))
     if element.kind == "f":
         return constant(np.asarray(-np.inf if op is r.reduce_max else np.inf, element.dtype))
-    limits = np.iinfo(element.dtype)
-    return constant(np.asarray(limits.min if op is r.reduce_max else limits.max, element.dtype))
+    low, high = integer_limits(element)
+    return constant(np.asarray(low if op is r.reduce_max else high, element.dtype))
