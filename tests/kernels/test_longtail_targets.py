@@ -26,6 +26,10 @@ HEADERS = [
     "rnn.h",
     "conv_generic.h",
     "matmul_generic.h",
+    "detection.h",
+    "spectrum.h",
+    "linear_algebra.h",
+    "random.h",
 ]
 # Calls that compilers make on their own: memory, and arithmetic the CPU lacks.
 RUNTIME = (
