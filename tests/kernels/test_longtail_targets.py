@@ -30,6 +30,9 @@ HEADERS = [
     "spectrum.h",
     "linear_algebra.h",
     "random.h",
+    "tree_ensemble.h",
+    "classic_ml.h",
+    "tfidf.h",
 ]
 # Calls that compilers make on their own: memory, and arithmetic the CPU lacks.
 RUNTIME = (
