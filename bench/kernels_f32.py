@@ -1,6 +1,6 @@
 """Times the f32 kernels on every distinct convolution of MobileNetV2 and ResNet-50, one thread.
 
-    python -m bench.kernels_f32 [mobilenet_v2] [resnet50] [--tune]
+    python -m bench.kernels_f32 [mobilenet_v2] [resnet50] [--tune] [--no-winograd]
 
 For each shape: time, GFLOP/s and the share of the peak measured here with a loop of multiply-adds,
 for the default tile and, with --tune, for the best of all tiles. Then the sum over the network.
@@ -15,16 +15,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from whet.kernels.tiling import Tile, tile_depthwise_f32, tile_f32, tiles_f32
+from whet.kernels.tiling import (
+    Tile,
+    tile_depthwise_f32,
+    tile_f32,
+    tile_winograd_f32,
+    tiles_f32,
+    winograd_outputs,
+)
 
 INCLUDE = Path(__file__).parents[1] / "whet/kernels/include"
 COMPILE = "-O3 -mcpu=native -shared -fPIC -ffreestanding -nostdlib -fno-sanitize=all"
 LANES, REGISTERS = 16, 32
+SCRATCH = 1 << 20  # floats
+KERNELS = ("gemm", "conv", "depthwise", "winograd")
 PEAK = """
 long peak(long n) {
     vf a[12] = {0}, x = vset(1e-9f), y = vset(0.5f);
@@ -48,6 +57,7 @@ class Conv:
     k: int = 1
     s: int = 1
     depthwise: bool = False
+    winograd: int = 0
 
     @property
     def out(self) -> int:
@@ -61,7 +71,8 @@ class Conv:
     def floats(self) -> tuple[int, int, int]:
         """Floats of x, w (padded generously), y."""
         n = -(-self.n // 16) * 16
-        return self.size**2 * self.c, self.k**2 * self.c * n, self.out**2 * self.n
+        taps = (self.winograd + 2) ** 2 if self.winograd else self.k**2
+        return self.size**2 * self.c, taps * self.c * n, self.out**2 * self.n
 
 
 def mobilenet_v2() -> Iterator[Conv]:
@@ -102,12 +113,21 @@ def resnet50() -> Iterator[Conv]:
 NETWORKS = {"mobilenet_v2": mobilenet_v2, "resnet50": resnet50}
 
 
+def with_winograd(v: Conv) -> Conv:
+    """The same convolution by winograd_f32 where that is likely faster."""
+    if v.k != 3 or v.s != 1 or v.depthwise:
+        return v
+    return replace(v, winograd=winograd_outputs(v.out, v.out, v.c, v.n, LANES))
+
+
 def default_tile(v: Conv) -> Tile:
     """The tile that a compiler without measurements would take."""
     if v.depthwise:
         return Tile(tile_depthwise_f32(v.out, REGISTERS), 1, 1)
     if v.k == v.s == 1:
         return tile_f32(v.size**2, v.n, v.c, LANES, REGISTERS)
+    if v.winograd:
+        return tile_winograd_f32(v.winograd, v.out, v.out, v.c, v.n, LANES, REGISTERS)
     stride = v.s * v.c
     return tile_f32(v.out, v.n, v.k**2 * v.c, LANES, REGISTERS, stride=stride, rows=v.out)
 
@@ -116,6 +136,8 @@ def tiles(v: Conv) -> Iterator[Tile]:
     """The choices worth measuring."""
     if v.depthwise:
         yield from (Tile(t, 1, 1) for t in (2, 4, 7, 8, 14) if t <= v.out)
+        return
+    if v.winograd:
         return
     m = v.size**2 if v.k == v.s == 1 else v.out
     for mr, nv in tiles_f32(REGISTERS):
@@ -141,6 +163,11 @@ def call(v: Conv, t: Tile) -> str:
         return (
             f"gemm_f32({shape}, {t.rows}, {t.vectors}, {t.block}, 0, {units}, x, w, b, y, 0, relu6)"
         )
+    if v.winograd:
+        down = -(-v.out // v.winograd)
+        shape = f"{v.winograd}, {v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.n}, {v.n}"
+        taps = f"{pad}, {pad}, {t.block}, {t.rows}, {t.vectors}, 0, {-(-down // t.block)}"
+        return f"winograd_f32({shape}, {taps}, x, w, b, y, s, 0, relu6)"
     units = -(-v.out // t.block) * panels
     shape = f"1, {v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.n}, {v.n}, 1"
     taps = f"{v.k}, {v.k}, {v.s}, {v.s}, 1, 1, {pad}, {pad}, {t.rows}, {t.vectors}, {t.block}"
@@ -149,10 +176,10 @@ def call(v: Conv, t: Tile) -> str:
 
 def build(calls: list[str]) -> ctypes.CDLL:
     """One library with functions f0, f1, ... and the peak loop."""
-    head = "".join(f'#include "{n}_f32.h"\n' for n in ("gemm", "conv", "depthwise")) + PEAK
+    head = "".join(f'#include "{n}_f32.h"\n' for n in KERNELS) + PEAK
     head += "INLINE vf relu6(const void *const *e, vf v, long row, int channel, int n)"
     head += " { return vmin(vset(6.f), vmax(vset(0.f), v)); }\n"
-    arguments = "const float *x, const float *w, const float *b, float *y"
+    arguments = "const float *x, const float *w, const float *b, float *y, float *s"
     body = "".join(f"void f{i}({arguments}) {{ {c}; }}\n" for i, c in enumerate(calls))
     folder = Path(tempfile.mkdtemp())
     (folder / "k.c").write_text(head + body)
@@ -198,13 +225,13 @@ def network(layers: list[Conv], choice: dict[Conv, Tile]) -> float:
     library = build([call(v, choice[v]) for v in layers])
     weights = [buffer(v.floats[1]) for v in layers]
     size = max(max(v.floats[0], v.floats[2]) for v in layers)
-    ping, pong, bias = buffer(size), buffer(size), buffer(4096)
+    ping, pong, bias, scratch = (buffer(f) for f in (size, size, 4096, SCRATCH))
     steps = []
     for i in range(len(layers)):
         x, y = (ping, pong) if i % 2 else (pong, ping)
-        steps.append((library[f"f{i}"], (x[1], weights[i][1], bias[1], y[1])))
+        steps.append((library[f"f{i}"], (x[1], weights[i][1], bias[1], y[1], scratch[1])))
     best = 1e9
-    for _ in range(20):
+    for _ in range(40):
         before = time.perf_counter()
         for function, arguments in steps:
             function(*arguments)
@@ -212,13 +239,12 @@ def network(layers: list[Conv], choice: dict[Conv, Tile]) -> float:
     return best
 
 
-def report(name: str, tune: bool, top: float) -> None:
+def report(name: str, tune: bool, winograd: bool, top: float) -> None:
     """Print the table of one network."""
-    layers = list(NETWORKS[name]())
+    layers = [with_winograd(v) if winograd else v for v in NETWORKS[name]()]
     distinct = dict.fromkeys(layers)
-    x, w, b, y = (
-        buffer(f) for f in (*(max(v.floats[i] for v in layers) for i in (0, 1)), 4096, 1 << 22)
-    )
+    inputs, weights = (max(v.floats[i] for v in layers) for i in (0, 1))
+    x, w, b, y, scratch = (buffer(f) for f in (inputs, weights, 4096, 1 << 21, SCRATCH))
     chosen, total, ideal = {}, 0.0, 0.0
     print(
         f"{name}: input c -> n  taps stride count | default tile  us  % of peak | best tile  us  %"
@@ -228,14 +254,13 @@ def report(name: str, tune: bool, top: float) -> None:
         library = build([call(v, t) for t in options])
         times = []
         for i in range(len(options)):
-            arguments = (x[1], w[1], b[1], y[1])
+            arguments = (x[1], w[1], b[1], y[1], scratch[1])
             times.append(fastest(library[f"f{i}"], arguments, 0.05 if i == 0 else 0.008))
         best = min(range(len(options)), key=times.__getitem__)
         chosen[v], count = options[best], layers.count(v)
         total, ideal = total + times[0] * count, ideal + v.flops * count / top
-        line = (
-            f"{v.size:4d} {v.c:5d} -> {v.n:5d} {v.k} {v.s} x{count}{' dw' if v.depthwise else ''}"
-        )
+        kind = " dw" if v.depthwise else f" F{v.winograd}" * bool(v.winograd)
+        line = f"{v.size:4d} {v.c:5d} -> {v.n:5d} {v.k} {v.s} x{count}{kind}"
         line = f"{line:32s}"
         for i in (0, best) if tune else (0,):
             t = options[i]
@@ -249,12 +274,13 @@ def report(name: str, tune: bool, top: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("networks", nargs="*", default=list(NETWORKS))
+    parser.add_argument("--no-winograd", action="store_true", help="3 x 3 by conv_f32 only")
     parser.add_argument("--tune", action="store_true", help="measure every tile")
     options = parser.parse_args()
     top = peak()
     print(f"peak {top * 1e-9:.1f} GFLOP/s")
     for name in options.networks:
-        report(name, options.tune, top)
+        report(name, options.tune, not options.no_winograd, top)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ml_dtypes
 import numpy as np
@@ -62,10 +62,18 @@ def evaluate(
 
 
 def evaluate_with_runtime(
-    node: onnx.NodeProto, feeds: Mapping[str, np.ndarray], opset: int = 22
+    node: onnx.NodeProto,
+    feeds: Mapping[str, np.ndarray],
+    opset: int = 22,
+    types: Sequence[int] = (),
 ) -> list[np.ndarray]:
-    """The outputs of ``node`` by ONNX Runtime, where the reference evaluator is incomplete."""
+    """The outputs of ``node`` by ONNX Runtime, where the reference evaluator is incomplete.
+
+    ``types`` are the outputs' element types where ONNX does not infer them.
+    """
     model = onnx.shape_inference.infer_shapes(single_node_model(node, feeds, opset))
+    for output, element in zip(model.graph.output, types, strict=False):
+        output.type.tensor_type.elem_type = element
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )

@@ -31,6 +31,7 @@ PRELUDE = """
 #include "gemm_f32.h"
 #include "conv_f32.h"
 #include "depthwise_f32.h"
+#include "winograd_f32.h"
 #include "math_f32.h"
 const int lanes = VL;
 INLINE vf relu6(const void *const *extra, vf v, long row, int channel, int n) {

@@ -26,6 +26,13 @@ HEADERS = [
     "rnn.h",
     "conv_generic.h",
     "matmul_generic.h",
+    "detection.h",
+    "spectrum.h",
+    "linear_algebra.h",
+    "random.h",
+    "tree_ensemble.h",
+    "classic_ml.h",
+    "tfidf.h",
 ]
 # Calls that compilers make on their own: memory, and arithmetic the CPU lacks.
 RUNTIME = (

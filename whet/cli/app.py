@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "whet.cli.run",
     "bench": "whet.cli.bench",
     "verify": "whet.cli.verify",
+    "demo": "whet.cli.demo",
     "devices": "whet.cli.devices",
 }
 

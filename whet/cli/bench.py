@@ -12,6 +12,7 @@ import click
 from whet.bench.engine import PEERS, check_peer
 from whet.bench.race import Lap, race
 from whet.cli.model import compile_file, file_pipeline, model_options
+from whet.cli.roofline import STEP_COLUMNS, step_document, step_rows
 from whet.cli.run import named
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress, size_text
 from whet.compile.pipeline import Compiled
@@ -21,6 +22,7 @@ from whet.ir.element import Quant
 from whet.ir.graph import Graph
 from whet.ir.type import Type
 from whet.ops.cost import graph_cost
+from whet.session.profile import profile
 from whet.session.samples import random_inputs
 
 
@@ -30,6 +32,7 @@ from whet.session.samples import random_inputs
 @click.option("--against", default="", metavar="ENGINES", help=f"Of {', '.join(PEERS)}.")
 @click.option("--threads", default=1, show_default=True)
 @click.option("--seconds", default=3.0, show_default=True, help="For each engine.")
+@click.option("--per-op", is_flag=True, help="A roofline line for each step.")
 @click.option("--media", type=click.Path(path_type=Path), help="TOML of inputs and outputs.")
 @model_options
 @json_option
@@ -39,6 +42,7 @@ def command(
     against: str,
     threads: int,
     seconds: float,
+    per_op: bool,
     media: Path | None,
     sizes: tuple[str, ...],
     cpu: str,
@@ -72,10 +76,17 @@ def command(
         laps = race(models, arrays, threads, seconds, step)
         step("measuring this machine")
         machine = roofline(threads)
+        one = machine if threads == 1 else roofline(1)
+        named_inputs = dict(zip([port.name for port in ports], arrays, strict=True))
+        times = profile(compiled, named_inputs) if per_op else []
+    integer = integer_graph(compiled.graph)
     if as_json:
-        print_json(_document(model, compiled, laps, machine, threads))
+        steps: list[Json] = [step_document(t, one, integer) for t in times]
+        print_json({**_document(model, compiled, laps, machine, threads), "steps": steps})
         return
     _print(model, compiled, laps, machine, threads)
+    if per_op:
+        print_table("Steps, one thread", STEP_COLUMNS, step_rows(times, one, integer))
 
 
 def integer_graph(graph: Graph) -> bool:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
+import shlex
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from whet import __version__
+from whet.artifact.interface import Json as CardValue
 from whet.cli.model import PIPELINE_ENTRY, compile_file, file_pipeline, model_options
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress, size_text
 from whet.compile.pipeline import Compiled
+from whet.ops.cost import graph_cost
 
 
 @click.command("compile")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL with .whet.")
+@click.option("--target", default="host", show_default=True, help="A name of whet.targets.")
 @click.option("--media", type=click.Path(path_type=Path), help="TOML of inputs and outputs.")
 @model_options
 @json_option
 def command(
     model: Path,
     output: Path | None,
+    target: str,
     media: Path | None,
     sizes: tuple[str, ...],
     cpu: str,
@@ -30,17 +38,37 @@ def command(
     """Compile MODEL into one artifact: code, weights, and how to read inputs and show outputs."""
     start = time.perf_counter()
     with progress(as_json) as step:
-        compiled = compile_file(model, sizes, cpu, step)
+        compiled = compile_file(model, sizes, cpu, step, target)
         artifact = compiled.artifact()
         pipeline = file_pipeline(model, artifact.interface, media)
         extras = {**artifact.extras, PIPELINE_ENTRY: pipeline.to_toml().encode()}
-        path = replace(artifact, extras=extras).save(output or model.with_suffix(".whet"))
+        card = evidence(compiled, model)
+        artifact = replace(artifact, extras=extras, card={**artifact.card, **card})
+        path = artifact.save(output or model.with_suffix(".whet"))
     seconds = time.perf_counter() - start
     facts = _facts(compiled, path, seconds)
     if as_json:
         print_json(facts)
         return
     print_table(f"{model} -> {path}", ("", ""), _rows(compiled, path, seconds))
+
+
+def evidence(compiled: Compiled, model: Path) -> dict[str, CardValue]:
+    """What is known of the model when it is built, for the artifact's card.
+
+    operations: a multiply-add is two. command: what made the artifact.
+    """
+    total = graph_cost(compiled.graph)
+    return {
+        "whet": __version__,
+        "command": shlex.join(["whet", *sys.argv[1:]]),
+        "model": model.name,
+        "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "operations": total.operations,
+        "moved_bytes": total.moved_bytes,
+        "arena_bytes": compiled.memory.arena_bytes,
+        "arena_lower_bound": compiled.memory.lower_bound,
+    }
 
 
 def _facts(compiled: Compiled, path: Path, seconds: float) -> dict[str, Json]:

@@ -63,6 +63,8 @@ def _artifact(path: Path, as_json: bool) -> None:
         ("target", artifact.target.get("name", ""), artifact.target.get("cpu", "")),
     ]
     print_table(str(path), ("", "name", "type"), rows)
+    if artifact.card:
+        print_table("Evidence", ("", ""), [(k, str(v)) for k, v in artifact.card.items()])
 
 
 def _ports(graph: Graph) -> list[tuple[Cell, ...]]:

@@ -82,13 +82,17 @@ def read_bounded(path: Path, sizes: tuple[str, ...]) -> Graph:
 
 
 def compile_file(
-    path: Path, sizes: tuple[str, ...], cpu: str, step: Progress = lambda _: None
+    path: Path,
+    sizes: tuple[str, ...],
+    cpu: str,
+    step: Progress = lambda _: None,
+    target: str = "host",
 ) -> Compiled:
-    """A model file compiled for this machine."""
+    """A model file compiled for a target."""
     step(f"reading {path}")
     graph = read_bounded(path, sizes)
     step(f"compiling {path}")
-    return api.compile(graph, cpu=cpu)
+    return api.compile(graph, target, cpu=cpu)
 
 
 @dataclass(frozen=True, slots=True)

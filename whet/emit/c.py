@@ -24,6 +24,7 @@ from whet.emit.program import (
     Step,
 )  # fmt: skip
 from whet.emit.scalar import suffix
+from whet.ir.dim import Size
 
 INCLUDE = Path(__file__).parent.parent / "kernels" / "include"
 
@@ -187,7 +188,16 @@ class _Writer:
         ]
 
     def other(self, step: Bind | Copy) -> str:
-        return "\n".join(self.bind(step)) if isinstance(step, Bind) else _copy(step)
+        return "\n".join(self.bind(step)) if isinstance(step, Bind) else self.copy(step)
+
+    def copy(self, copy: Copy) -> str:
+        target, source = _address(copy.target), _address(copy.source)
+        return f"__builtin_memmove({target}, {source}, {self.size_now(copy.nbytes)});"
+
+    def size_now(self, value: Size) -> str:
+        """A size between steps, where symbols are read from `dims`."""
+        places = {symbol(s): f"dims[{i}]" for i, s in enumerate(self.program.symbols)}
+        return re.sub(r"n_\w+", lambda m: places[m[0]], size(value))
 
     def bind(self, bind: Bind) -> list[str]:
         index = self.program.symbols.index(bind.symbol)
@@ -215,8 +225,9 @@ class _Writer:
             arguments.append("weights")
         units = stage.lowered.parallel
         if units is not None:
-            share = f"SHARE({size(units)}, part), SHARE({size(units)}, part + 1)"
-            arguments.append(share if public else f"0, {size(units)}")
+            count = self.size_now(units)
+            share = f"SHARE({count}, part), SHARE({count}, part + 1)"
+            arguments.append(share if public else f"0, {count}")
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
         if not self.can_fail(stage):
             return call + ";"
@@ -299,11 +310,6 @@ def _address(place: Place) -> str:
     if place.region == "weights":
         return f"(const void *)(weights + {place.offset})"
     return f"(void *)(arena + {place.offset})"
-
-
-def _copy(copy: Copy) -> str:
-    target, source = _address(copy.target), _address(copy.source)
-    return f"__builtin_memmove({target}, {source}, {size(copy.nbytes)});"
 
 
 def model_h(program: Program) -> str:

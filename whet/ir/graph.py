@@ -75,6 +75,14 @@ class Graph:
         nodes = set(self.nodes)
         return tuple((s, v) for s, v in self.bindings if v.node in nodes)
 
+    @cached_property
+    def bound_by(self) -> dict[Value, tuple[Symbol, ...]]:
+        """The symbols that each computed value binds."""
+        found: dict[Value, tuple[Symbol, ...]] = {}
+        for s, v in self.live_bindings:
+            found[v] = (*found.get(v, ()), s)
+        return found
+
 
 def symbols_of(attr: Attr) -> Iterator[Symbol]:
     """Symbols that occur in sizes and types of an attribute or type."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["pack_conv", "pack_depthwise", "pack_panels"]
+__all__ = ["pack_conv", "pack_depthwise", "pack_panels", "pack_winograd"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,3 +40,24 @@ def pack_conv(w: Floats, groups: int, lanes: int, vectors: int) -> Floats:
 def pack_depthwise(w: Floats) -> Floats:
     """Pack depthwise weights w[C * M, 1, KH, KW] for depthwise_f32: [KH][KW][C * M], flat."""
     return np.ascontiguousarray(w[:, 0].transpose(1, 2, 0)).ravel()
+
+
+WINOGRAD_POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 0.75, -0.75, 1.5, -1.5)}
+"""Interpolation points of F(m x m, 3 x 3) besides infinity; winograd_f32.h has their matrices."""
+
+
+def _kernel_transform(m: int) -> npt.NDArray[np.float64]:
+    """G of F(m, 3), arXiv 1509.09308: for each point p, (1, p, p^2) / product of p - q."""
+    points = WINOGRAD_POINTS[m]
+    rows = [[p**j / np.prod([p - q for q in points if q != p]) for j in range(3)] for p in points]
+    return np.array([*rows, [0.0, 0.0, 1.0]])
+
+
+def pack_winograd(w: Floats, m: int, lanes: int, vectors: int) -> Floats:
+    """Pack w[N, C, 3, 3] for winograd_f32 with tiles of m x m outputs, m = 2 or 4.
+
+    G w G^T gives (m + 2)^2 matrices [C, N], each packed in panels, row by row of positions.
+    """
+    g = _kernel_transform(m)
+    u = np.einsum("ia,ncab,jb->ijcn", g, w.astype(np.float64), g).astype(np.float32)
+    return np.concatenate([pack_panels(p, lanes, vectors) for row in u for p in row])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.ir.dim import Size
+from whet.ir.dim import Dim, Size, bounds, dim_min
 
 
 def row_major(shape: tuple[Size, ...]) -> tuple[Size, ...]:
@@ -19,4 +19,13 @@ def broadcast_strides(shape: tuple[Size, ...], out: tuple[Size, ...]) -> tuple[S
     """Strides that walk `shape` along the axes of the shape it broadcasts to."""
     aligned = (1,) * (len(out) - len(shape)) + shape
     own = (0,) * (len(out) - len(shape)) + row_major(shape)
-    return tuple(0 if d == 1 else s for d, s in zip(aligned, own, strict=True))
+    return tuple(map(_stride, aligned, out, own))
+
+
+def _stride(size: Size, walked: Size, step: Size) -> Size:
+    """The step along an axis, 0 where it is broadcast; a size that may be 1 decides at run time."""
+    if size == 1:
+        return 0
+    if isinstance(size, Dim) and size != walked and bounds(size)[0] <= 1:
+        return dim_min(size - 1, 1) * step
+    return step

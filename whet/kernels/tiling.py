@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Tile", "tile_f32", "tiles_f32"]
+__all__ = [
+    "Tile",
+    "tile_depthwise_f32",
+    "tile_f32",
+    "tile_winograd_f32",
+    "tiles_f32",
+    "winograd_outputs",
+    "winograd_scratch",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +92,36 @@ def tile_depthwise_f32(width: int, registers: int) -> int:
     accumulators take half of the registers at most, and a row is split evenly."""
     tiles = -(-width // (registers // 4))
     return -(-width // tiles)
+
+
+def tile_winograd_f32(
+    m: int, oh: int, ow: int, c: int, n: int, lanes: int, registers: int, *, l2: int = 1 << 20
+) -> Tile:
+    """The default tile of winograd_f32 with m x m outputs; the block counts rows of tiles.
+
+    As many rows as keep both scratch tensors within half of the cache of l2 bytes.
+    """
+    across, down = -(-ow // m), -(-oh // m)
+    block = min(down, max(1, l2 // 2 // (4 * winograd_scratch(m, ow, c, n, 1))))
+    best = tile_f32(block * across, n, c, lanes, registers)
+    return Tile(best.rows, best.vectors, block)
+
+
+def winograd_scratch(m: int, ow: int, c: int, n: int, block: int) -> int:
+    """Floats of scratch that one call of winograd_f32 needs."""
+    return (m + 2) ** 2 * block * -(-ow // m) * (c + n)
+
+
+def winograd_outputs(oh: int, ow: int, c: int, n: int, lanes: int) -> int:
+    """The side m of winograd_f32's output tiles that is likely fastest for a 3 x 3 convolution of
+    stride 1: 2, 4, or 0 where conv_f32 is. Weights grow by 16 / 9 and 4; m = 4 must earn that."""
+
+    def cost(m: int) -> float:
+        tiles, positions = -(-oh // m) * -(-ow // m), (m + 2) ** 2 if m > 1 else 9
+        transforms = 8 * (c + n) if m > 1 else 0
+        streamed = positions * c * n * 4 / 8  # bytes of weights a cycle from memory
+        return tiles * positions * (c * n + transforms) / lanes + streamed
+
+    two, four = cost(2), cost(4)
+    best = 4 if four < 0.8 * two else 2
+    return best if min(two, four) < 0.8 * cost(1) else 0

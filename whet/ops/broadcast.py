@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whet.errors import ShapeError
-from whet.ir.dim import Dim, Size
+from whet.ir.dim import Dim, Size, dim_max
 from whet.ir.type import Type
 
 
@@ -21,6 +21,8 @@ def _merge(sizes: tuple[Size, ...], shapes: tuple[tuple[Size, ...], ...]) -> Siz
             continue
         if chosen == 1 or (isinstance(chosen, Dim) and isinstance(size, int)):
             chosen = size
+        elif isinstance(chosen, Dim) and isinstance(size, Dim):
+            chosen = dim_max(chosen, size)
         elif isinstance(size, int):
             shown = " and ".join("[" + ",".join(map(str, s)) + "]" for s in shapes)
             raise ShapeError(f"shapes {shown} do not broadcast")

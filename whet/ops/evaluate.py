@@ -52,13 +52,13 @@ def call(graph: Graph, arguments: tuple[object, ...], sizes: Mapping[Symbol, Siz
 
 def run(graph: Graph, known: dict[Value, object], sizes: dict[Symbol, Size]) -> None:
     """Compute every value of the graph into `known`."""
-    bound = {v: s for s, v in graph.live_bindings}
+    bound = graph.bound_by
     for node in graph.nodes:
         if any(v not in known for v in node.outputs):
             evaluate_node(node, known, sizes)
         for value in node.outputs:
-            if value in bound:
-                sizes[bound[value]] = int(np.asarray(known[value]).reshape(()))
+            for symbol in bound.get(value, ()):
+                sizes[symbol] = int(np.asarray(known[value]).reshape(()))
 
 
 def evaluate_node(node: Node, known: dict[Value, object], sizes: Mapping[Symbol, Size]) -> None:

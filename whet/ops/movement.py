@@ -11,7 +11,7 @@ from whet.ir.dim import Dim, Size, bounds
 from whet.ir.element import Quant
 from whet.ir.node import Array, Node, Op
 from whet.ir.type import Type, size_product
-from whet.ops.broadcast import broadcast_shapes, same_element
+from whet.ops.broadcast import same_element
 
 Sizes = tuple[Size, ...]
 
@@ -64,7 +64,9 @@ def _pad(x: Type, value: Type, *, low: Sizes, high: Sizes, mode: str = "constant
 
 
 def _broadcast(x: Type, *, shape: Sizes) -> Type:
-    if broadcast_shapes(x.shape, shape) != shape:
+    pairs = zip(reversed(x.shape), reversed(shape), strict=False)
+    clash = any(d not in (1, n) and isinstance(d, int) and isinstance(n, int) for d, n in pairs)
+    if x.rank > len(shape) or clash:
         raise ShapeError(f"{x} does not broadcast to {list(shape)}")
     return Type(shape, x.element)
 

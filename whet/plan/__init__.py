@@ -7,6 +7,7 @@
 from whet.plan.bound import live_bytes, lower_bound
 from whet.plan.lifetime import Buffer, Placement, Step
 from whet.plan.memory import MemoryPlan, plan_memory
+from whet.plan.order import order_steps
 from whet.plan.pack import Packing, pack
 from whet.plan.validate import validate_placements, validate_plan
 
@@ -18,6 +19,7 @@ __all__ = [
     "Step",
     "live_bytes",
     "lower_bound",
+    "order_steps",
     "pack",
     "plan_memory",
     "validate_placements",

@@ -10,7 +10,7 @@ from whet.plan.alias import Homes, find_homes
 from whet.plan.lifetime import Buffer, Placement, Step
 from whet.plan.pack import DEFAULT_EFFORT, pack
 
-__all__ = ["MemoryPlan", "plan_memory"]
+__all__ = ["MemoryPlan", "buffers_of", "plan_memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,19 @@ def _check_names(
             raise CompileError(
                 "pinned value written by a step", state, hint="name the value it takes on instead"
             )
+
+
+def buffers_of(
+    steps: Sequence[Step],
+    sizes: Mapping[str, int],
+    views: Mapping[str, tuple[str, int]],
+    pinned: Mapping[str, str],
+    outputs: Collection[str],
+    alignment: int,
+) -> list[Buffer]:
+    """The buffers that the steps need in the order given; arguments as in `plan_memory`."""
+    homes = find_homes(steps, sizes, views, pinned, outputs, alignment)
+    return _buffers(steps, homes, pinned, alignment)
 
 
 def _scratch(step: Step) -> str:

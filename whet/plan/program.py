@@ -186,15 +186,11 @@ class _Room:
         return Place("arena", self.memory.offsets[self.keys[value]])
 
     def _function(self) -> Function:
-        bound = {v: s for s, v in self.graph.live_bindings}
-        steps: list[RunStep | Bind | Copy] = []
+        steps: list[RunStep | Bind | Copy] = [b for v in self.graph.inputs for b in self._binds(v)]
         for node, lowered in self.lowered.items():
             if not self._is_view(node):
                 steps.append(self._step(node, lowered))
-            for v in node.outputs:
-                if v in bound:
-                    s = bound[v]
-                    steps.append(Bind(s.name, s.low, s.high, self.place(v)))
+            steps += [b for v in node.outputs for b in self._binds(v)]
         for source, target in self.memory.copies:
             values = {k: v for v, k in self.keys.items()}
             size = values[target].tensor.nbytes
@@ -207,6 +203,11 @@ class _Room:
             self.name, len(self.graph.inputs), len(self.graph.outputs), tuple(steps),
             self.memory.arena_bytes,
         )  # fmt: skip
+
+    def _binds(self, value: Value) -> list[Bind]:
+        """The sizes that a value gives, once it is there."""
+        found = self.graph.bound_by.get(value, ())
+        return [Bind(s.name, s.low, s.high, self.place(value)) for s in found]
 
     def _is_view(self, node: Node) -> bool:
         """Whether the node's result already lies where it belongs."""

@@ -41,6 +41,10 @@ def test_a_model_becomes_an_artifact_that_answers(
     assert facts["arena_bytes"] >= facts["arena_lower_bound"]
     assert facts["weight_bytes"] >= WEIGHTS.nbytes
     assert (folder / "net.whet").stat().st_size == facts["artifact_bytes"]
+    card = document(capsys, "inspect", "net.whet")["card"]
+    # The activation counts where it is a step of its own.
+    assert card["operations"] in (2 * 3 * 4 * 8, 2 * 3 * 4 * 8 + 3 * 8)
+    assert card["arena_bytes"] == facts["arena_bytes"]
 
     (folder / "names.txt").unlink()
     (folder / "net.toml").unlink()
@@ -97,6 +101,7 @@ def test_sizes_are_bound_by_option(folder: Path, capsys: pytest.CaptureFixture[s
 def test_a_race_against_onnxruntime(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("onnxruntime")
     arguments = ["bench", "net.onnx", "x.npy", "--against", "onnxruntime", "--seconds", "0.1"]
+    arguments.append("--per-op")
     facts = document(capsys, *arguments)
     ours, theirs = facts["engines"]
     assert (ours["engine"], theirs["engine"]) == ("whet", "onnxruntime")
@@ -106,6 +111,9 @@ def test_a_race_against_onnxruntime(folder: Path, capsys: pytest.CaptureFixture[
         assert 0 < lap["least"] <= lap["median"] <= lap["p99"]
         assert lap["first"] > lap["least"]
         assert lap["gop_s"] == pytest.approx(facts["operations"] / lap["least"] / 1e9)
+    products = [step for step in facts["steps"] if step["operations"]]
+    assert products[0]["layer"] == "MatMul 'fc'"
+    assert all(step["seconds"] < 0.01 for step in facts["steps"])
     assert main(arguments) == 0
     assert "of peak" in capsys.readouterr().out
 
@@ -126,6 +134,7 @@ def test_a_race_against_onnxruntime(folder: Path, capsys: pytest.CaptureFixture[
         (["compile", "net.onnx", "--size", "N"], "bad --size"),
         (["compile", "net.onnx", "--size", "N=8:1"], "low bound is above"),
         (["compile", "net.onnx", "--cpu", "z80"], "unknown cpu z80"),
+        (["compile", "net.onnx", "--target", "abacus"], "unknown target abacus"),
         (["bench", "net.onnx", "--against", "ort"], "unknown engine: ort"),
         (["bench", "net.onnx", "--against", "litert"], "cannot read this model"),
         (["verify", "net.onnx", "--trials", "0"], "bad --trials"),

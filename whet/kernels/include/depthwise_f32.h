@@ -21,9 +21,9 @@ INLINE vf depthwise_load_f32(const int M, const float *pixel, const int n, const
     return v;
 }
 
-// TW output pixels of one vector of channels, n to n + lanes, by taps [top, bottom) of KH; x is the
-// image, row and left the input pixel of the first output pixel's first tap. When inside, all pixels
-// read lie within W columns.
+// TW output pixels of one vector of channels, n to n + lanes, by taps [top, bottom) of KH. x is the
+// image; row, left are the input pixel of the first output pixel's first tap. When inside, all
+// pixels read lie within the W columns.
 INLINE void depthwise_tile_f32(const int TW, const int M, const int lanes, const int W, const int N,
                                const int ldx, const int KW, const int SW, const int DH,
                                const int DW, const int inside, const int top, const int bottom,

@@ -1,0 +1,143 @@
+// 3 x 3 convolution of stride 1 with fewer multiplications: F(M x M, 3 x 3), M = 2 or 4, after
+// A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, arXiv 1509.09308.
+// y[B][OH][OW][N] from x[B][H][W][C], channels last, the meaning of conv_f32 with KH = KW = 3,
+// strides, dilations and groups 1.
+//
+// A tile of (M + 2)^2 input pixels becomes as many values per channel, B^T d B; at each of these
+// positions a GEMM with w, packed by packing.pack_winograd, sums over the channels; A^T m A makes
+// M x M output pixels. Multiplications fall by 2.25 (M = 2) or 4 (M = 4) where M divides OH and OW.
+// The points are 0, 1, -1 or 0, 3/4, -3/4, 3/2, -3/2, and infinity: every constant below is exact
+// and the rounding errors of M = 4 are a third of those with 1 and 2.
+//
+// Work is B * ceil(OH / M / TR) units of TR rows of tiles; a call does [begin, end) and needs
+// scratch of its own: (M + 2)^2 * TR * ceil(OW / M) * (C + N) floats. MR, NV are the GEMM's tile.
+#pragma once
+#include "gemm_f32.h"
+
+// B^T d for d[0], d[s], ... in place.
+INLINE void winograd_input_f32(const int M, vf *d, const int s) {
+    const vf d0 = d[0], d1 = d[s], d2 = d[2 * s], d3 = d[3 * s];
+    if (M == 2) {
+        d[0] = d2 - d0, d[s] = d2 + d1, d[2 * s] = d2 - d1, d[3 * s] = d3 - d1;
+        return;
+    }
+    const vf d4 = d[4 * s], d5 = d[5 * s];
+    const vf a = d4 - 2.25f * d2, b = 0.75f * (d3 - 2.25f * d1);
+    const vf c = d4 - 0.5625f * d2, e = 1.5f * (d3 - 0.5625f * d1);
+    d[0] = 1.265625f * d0 - 2.8125f * d2 + d4, d[5 * s] = 1.265625f * d1 - 2.8125f * d3 + d5;
+    d[s] = a + b, d[2 * s] = a - b, d[3 * s] = c + e, d[4 * s] = c - e;
+}
+
+// A^T m for m[0], m[s], ... in place, M results.
+INLINE void winograd_output_f32(const int M, vf *m, const int s) {
+    const vf a = m[s] + m[2 * s], b = m[s] - m[2 * s];
+    if (M == 2) {
+        m[0] = m[0] + a, m[s] = b + m[3 * s];
+        return;
+    }
+    const vf c = m[3 * s] + m[4 * s], e = m[3 * s] - m[4 * s];
+    m[0] = m[0] + a + c, m[s] = 0.75f * b + 1.5f * e, m[2 * s] = 0.5625f * a + 2.25f * c;
+    m[3 * s] = 0.421875f * b + 3.375f * e + m[5 * s];
+}
+
+// Channels c to c + lanes of the input tile from pixel (ih, iw) on, to v[position][tiles][C].
+INLINE void winograd_read_f32(const int M, const int inside, const int lanes, const int H,
+                              const int W, const int C, const int ldx, const int tiles,
+                              const int ih, const int iw, const int c, const float *x, float *v) {
+    const int S = M + 2;
+    vf d[36];
+    UNROLL (i, S) {
+        UNROLL (j, S) {
+            const int row = ih + i, column = iw + j;
+            const int in = inside || (row >= 0 && row < H && column >= 0 && column < W);
+            const float *pixel = x + ((long)row * W + column) * ldx + c;
+            d[i * S + j] = in ? vload_n(pixel, lanes) : (vf){0};
+        }
+        winograd_input_f32(M, d + i * S, 1);
+    }
+    UNROLL (j, S) {
+        winograd_input_f32(M, d + j, S);
+        UNROLL (i, S) vstore_n(v + (long)(i * S + j) * tiles * C + c, d[i * S + j], lanes);
+    }
+}
+
+// Channels n to n + lanes of m[position][tiles][N] to the M x M output pixels from (oh, ow) on.
+INLINE void winograd_write_f32(const int M, const int lanes, const int OH, const int OW,
+                               const int N, const int ldy, const int tiles, const long image,
+                               const int oh, const int ow, const int n, const float *m,
+                               const float *bias, float *y, const void *const *extra,
+                               epilogue_f32 epilogue) {
+    const int S = M + 2;
+    const vf b = bias ? vload_n(bias + n, lanes) : (vf){0};
+    vf d[36];
+    UNROLL (j, S) {
+        UNROLL (i, S) d[i * S + j] = vload_n(m + (long)(i * S + j) * tiles * N + n, lanes);
+        winograd_output_f32(M, d + j, S);
+    }
+    UNROLL (i, M) {
+        winograd_output_f32(M, d + i * S, 1);
+        UNROLL (j, M)
+            if (oh + i < OH && ow + j < OW) {
+                const long row = (image * OH + oh + i) * OW + ow + j;
+                vstore_n(y + row * ldy + n, epilogue(extra, d[i * S + j] + b, row, n, lanes),
+                         lanes);
+            }
+    }
+}
+
+// `rows` rows of tiles from output row oh on.
+INLINE void winograd_block_f32(const int M, const int H, const int W, const int C, const int ldx,
+                               const int OH, const int OW, const int N, const int ldy, const int PT,
+                               const int PL, const int rows, const int MR, const int NV,
+                               const long image, const int oh, const float *x, const float *w,
+                               const float *bias, float *y, float *scratch,
+                               const void *const *extra, epilogue_f32 epilogue) {
+    const int across = (OW + M - 1) / M, tiles = rows * across, positions = (M + 2) * (M + 2);
+    const int panels = (N + NV * VL - 1) / (NV * VL);
+    const long packed = (long)C * ((N + VL - 1) / VL) * VL;
+    float *v = scratch, *m = scratch + (long)positions * tiles * C;
+    for (int t = 0; t < tiles; t++) {
+        const int ih = oh + t / across * M - PT, iw = t % across * M - PL;
+        float *vt = v + (long)t * C;
+        if (ih >= 0 && ih + M + 2 <= H && iw >= 0 && iw + M + 2 <= W)
+            for (int c = 0; c < C - C % VL; c += VL)
+                winograd_read_f32(M, 1, VL, H, W, C, ldx, tiles, ih, iw, c, x, vt);
+        else
+            for (int c = 0; c < C - C % VL; c += VL)
+                winograd_read_f32(M, 0, VL, H, W, C, ldx, tiles, ih, iw, c, x, vt);
+        if (C % VL) winograd_read_f32(M, 0, C % VL, H, W, C, ldx, tiles, ih, iw, C - C % VL, x, vt);
+    }
+    for (int p = 0; p < positions; p++)
+        gemm_f32(tiles, N, C, C, 0, N, MR, NV, (tiles + MR - 1) / MR * MR, 0, panels,
+                 v + (long)p * tiles * C, w + p * packed, 0, m + (long)p * tiles * N, 0,
+                 identity_f32);
+    for (int t = 0; t < tiles; t++) {
+        const int row = oh + t / across * M, column = t % across * M;
+        const float *mt = m + (long)t * N;
+        for (int n = 0; n < N - N % VL; n += VL)
+            winograd_write_f32(M, VL, OH, OW, N, ldy, tiles, image, row, column, n, mt, bias, y,
+                               extra, epilogue);
+        if (N % VL)
+            winograd_write_f32(M, N % VL, OH, OW, N, ldy, tiles, image, row, column, N - N % VL, mt,
+                               bias, y, extra, epilogue);
+    }
+}
+
+INLINE void winograd_f32(const int M, const int H, const int W, const int C, const int ldx,
+                         const int OH, const int OW, const int N, const int ldy, const int PT,
+                         const int PL, const int TR, const int MR, const int NV, const int begin,
+                         const int end, const float *x, const float *w, const float *bias, float *y,
+                         float *scratch, const void *const *extra, epilogue_f32 epilogue) {
+    const int down = (OH + M - 1) / M, blocks = (down + TR - 1) / TR,
+              last = down - (blocks - 1) * TR;
+    for (int u = begin; u < end; u++) {
+        const int image = u / blocks, block = u % blocks, oh = block * TR * M;
+        const float *xb = x + (long)image * H * W * ldx;
+        if (block < blocks - 1)
+            winograd_block_f32(M, H, W, C, ldx, OH, OW, N, ldy, PT, PL, TR, MR, NV, image, oh, xb,
+                               w, bias, y, scratch, extra, epilogue);
+        else
+            winograd_block_f32(M, H, W, C, ldx, OH, OW, N, ldy, PT, PL, last, MR, NV, image, oh, xb,
+                               w, bias, y, scratch, extra, epilogue);
+    }
+}
