@@ -20,7 +20,7 @@ from whet.devices import Roofline, roofline
 from whet.errors import InputError
 from whet.importers import import_model
 from whet.ir.node import Array
-from whet.session.profile import StepTime, profile
+from whet.session.profile import StepTime, built_seconds, profile
 from whet.session.verify import verify
 
 MODELS = ("digits_f32", "digits_int8")
@@ -30,7 +30,11 @@ TIMED_RUNS = 300
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the demo found out about one model. proof: how emitted C and NumPy compare."""
+    """What the demo found out about one model.
+
+    median_us: of the built code; python_median_us: of a call from Python, arrays prepared and all.
+    proof: how emitted C and NumPy compare.
+    """
 
     model: str
     accuracy: float
@@ -39,6 +43,7 @@ class Result:
     arena_bytes: int
     arena_lower_bound: int
     median_us: float
+    python_median_us: float
     proof: str
 
 
@@ -107,6 +112,7 @@ def examine(
         len(compiled.program.weights),
         memory.arena_bytes,
         memory.lower_bound,
+        1e6 * float(np.median(built_seconds(compiled, {taken: images[0]}, TIMED_RUNS))),
         1e6 * float(np.median(times)),
         "same bits" if check.exact else f"within {check.difference:.0e}",
     )
@@ -141,12 +147,14 @@ def _print(
             size_text(r.arena_bytes),
             size_text(r.arena_lower_bound),
             f"{r.median_us:.1f} us",
+            f"{r.python_median_us:.1f} us",
             r.proof,
         )
         for r in results
     ]
-    columns = ("model", "accuracy", "artifact", "weights", "arena", "lower bound", "latency")
-    print_table("Digits: 450 images it never saw", (*columns, "C beside NumPy"), rows)
+    facts = ("model", "accuracy", "artifact", "weights", "arena", "lower bound")
+    columns = (*facts, "latency", "from Python", "C beside NumPy")
+    print_table("Digits: 450 images it never saw", columns, rows)
     picture, legend = memory_map(compiled)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"Memory plan of {results[-1].model}: bytes up, steps to the right", style="bold")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,23 @@ def test_label_files_lie_beside_the_toml(tmp_path: Path) -> None:
 def test_every_step_and_view_explains_itself(kind: type) -> None:
     assert kind.__doc__
     assert not kind.__doc__.startswith(kind.__name__ + "(")
+
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "pipelines.md"
+
+
+def test_the_documented_examples_are_valid() -> None:
+    examples = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) == 3
+    for text in examples:
+        assert parse_config(text, "docs").inputs
+
+
+@pytest.mark.parametrize("name", [*STEPS, *VIEWS])
+def test_every_step_and_key_is_documented(name: str) -> None:
+    kind = {**STEPS, **VIEWS}[name]
+    text = DOCUMENT.read_text(encoding="utf-8")
+    (entry,) = re.findall(rf"^\* \*\*{name}\*\*(.*)$", text, re.MULTILINE)
+    assert [re.split("[ `]", key)[1] for key in re.findall("`[^`]+`", entry)] == [
+        field.name for field in dataclasses.fields(kind)
+    ]
