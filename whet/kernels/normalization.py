@@ -1,0 +1,68 @@
+"""Softmax and normalisations of floats: softmax.h and norm.h."""
+
+from __future__ import annotations
+
+from whet.emit.program import Argument, Call, In, Lowered, Out
+from whet.emit.scalar import suffix
+from whet.ir.element import BF16, F16, F32, F64
+from whet.ir.node import Node
+from whet.ir.type import Type, size_product
+from whet.kernels.kernel import kernel
+from whet.ops import normalization as n
+from whet.ops.movement import flattened
+from whet.targets.target import Target
+
+FLOATS = (F32, F64, F16, BF16)
+
+
+def float_type(t: Type) -> str | None:
+    """The headers' name of a float element, None for any other."""
+    return suffix(t.element) if t.element in FLOATS else None
+
+
+def real(node: Node, attr: str) -> float:
+    """A float attribute."""
+    value = node[attr]
+    assert isinstance(value, float)
+    return value
+
+
+@kernel("softmax", n.softmax, n.log_softmax)
+def softmax(node: Node, target: Target) -> Lowered | None:
+    x = node.outputs[0].tensor
+    s = float_type(x)
+    if s is None or node["beta"] not in (None, 1.0) or node["element"] is not None:
+        return None
+    run = flattened(x.shape, node.integer("axis"))
+    return Lowered((Call(f"{node.op.name}_{s}", (In(0), Out(), *run)),), ("softmax.h",))
+
+
+def _lowered(node: Node, *arguments: Argument) -> Lowered | None:
+    s = float_type(node.outputs[0].tensor)
+    return s and Lowered((Call(f"{node.op.name}_{s}", arguments),), ("norm.h",)) or None
+
+
+@kernel("layer_norm", n.layer_norm, n.rms_norm)
+def layer_norm(node: Node, target: Target) -> Lowered | None:
+    x, axis = node.outputs[0].tensor, node.integer("axis")
+    run = (size_product(x.shape[:axis]), size_product(x.shape[axis:]), real(node, "epsilon"))
+    if node.op is n.rms_norm:
+        return _lowered(node, In(0), In(1), Out(), *run)
+    bias: Argument = 0 if node.operand(2) is None else In(2)
+    return _lowered(node, In(0), In(1), bias, Out(), 0, 0, *run)
+
+
+@kernel("group_norm", n.group_norm)
+def group_norm(node: Node, target: Target) -> Lowered | None:
+    shape = node.outputs[0].shape
+    return _lowered(
+        node, In(0), In(1), In(2), Out(), shape[0], size_product(shape[1:-1]), shape[-1],
+        node.integer("groups"), real(node, "epsilon"),
+    )  # fmt: skip
+
+
+@kernel("lrn", n.lrn)
+def lrn(node: Node, target: Target) -> Lowered | None:
+    run = flattened(node.outputs[0].shape, node.integer("axis"))
+    reals = (real(node, a) for a in ("alpha", "beta", "bias"))
+    return _lowered(node, In(0), Out(), *run, node.integer("size"), *reals)
