@@ -68,9 +68,11 @@ def wide(element: Element) -> str:
 
 
 def load(element: Element, place: str) -> str:
-    """Read an element from memory as a number."""
+    """Read an element from memory as a number; the unused bits of a packed one mean nothing."""
     if _is_small(element):
         return f"cast_f32_of_{element}({place})"
+    if str(element) in PACKED:
+        return f"cast_{element}_of_i32({place})"
     return f"widen_{suffix(element)}({place})" if suffix(element) in NARROW else place
 
 

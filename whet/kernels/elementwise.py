@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from whet.emit.program import Access, In, Lowered, Nest, Out, collapse
-from whet.emit.scalar import SMALL_FLOATS
+from whet.emit.scalar import PACKED, SMALL_FLOATS
 from whet.ir.element import STRING, Quant
 from whet.ir.node import Node
 from whet.ir.type import size_product
@@ -32,7 +32,7 @@ def lower(node: Node, target: Target) -> Lowered | None:
     body = scalar_body(node)
     lowered = split(Nest(out.shape, Access(Out(), row_major(out.shape)), reads, body))
     casts = any(n.op is convert.convert for n in body.nodes)
-    casts |= any(str(e) in SMALL_FLOATS for e in elements)
+    casts |= any(str(e) in (*SMALL_FLOATS, *PACKED) for e in elements)
     return replace(lowered, headers=("convert.h",)) if casts else lowered
 
 
