@@ -328,10 +328,10 @@ def _reshaped() -> Graph:
 @rule(example=_reshaped)
 def sink_reshape(node: Node, uses: Uses) -> Replacement:
     """f(reshape(x), one number) -> reshape(f(x, one number))."""
-    if node.op.family != "elementwise" or len(node.outputs) != 1 or node.op is lookup:
+    if node.op.family != "elementwise" or len(node.outputs) != 1:
         return None
     moved: set[Value] = set()
-    for v in node.inputs:
+    for v in node.inputs[:1] if node.op is lookup else node.inputs:
         if v is None or not isinstance(v.type, Type):
             return None
         data = known(v)
@@ -352,7 +352,7 @@ def sink_reshape(node: Node, uses: Uses) -> Replacement:
 
 def _number(value: Value | None) -> Value | None:
     data = known(value)
-    if data is None or value is None:
+    if data is None or value is None or data.size != 1:
         return value
     return constant(data.reshape(()), value.tensor.element)
 

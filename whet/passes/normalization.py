@@ -18,6 +18,7 @@ from whet.ir.type import Type
 from whet.ops.elementwise import add, div, exp, is_float, mul, pow, sqrt, sub
 from whet.ops.normalization import layer_norm, rms_norm, softmax
 from whet.ops.reduction import reduce_max, reduce_mean, reduce_sum
+from whet.passes.codes import real_constant
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 
@@ -162,7 +163,7 @@ def _of_moments(top: Value, variance: Value, epsilon: float) -> Statistics | Non
 def _affine(value: Value, x: Value, axis: int) -> Value | None:
     """A scale or bias in the shape of x from `axis`."""
     shape = x.shape[axis:]
-    data = known(value)
+    data = real_constant(value)
     if value.shape == shape:
         return value
     if data is None or not x.tensor.static or data.ndim > len(x.shape):
@@ -213,7 +214,8 @@ def bias_of_layer_norm(node: Node, uses: Uses) -> Replacement:
             continue
         x, scale = y.node.inputs[:2]
         assert x is not None
-        bias = _affine(b, x, y.node.integer("axis")) if known(b) is not None else None
+        held = real_constant(b) is not None
+        bias = _affine(b, x, y.node.integer("axis")) if held else None
         if bias is not None and y.shape == node.outputs[0].shape:
             return y.node.replace((x, scale, bias)).outputs[0]
     return None
