@@ -120,12 +120,12 @@ def table_of_table(node: Node, uses: Uses) -> Replacement:
     inner = node.inputs[0]
     if inner is None or inner.op is not lookup or uses(inner) > 1:
         return None
-    first, second, to = known(inner.node.inputs[1]), known(node.inputs[1]), node["to"]
-    x = inner.node.inputs[0]
-    if first is None or second is None or x is None or not isinstance(to, Scalar | Quant):
+    table, x, to = node.inputs[1], inner.node.inputs[0], node["to"]
+    first, second = known(inner.node.inputs[1]), known(table)
+    if first is None or second is None or table is None or x is None:
         return None
-    table = second[first.view(np.uint8)]
-    return lookup(x, constant(table, node.inputs[1].tensor.element), to=to)  # type: ignore[union-attr]
+    assert isinstance(to, Scalar | Quant)
+    return lookup(x, constant(second[first.view(np.uint8)], table.tensor.element), to=to)
 
 
 TABLE: tuple[Rule, ...] = (function_of_code, table_of_table)
