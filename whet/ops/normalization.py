@@ -36,3 +36,38 @@ def _quantized_softmax(node: Node, x: Array) -> Array:
 
 
 softmax = Op("softmax", _infer, _softmax, "reduction", _quantized_softmax)
+
+
+def _infer_layer_norm(
+    x: Type, scale: Type, bias: Type | None = None, *, axis: int, epsilon: float
+) -> Type:
+    """scale and bias: the shape of x from `axis` on, which is what is normalised over."""
+    given = [scale] if bias is None else [scale, bias]
+    if not 0 <= axis < x.rank or any(t.shape != x.shape[axis:] for t in given):
+        raise ShapeError(f"normalisation of {x} from axis {axis} with a scale of {scale}")
+    return x
+
+
+def _unit(node: Node, x: Array, centred: bool) -> Array:
+    wide = x.astype(np.float32) if x.dtype.itemsize < 4 else x
+    axes, epsilon = tuple(range(node.integer("axis"), x.ndim)), node["epsilon"]
+    assert isinstance(epsilon, float)
+    if centred:
+        wide = wide - wide.mean(axis=axes, keepdims=True)
+    variance = (wide * wide).mean(axis=axes, keepdims=True)
+    return np.asarray(wide / np.sqrt(variance + wide.dtype.type(epsilon)))
+
+
+def _layer_norm(node: Node, x: Array, scale: Array, bias: Array | None = None) -> Array:
+    y = _unit(node, x, centred=True) * scale
+    return y if bias is None else y + bias
+
+
+def _rms_norm(node: Node, x: Array, scale: Array) -> Array:
+    return _unit(node, x, centred=False) * scale
+
+
+layer_norm = Op("layer_norm", _infer_layer_norm, _layer_norm, "reduction")
+"""(x - mean) / sqrt(variance + epsilon) * scale + bias (arXiv 1607.06450)."""
+rms_norm = Op("rms_norm", _infer_layer_norm, _rms_norm, "reduction")
+"""x / sqrt(mean(x * x) + epsilon) * scale (arXiv 1910.07467)."""

@@ -18,6 +18,7 @@ from whet.passes.fold import fold_constants, fold_dequantized
 from whet.passes.fuse import FUSE
 from whet.passes.layout import LAYOUT
 from whet.passes.movement import MOVEMENT
+from whet.passes.normalization import NORMALIZATION
 from whet.passes.padding import PADDING
 from whet.passes.quantize import QUANTIZE
 from whet.passes.table import TABLE
@@ -44,6 +45,7 @@ def rules(name: str, *chosen: Rule) -> Pass:
 
 PASSES: tuple[Pass, ...] = (
     rules("simplify", fold_constants, *MOVEMENT),
+    rules("normalization", fold_constants, *NORMALIZATION),
     rules("layout", fold_constants, *MOVEMENT, *LAYOUT),
     rules("quantize", fold_constants, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE),
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
