@@ -22,7 +22,7 @@ from whet.ops.integer.contraction import Contraction
 from whet.ops.matmul import matmul
 from whet.targets.target import Target
 
-ACCUMULATORS = 32
+ACCUMULATORS, WIDEST = 32, 8  # what tile_s8.h holds: acc[32], w[8]
 SPAN = (Name("begin"), Name("end"))
 
 
@@ -95,8 +95,9 @@ def _fitted(tile: Tile, weight_zero: int) -> Tile:
     """A tile that leaves accumulators for the row sums that a weight zero point multiplies."""
     if not weight_zero:
         return tile
-    rows = min(tile.rows, ACCUMULATORS // (tile.vectors + 1))
-    return Tile(rows, tile.vectors, max(rows, tile.block // rows * rows))
+    vectors = min(tile.vectors, WIDEST - 1)
+    rows = min(tile.rows, ACCUMULATORS // (vectors + 1))
+    return Tile(rows, vectors, max(rows, tile.block // rows * rows))
 
 
 def gemm(found: Operands, m: int, w: Array, target: Target) -> Lowered:
