@@ -84,7 +84,8 @@ def lower(node: Node, target: Target) -> Lowered | None:
 
 @kernel("matmul_s8", matmul)
 def product(node: Node, target: Target) -> Lowered | None:
-    found = operands(node, int(str(node.outputs[0].shape[-1])))
+    out = node.outputs[0].tensor
+    found = operands(node, int(str(out.shape[-1]))) if out.static else None
     if found is None or found.w.ndim != 2:
         return None
     rows = int(str(node.outputs[0].tensor.elements)) // found.w.shape[1]
