@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence as Many
+from collections.abc import Mapping
+from collections.abc import Sequence as Many
 
 from whet.errors import ModelError
 from whet.ir.dim import Dim, Operation, Size, Symbol, of
@@ -13,9 +14,7 @@ from whet.ir.graph import Graph, State
 from whet.ir.node import Array, Attr, Node, Op, Value, origin
 from whet.ir.type import AnyType, Optional, Sequence, Type
 
-TOKEN = re.compile(
-    r'\s*("(?:[^"\\]|\\.)*"|[\[\](){}=:,]|%[\d.]+|@\d+|#[^\n]*|[^\s\[\](){}=:,"#]+)'
-)
+TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\[\](){}=:,]|%[\d.]+|@\d+|#[^\n]*|[^\s\[\](){}=:,"#]+)')
 DEPTH = 64
 
 

@@ -6,8 +6,8 @@
     %2 = max(%0 %1) : f32[1,4]  # Relu 'act'
     output "y" %2
 
-Arrays are numbered `@0, @1, ...` and kept beside the text. What is neither a plain number, a string nor a
-plain type is written as (kind part part ...), so that a reader needs one rule.
+Arrays are numbered `@0, @1, ...` and kept beside the text. What is neither a plain number, a
+string nor a plain type is written as (kind part part ...), so that a reader needs one rule.
 """
 
 from __future__ import annotations

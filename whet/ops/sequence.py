@@ -1,4 +1,4 @@
-"""Sequences and optionals: run-time lists of values. They have a meaning but no place in an arena."""
+"""Sequences and optionals: run-time lists of values, with a meaning but no place in an arena."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _evaluate_erase(node: Node, sequence: list[object], index: Array | None = No
 
 
 def _split(x: Type, sizes: Type | None = None, *, axis: int, keep: bool, of: AnyType) -> Sequence:
-    """Parts of x along an axis: of the sizes given, by default one each, which may lose the axis."""
+    """Parts of x along an axis, of the sizes given or one each; those may lose the axis."""
     return Sequence(of)
 
 
@@ -90,7 +90,7 @@ def _evaluate_split(node: Node, x: Array, sizes: Array | None = None) -> list[ob
 
 
 def _concat(sequence: AnyType, *, axis: int, stack: bool, made: AnyType) -> tuple[AnyType, ...]:
-    """Elements joined along an axis, a new one where `stack`; then its sizes as for `sequence_at`."""
+    """Elements joined along an axis, a new one where `stack`; then sizes as in `sequence_at`."""
     return _at(sequence, NUMBER, made=made)
 
 
