@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
-from tests.kernels.native import CPUS, build
+from tests.kernels.native import CPUS, build, compile_c
 from whet.kernels.packing_s8 import Requantization, accumulator_bounds, requantization
 
 Ints = npt.NDArray[np.int64]
 
 _native = "avx512_vnni" in Path("/proc/cpuinfo").read_text().split()
-PATHS = [(cpu, False) for cpu in [*CPUS, *["native"] * _native]] + [(CPUS[-1], True)]
-"""(CPU, portable definitions forced) of every vocabulary this computer can run."""
+EMULATOR = shutil.which("qemu-aarch64") or ""
+ARM = ("generic", "generic+dotprod")
+PATHS = (
+    [(cpu, False) for cpu in [*CPUS, *["native"] * _native]]
+    + [(CPUS[-1], True)]
+    + [
+        pytest.param((cpu, False), marks=pytest.mark.skipif(not EMULATOR, reason="no qemu-aarch64"))
+        for cpu in ARM
+    ]
+)
+"""(CPU, portable definitions forced) of every vocabulary this computer can run or emulate."""
 EPILOGUES = ("single_s8", "single_left_s8", "single_wide_s8", "double_s8", "double_wide_s8")
 HEADER = """
 #include "gemm_s8.h"
@@ -28,27 +42,93 @@ const int shift = DOT8_SHIFT;
 """
 
 
+PROGRAM = """
+static long system_call(long n, long a, long b, long c) {
+    register long x8 __asm__("x8") = n, x0 __asm__("x0") = a, x1 __asm__("x1") = b,
+        x2 __asm__("x2") = c;
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+    return x0;
+}
+typedef void (*function)(int, int, const s8 *, const s8 *, const int *, void *, s8 *,
+                         const void *const *);
+static const function table[] = {FUNCTIONS};
+static int header[32], constants[2];
+static s8 arrays[1 << 22] __attribute__((aligned(64)));
+static void read_all(void *to, long n) {
+    for (long got; n > 0; n -= got, to = (s8 *)to + got)
+        if ((got = system_call(63, 0, (long)to, n)) <= 0) system_call(94, 1, 0, 0);
+}
+__attribute__((used)) void _start(void) {
+    read_all(header, sizeof header);
+    constants[0] = VL, constants[1] = DOT8_SHIFT;
+    s8 *array[16], *next = arrays;
+    for (int i = 0; i < header[3]; i++) {
+        array[i] = next, read_all(next, header[4 + i]);
+        next += (header[4 + i] + 127) / 64 * 64;
+    }
+    if (header[0] >= 0) {
+        table[header[0]](header[1], header[2], array[0], array[1], (const int *)array[2],
+                         array[3], array[4], (const void *const *)array + 5);
+        system_call(64, 1, (long)array[3], header[7]);
+    } else system_call(64, 1, (long)constants, sizeof constants);
+    system_call(94, 0, 0, 0);
+}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A compiled batch of kernels and the constants of its vocabulary."""
+    """A compiled batch of functions f0, f1, ... and the constants of its vocabulary."""
 
     functions: ctypes.CDLL
     lanes: int
     shift: int
 
-    def call(self, name: str, begin: int, end: int, *arrays: npt.NDArray[np.generic]) -> None:
-        """name(begin, end, x, w, bias, y, scratch, {the rest})."""
+    def call(self, i: int, begin: int, end: int, *arrays: npt.NDArray[np.generic]) -> None:
+        """f<i>(begin, end, x, w, bias, y, scratch, {the rest})."""
         extra = np.array([a.ctypes.data for a in arrays[5:]] or [0], np.uint64)
         pointers = [ctypes.c_void_p(a.ctypes.data) for a in (*arrays[:5], extra)]
-        getattr(self.functions, name)(begin, end, *pointers)
+        getattr(self.functions, f"f{i}")(begin, end, *pointers)
 
 
-def library(source: str, path: tuple[str, bool]) -> Library:
-    """Compile C functions that take ARGS."""
+@dataclass(frozen=True, slots=True)
+class Emulated:
+    """The same as a program for another machine, run by an emulator once for each call."""
+
+    program: Path
+    lanes: int
+    shift: int
+
+    def call(self, i: int, begin: int, end: int, *arrays: npt.NDArray[np.generic]) -> None:
+        """As Library.call; y is replaced."""
+        arrays[3][...] = np.frombuffer(_emulate(self.program, i, begin, end, arrays), np.int8)
+
+
+def _emulate(
+    program: Path, i: int, begin: int, end: int, arrays: tuple[npt.NDArray[np.generic], ...]
+) -> bytes:
+    header = np.zeros(32, np.int32)
+    header[: 4 + len(arrays)] = [i, begin, end, len(arrays), *(a.nbytes for a in arrays)]
+    sent = header.tobytes() + b"".join(a.tobytes() for a in arrays)
+    command = [EMULATOR, "-cpu", "max", str(program)]
+    return subprocess.run(command, input=sent, capture_output=True, check=True).stdout
+
+
+def library(source: str, path: tuple[str, bool]) -> Library | Emulated:
+    """Compile C functions f0, f1, ... that take ARGS."""
     cpu, scalar = path
-    functions = build("#define WHET_SCALAR\n" * scalar + HEADER + source, cpu)
-    lanes, shift = (ctypes.c_int.in_dll(functions, n).value for n in ("lanes", "shift"))
-    return Library(functions, lanes, shift)
+    text = "#define WHET_SCALAR\n" * scalar + HEADER + source
+    if cpu not in ARM:
+        functions = build(text, cpu)
+        lanes, shift = (ctypes.c_int.in_dll(functions, n).value for n in ("lanes", "shift"))
+        return Library(functions, lanes, shift)
+    table = ", ".join(re.findall(r"void (f\d+)\(ARGS\)", source))
+    program = compile_c(text + PROGRAM.replace("FUNCTIONS", table), cpu, "aarch64-linux-musl")
+    linked = program.with_suffix(".exe")
+    command = [sys.executable, "-m", "ziglang", "ld.lld", str(program), "-o", str(linked)]
+    subprocess.run(command, check=True)
+    lanes, shift = np.frombuffer(_emulate(linked, -1, 0, 0, ()), np.int32)
+    return Emulated(linked, int(lanes), int(shift))
 
 
 def requantize_reference(acc: Ints, m: Ints, t: Ints, zero: int, rounding: str) -> Ints:

@@ -120,7 +120,7 @@ def data(rng: np.random.Generator, c: Case) -> Data:
         image, w, bias, c.zero, c.wz, c.g, c.stride, c.dilation, c.pad, (c.oh, c.ow)
     )
     want = np.clip(requantize_reference(acc, m, t, y_zero, c.rounding), -128, 127)
-    return Data(x, w, bias, epilogue, want)
+    return Data(ends, w, bias, epilogue, want)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -141,7 +141,7 @@ def test_conv_matches_numpy(path: tuple[str, bool]) -> None:
             y, whole = guarded(pixels * c.ldy - (c.ldy - c.g * c.n))
             for begin, end in ((0, split), (split, units)):
                 operands = (d.x, packed.weights, packed.bias, y, scratch)
-                lib.call(f"f{i}", begin, end, *operands, *d.epilogue.arrays)
+                lib.call(i, begin, end, *operands, *d.epilogue.arrays)
             got = np.lib.stride_tricks.as_strided(y, (pixels, c.g * c.n), (c.ldy, 1))
             np.testing.assert_array_equal(got, d.want.reshape(got.shape), err_msg=str(c))
             assert_canary(whole)

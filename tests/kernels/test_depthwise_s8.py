@@ -113,7 +113,7 @@ def data(rng: np.random.Generator, c: Case) -> Data:
     want = np.clip(requantize_reference(acc, m, t, y_zero, c.rounding), c.low, c.high)
     real = w - c.wz
     passes = 1 + int(real.min() < -128 or real.max() > 127)
-    return Data(x, w, bias, passes, epilogue, want)
+    return Data(ends, w, bias, passes, epilogue, want)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -133,7 +133,7 @@ def test_depthwise_matches_numpy(path: tuple[str, bool]) -> None:
             y, whole = guarded(pixels * c.ldy - (c.ldy - c.c * c.m))
             for begin, end in ((0, split), (split, units)):
                 operands = (d.x, packed.weights, packed.bias, y, y)
-                lib.call(f"f{i}", begin, end, *operands, *d.epilogue.arrays)
+                lib.call(i, begin, end, *operands, *d.epilogue.arrays)
             got = np.lib.stride_tricks.as_strided(y, (pixels, c.c * c.m), (c.ldy, 1))
             np.testing.assert_array_equal(got, d.want.reshape(got.shape), err_msg=str(c))
             assert_canary(whole)

@@ -84,7 +84,7 @@ def data(rng: np.random.Generator, c: Case) -> Data:
     epilogue, m, t, y_zero = random_epilogue(rng, w, bias, zero, c.wz, c.rounding, c.kind)
     acc = bias + (x.astype(np.int64) - zero) @ (w - c.wz)
     want = np.clip(requantize_reference(acc, m, t, y_zero, c.rounding), c.low, c.high)
-    return Data(x, w, bias, zero, epilogue, want)
+    return Data(ends, w, bias, zero, epilogue, want)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -105,7 +105,7 @@ def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
             y, whole = guarded(c.m * ldc - c.pad)
             for begin, end in ((0, split), (split, units)):
                 operands = (d.x, packed.weights, packed.bias, y, y)
-                lib.call(f"f{i}", begin, end, *operands, *d.epilogue.arrays)
+                lib.call(i, begin, end, *operands, *d.epilogue.arrays)
             got = np.lib.stride_tricks.as_strided(y, (c.m, c.n), (ldc, 1))
             np.testing.assert_array_equal(got, d.want, err_msg=f"{c} {d.epilogue.epilogue}")
             assert_canary(whole)

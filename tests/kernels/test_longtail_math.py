@@ -234,3 +234,26 @@ def test_software_square_root_is_correctly_rounded() -> None:
     built.restype, built.argtypes = ctypes.c_double, [ctypes.c_double]
     for x in [*POSITIVE.tolist(), 0.0, np.inf, 4.0, 2.0]:
         assert built(x) == np.sqrt(x)
+
+
+@pytest.mark.parametrize(
+    ("name", "exact", "low", "high"),
+    [
+        ("exp_negative", np.exp, -87.0, 0.0),
+        ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), -80.0, 80.0),
+        ("tanh", np.tanh, -12.0, 12.0),
+    ],
+)
+def test_quick_functions_are_within_three_units(
+    name: str, exact: Callable[[np.ndarray], np.ndarray], low: float, high: float
+) -> None:
+    function = getattr(library("quick_f32.h"), f"quick_{name}_f32")
+    function.restype, function.argtypes = ctypes.c_float, [ctypes.c_float]
+    points = RNG.uniform(low, high, 4000) * 10.0 ** RNG.uniform(-6, 0, 4000)
+    x = points.astype(np.float32)
+    got = np.array([function(v) for v in x.tolist()], np.float32)
+    want = exact(x.astype(np.float64))
+    error = np.abs(got - want) / np.spacing(want.astype(np.float32))
+    assert error.max() < 3
+    assert np.isnan(function(float("nan")))
+    assert function(-np.inf) == exact(np.array(-np.inf))

@@ -14,6 +14,8 @@ HEADERS = [
     "types.h",
     "math.h",
     "convert.h",
+    "quick_f32.h",
+    "window.h",
     "reduce.h",
     "softmax.h",
     "norm.h",

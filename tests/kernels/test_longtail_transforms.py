@@ -22,11 +22,11 @@ def _scratch(kind: str, size: int) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", FLOATS)
 @pytest.mark.parametrize("parts", [1, 2])
-@pytest.mark.parametrize("length", [6, 7, 9, 16])
+@pytest.mark.parametrize("length", [1, 2, 6, 7, 9, 16, 50, 60])
 def test_dft(length: int, parts: int, kind: str) -> None:
     x = RNG.standard_normal((2, 7, 3, parts)).astype(DTYPES[kind])
     signal = x.astype(np.float64)[..., 0] + (1j * x.astype(np.float64)[..., 1] if parts == 2 else 0)
-    function, twiddles = getattr(library("spectrum.h"), f"dft_{kind}"), _scratch(kind, 2 * length)
+    function, twiddles = getattr(library("spectrum.h"), f"dft_{kind}"), _scratch(kind, 6 * length)
     for outputs, inverse in ((length, 0), (length // 2 + 1, 0), (length, 1)):
         y = np.empty((2, outputs, 3, 2), x.dtype)
         call(function, x, y, twiddles, 2, 7, 3, length, I32(parts), I32(2), outputs, I32(inverse))
@@ -58,7 +58,7 @@ def test_stft(onesided: int, windowed: int, kind: str) -> None:
         x,
         window if windowed else None,
         y,
-        _scratch(kind, 32),
+        _scratch(kind, 96),
         2,
         50,
         frames,

@@ -28,8 +28,13 @@ def random_inputs(graph: Graph, random: np.random.Generator) -> Arrays:
     return made
 
 
-def agree(left: Graph, right: Graph, inputs: Arrays, relative: float = 1e-5) -> None:
-    """Assert that two graphs give the same results for these inputs."""
+def agree(
+    left: Graph, right: Graph, inputs: Arrays, relative: float = 1e-5, absolute: float = 0.0
+) -> None:
+    """Assert that two graphs give the same results for these inputs.
+
+    absolute: how far floats may be apart, where more than `relative` of the largest.
+    """
     a, b = evaluate(left, inputs), evaluate(right, inputs)
     assert a.keys() == b.keys()
     for name, expected in a.items():
@@ -39,7 +44,11 @@ def agree(left: Graph, right: Graph, inputs: Arrays, relative: float = 1e-5) -> 
             wide = want.astype(np.float64)
             scale = np.max(np.abs(wide[np.isfinite(wide)]), initial=1.0)
             np.testing.assert_allclose(
-                got.astype(np.float64), wide, rtol=relative, atol=relative * scale, err_msg=name
+                got.astype(np.float64),
+                wide,
+                rtol=relative,
+                atol=max(relative * scale, absolute),
+                err_msg=name,
             )
         else:
             np.testing.assert_array_equal(got, want, err_msg=name)

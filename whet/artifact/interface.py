@@ -70,8 +70,8 @@ def from_json(data: Mapping[str, Json]) -> Interface:
     """
     try:
         states = tuple(
-            HeldState(_read_port(s["port"]), int(s["arena"]), int(s["weights"]))  # type: ignore[index, call-overload, arg-type]
-            for s in _list(data["states"])
+            HeldState(_read_port(s["port"]), _int(s["arena"]), _int(s["weights"]))
+            for s in map(_dict, _list(data["states"]))
         )
         interface = Interface(
             str(data["name"]),
@@ -79,8 +79,8 @@ def from_json(data: Mapping[str, Json]) -> Interface:
             tuple(_read_port(p) for p in _list(data["outputs"])),
             states,
             tuple(str(s) for s in _list(data["symbols"])),
-            int(data["arena_bytes"]),  # type: ignore[arg-type]
-            int(data["weight_bytes"]),  # type: ignore[arg-type]
+            _int(data["arena_bytes"]),
+            _int(data["weight_bytes"]),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ArtifactError("the manifest is malformed", "manifest.json", str(error)) from None
@@ -97,6 +97,18 @@ def _check(interface: Interface) -> None:
         inside = 0 <= s.arena_offset <= interface.arena_bytes - s.port.nbytes
         if not inside or not 0 <= s.weight_offset <= interface.weight_bytes - s.port.nbytes:
             raise ArtifactError(f"state {s.port.name} lies outside its memory", "manifest.json")
+
+
+def _dict(value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise TypeError("an object was expected")
+    return value
+
+
+def _int(value: Json) -> int:
+    if not isinstance(value, int):
+        raise TypeError("a whole number was expected")
+    return value
 
 
 def _list(value: Json) -> list[Json]:
@@ -116,12 +128,12 @@ def _port(port: Port) -> Json:
 
 
 def _read_port(data: Json) -> Port:
-    assert isinstance(data, dict)
+    data = _dict(data)
     shape = tuple(_read_size(d) for d in _list(data["shape"]))
-    scale = float(data["scale"]) if "scale" in data else None  # type: ignore[arg-type]
+    scale = float(str(data["scale"])) if "scale" in data else None
     return Port(
-        str(data["name"]), SCALARS[str(data["element"])], shape, int(data["nbytes"]),  # type: ignore[arg-type]
-        scale, int(data.get("zero", 0)),  # type: ignore[arg-type]
+        str(data["name"]), SCALARS[str(data["element"])], shape, _int(data["nbytes"]), scale,
+        _int(data.get("zero", 0)),
     )  # fmt: skip
 
 
@@ -144,7 +156,7 @@ def _read_size(data: Json) -> Size:
     total: Size = 0
     for term in _list(data):
         coefficient, *atoms = _list(term)
-        product: Size = int(coefficient)  # type: ignore[arg-type]
+        product: Size = _int(coefficient)
         for atom in atoms:
             product = product * _read_atom(atom)
         total = total + product
@@ -152,8 +164,8 @@ def _read_size(data: Json) -> Size:
 
 
 def _read_atom(data: Json) -> Size:
-    assert isinstance(data, dict)
+    data = _dict(data)
     if "symbol" in data:
-        return of(Symbol(str(data["symbol"]), int(data["low"]), int(data["high"])))  # type: ignore[arg-type]
+        return of(Symbol(str(data["symbol"]), _int(data["low"]), _int(data["high"])))
     operation = Operation(str(data["kind"]), _read_size(data["left"]), _read_size(data["right"]))
     return Dim((((operation,), 1),))

@@ -11,19 +11,24 @@ from whet.artifact.artifact import open_artifact
 from whet.artifact.interface import to_json
 from whet.cli.model import is_artifact, parse_sizes, port_text
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, size_text
+from whet.errors import InputError
 from whet.importers import import_model
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
+from whet.ir.text import graph_text
 from whet.ops.cost import Cost, cost
-from whet.passes.pipeline import optimize
+from whet.passes.pipeline import Fired, Observer, optimize
 
 
 @click.command("inspect")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--size", "sizes", multiple=True, metavar="NAME=N", help="Bind a named dimension.")
 @click.option("--layers", is_flag=True, help="One line for each layer.")
+@click.option("--dump", type=click.Path(path_type=Path), help="Write the graph after each pass.")
 @json_option
-def command(model: Path, sizes: tuple[str, ...], layers: bool, as_json: bool) -> None:
+def command(
+    model: Path, sizes: tuple[str, ...], layers: bool, dump: Path | None, as_json: bool
+) -> None:
     """Show a model's inputs and outputs, its ops, parameters, operations and memory traffic.
 
     MODEL is a model file, or an artifact. Operations count a multiply-add as two; sizes that vary
@@ -33,7 +38,7 @@ def command(model: Path, sizes: tuple[str, ...], layers: bool, as_json: bool) ->
         _artifact(model, as_json)
         return
     graph = import_model(model, parse_sizes(sizes))
-    optimized = optimize(graph)
+    optimized = optimize(graph, _dumper(dump) if dump else None)
     if as_json:
         print_json(_document(model, graph, optimized))
         return
@@ -44,6 +49,23 @@ def command(model: Path, sizes: tuple[str, ...], layers: bool, as_json: bool) ->
     if layers:
         columns = ("layer", "op", "type", "Mop", "weights", "moved")
         print_table("Layers, optimised", columns, _layers(optimized))
+
+
+def _dumper(folder: Path) -> Observer:
+    """Writes NN-PASS.txt: the rules a pass fired and the graph after it, as text that parses."""
+    written = 0
+
+    def observe(name: str, graph: Graph, fired: Fired) -> None:
+        nonlocal written
+        head = "".join(f"# {rule}: {count}\n" for rule, count in sorted(fired.items()))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{written:02d}-{name}.txt").write_text(head + graph_text(graph)[0])
+        except OSError as error:
+            raise InputError("the dump cannot be written", str(folder), str(error)) from None
+        written += 1
+
+    return observe
 
 
 def _artifact(path: Path, as_json: bool) -> None:

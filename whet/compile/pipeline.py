@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whet.artifact.artifact import Artifact
+from whet.artifact.graph import graph_entries
 from whet.artifact.interface import interface_of
 from whet.compile.build import object_code, shared_library
 from whet.emit.c import model_c, model_h
@@ -20,8 +21,12 @@ from whet.targets.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A model for one target: the optimised graph, its program, its C and the built code."""
+    """A model for one target: its program, its C and the built code.
 
+    model: the graph as it was imported, which is the meaning; graph: the same after the passes.
+    """
+
+    model: Graph
     graph: Graph
     target: Target
     program: Program
@@ -41,7 +46,7 @@ class Compiled:
             target["features"] = features(self.target)
         return Artifact(
             interface_of(self.program), target, self.source.encode(), self.header.encode(),
-            self.code, self.program.weights,
+            self.code, self.program.weights, extras=graph_entries(self.model),
         )  # fmt: skip
 
 
@@ -60,5 +65,12 @@ def compile_graph(graph: Graph, target: Target | None = None) -> Compiled:
         shared_library(source, chosen) if chosen.emulator is None else object_code(source, chosen)
     )
     return Compiled(
-        optimized, chosen, planned.program, planned.memory, source, model_h(planned.program), code
+        graph,
+        optimized,
+        chosen,
+        planned.program,
+        planned.memory,
+        source,
+        model_h(planned.program),
+        code,
     )

@@ -32,7 +32,7 @@ def repeat(s: Repeat, stage: Stage, bodies: list[str], dims: str) -> list[str]:
     lines = [f"u8 alive = {f'*{condition}' if condition else '1'};", "u8 *const flag = scratch;"]
     for c, out, begin in zip(s.carried, carried, begins, strict=True):
         if begin is not None:
-            lines.append(f"__builtin_memmove({out}, {begin.name}, {size(c.nbytes)});")
+            lines.append(f"__builtin_memmove({out}, {begin.name}, {size(c.first)});")
     test = f"i < *{trip} && alive" if trip else "alive"
     given = ["&i", "&alive", *carried, *(p.name if p else "0" for p in captured)]
     made = ["flag", *(f"scratch + {c.scratch}" for c in s.carried)]

@@ -164,11 +164,12 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A value an iteration hands to the next: its bytes, and where in scratch the next one is
-    made.
+    """A value an iteration hands to the next: its bytes, those of the first one, and where in
+    scratch the next one is made.
     """
 
     nbytes: Size
+    first: Size
     scratch: int
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,12 +15,14 @@ from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.kernel import kernel
+from whet.kernels.tiling import Tile
 from whet.kernels.tiling_s8 import depthwise_tile_s8, tile_s8
 from whet.ops.convolution import contraction_of, conv
 from whet.ops.integer.contraction import Contraction
 from whet.ops.matmul import matmul
 from whet.targets.target import Target
 
+ACCUMULATORS, WIDEST = 32, 8  # what tile_s8.h holds: acc[32], w[8]
 SPAN = (Name("begin"), Name("end"))
 
 
@@ -82,18 +84,28 @@ def lower(node: Node, target: Target) -> Lowered | None:
 
 @kernel("matmul_s8", matmul)
 def product(node: Node, target: Target) -> Lowered | None:
-    found = operands(node, int(str(node.outputs[0].shape[-1])))
+    out = node.outputs[0].tensor
+    found = operands(node, int(str(out.shape[-1]))) if out.static else None
     if found is None or found.w.ndim != 2:
         return None
     rows = int(str(node.outputs[0].tensor.elements)) // found.w.shape[1]
     return gemm(found, rows, found.w, target)
 
 
+def _fitted(tile: Tile, weight_zero: int) -> Tile:
+    """A tile that leaves accumulators for the row sums that a weight zero point multiplies."""
+    if not weight_zero:
+        return tile
+    vectors = min(tile.vectors, WIDEST - 1)
+    rows = min(tile.rows, ACCUMULATORS // (vectors + 1))
+    return Tile(rows, vectors, max(rows, tile.block // rows * rows))
+
+
 def gemm(found: Operands, m: int, w: Array, target: Target) -> Lowered:
     """[m, K] activations times w[K, N]."""
     k, n = w.shape
     c = found.constants
-    t = tile_s8(m, n, k, target.lanes, target.registers)
+    t = _fitted(tile_s8(m, n, k, target.lanes, target.registers), c.w_zero)
     packed = packing.pack_gemm_s8(
         w, found.bias, c.x_zero, lanes=target.lanes, vectors=t.vectors, shift=target.dot8_shift,
         weight_zero=c.w_zero,
@@ -135,7 +147,8 @@ def _convolution(node: Node, found: Operands, w: Array, target: Target) -> Lower
     groups, k = node.integer("groups", 1), found.constants
     kh, kw, sh, sw, dh, dw, pt, pl = windows = _windows(node, w)
     n, per = o // groups, w.shape[-1]
-    t = tile_s8(ow, n, kh * kw * per, target.lanes, target.registers, rows=oh)
+    chosen = tile_s8(ow, n, kh * kw * per, target.lanes, target.registers, rows=oh)
+    t = replace(_fitted(chosen, k.w_zero), block=chosen.block)
     each = packing.conv_scratch(
         (h, width), (oh, ow), c, (kh, kw), (sh, sw), (dh, dw), (pt, pl), t.block
     )

@@ -39,7 +39,10 @@ def softmax(node: Node, target: Target) -> Lowered | None:
 
 def _lowered(node: Node, *arguments: Argument) -> Lowered | None:
     s = float_type(node.outputs[0].tensor)
-    return s and Lowered((Call(f"{node.op.name}_{s}", arguments),), ("norm.h",)) or None
+    elements = {v.tensor.element for v in (*node.inputs, *node.outputs) if v is not None}
+    if s is None or len(elements) > 1 or node["element"] is not None:
+        return None
+    return Lowered((Call(f"{node.op.name}_{s}", arguments),), ("norm.h",))
 
 
 @kernel("layer_norm", n.layer_norm, n.rms_norm)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from whet.errors import ShapeError
 from whet.ir.element import Quant
 from whet.ir.node import Node, Value
 from whet.ops.integer.quantization import Affine, Rounding
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    Constants = TypeVar("Constants", bound=DataclassInstance)
+Constants = TypeVar("Constants")
 
 
 def quant_of(value: Value | None) -> Quant:
@@ -55,4 +52,4 @@ def clamped(constants: Constants, node: Node) -> Constants:
     if not isinstance(clamp, tuple):
         return constants
     low, high = clamp
-    return replace(constants, low=low, high=high)
+    return replace(constants, low=low, high=high)  # type: ignore[type-var]

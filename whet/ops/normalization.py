@@ -38,6 +38,41 @@ def _quantized_softmax(node: Node, x: Array) -> Array:
 softmax = Op("softmax", _infer, _softmax, "reduction", _quantized_softmax)
 
 
+def _infer_layer_norm(
+    x: Type, scale: Type, bias: Type | None = None, *, axis: int, epsilon: float
+) -> Type:
+    """scale and bias: the shape of x from `axis` on, which is what is normalised over."""
+    given = [scale] if bias is None else [scale, bias]
+    if not 0 <= axis < x.rank or any(t.shape != x.shape[axis:] for t in given):
+        raise ShapeError(f"normalisation of {x} from axis {axis} with a scale of {scale}")
+    return x
+
+
+def _unit(node: Node, x: Array, centred: bool) -> Array:
+    wide = x.astype(np.float32) if x.dtype.itemsize < 4 else x
+    axes, epsilon = tuple(range(node.integer("axis"), x.ndim)), node["epsilon"]
+    assert isinstance(epsilon, float)
+    if centred:
+        wide = wide - wide.mean(axis=axes, keepdims=True)
+    variance = (wide * wide).mean(axis=axes, keepdims=True)
+    return np.asarray(wide / np.sqrt(variance + wide.dtype.type(epsilon)))
+
+
+def _layer_norm(node: Node, x: Array, scale: Array, bias: Array | None = None) -> Array:
+    y = _unit(node, x, centred=True) * scale
+    return y if bias is None else y + bias
+
+
+def _rms_norm(node: Node, x: Array, scale: Array) -> Array:
+    return _unit(node, x, centred=False) * scale
+
+
+layer_norm = Op("layer_norm", _infer_layer_norm, _layer_norm, "reduction")
+"""(x - mean) / sqrt(variance + epsilon) * scale + bias (arXiv 1607.06450)."""
+rms_norm = Op("rms_norm", _infer_layer_norm, _rms_norm, "reduction")
+"""x / sqrt(mean(x * x) + epsilon) * scale (arXiv 1910.07467)."""
+
+
 def _log_softmax(node: Node, x: Array) -> Array:
     axis, wide = node.integer("axis"), _wide(x)
     shifted = wide - wide.max(axis=axis, keepdims=True)
@@ -48,35 +83,12 @@ def _wide(x: Array) -> Array:
     return x.astype(np.float32) if x.dtype.itemsize < 4 else x
 
 
-def _infer_scaled(
-    x: Type, scale: Type, bias: Type | None = None, *, axis: int, epsilon: float
-) -> Type:
-    """Over the axes from `axis` on; scale and bias have their shape."""
-    if scale.shape != x.shape[axis:] or bias not in (None, scale):
-        raise ShapeError(f"{x} normalised from axis {axis} with scale {scale} and bias {bias}")
-    return x
-
-
-def _layer_norm(node: Node, x: Array, scale: Array, bias: Array | None = None) -> Array:
-    wide = _wide(x)
-    axes = tuple(range(node.integer("axis"), x.ndim))
-    y = _standard(wide, axes, node) * scale.astype(wide.dtype)
-    return y if bias is None else y + bias.astype(wide.dtype)
-
-
 def _standard(x: Array, axes: tuple[int, ...], node: Node) -> Array:
     """(x - mean) / sqrt(variance + epsilon)"""
     epsilon = x.dtype.type(node["epsilon"])
     centred = x - x.mean(axis=axes, keepdims=True)
     variance = np.square(centred).mean(axis=axes, keepdims=True)
     return np.asarray(centred / np.sqrt(variance + epsilon))
-
-
-def _rms_norm(node: Node, x: Array, scale: Array) -> Array:
-    wide = _wide(x)
-    axes = tuple(range(node.integer("axis"), x.ndim))
-    power = np.square(wide).mean(axis=axes, keepdims=True) + wide.dtype.type(node["epsilon"])
-    return np.asarray(wide / np.sqrt(power) * scale.astype(wide.dtype))
 
 
 def _infer_group(x: Type, scale: Type, bias: Type, *, groups: int, epsilon: float) -> Type:
@@ -113,7 +125,5 @@ def _lrn(node: Node, x: Array) -> Array:
 
 
 log_softmax = Op("log_softmax", _infer, _log_softmax, "reduction")
-layer_norm = Op("layer_norm", _infer_scaled, _layer_norm, "reduction")
-rms_norm = Op("rms_norm", _infer_scaled, _rms_norm, "reduction")
 group_norm = Op("group_norm", _infer_group, _group_norm, "reduction")
 lrn = Op("lrn", _infer_lrn, _lrn, "reduction")

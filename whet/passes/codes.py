@@ -126,6 +126,29 @@ def _moved() -> Graph:
     return _graph(x, transpose(convert(q, to=F32), perm=(1, 0)))
 
 
+def _recoded_late() -> Graph:
+    x, q = coded((2, 3))
+    wide = convert(q, to=replace(CODES, store=U8, zero=(131,)))
+    moved = bitcast(reshape(bitcast(wide, to=U8), shape=(3, 2)), to=wide.tensor.element)
+    return _graph(x, convert(moved, to=F32))
+
+
+@rule(*MOVES, example=_recoded_late)
+def move_recoded(node: Node, uses: Uses) -> Replacement:
+    """move(recode(codes)) -> recode(move(codes)), and move(bitcast(x)) -> bitcast(move(x)): so
+    that what undoes it can meet it."""
+    x = source(node)
+    if x.op not in (convert, bitcast):
+        return None
+    inner, to = source(x.node), x.tensor.element
+    elements = (inner.tensor.element, to)
+    if any(isinstance(e, Quant) and e.axis is not None for e in elements):
+        return None
+    if x.op is convert and not (is_code(elements[0]) and _same_numbers(*elements)):
+        return None
+    return x.op(node.replace((inner,)).outputs[0], to=to)
+
+
 @rule(*MOVES, max_pool, example=_moved)
 def move_codes(node: Node, uses: Uses) -> Replacement:
     """move(dequantise(codes)) -> dequantise(move(codes)); a larger number has a larger code."""
@@ -209,6 +232,7 @@ def quantize_parts(node: Node, uses: Uses) -> Replacement:
 
 
 CODE_RULES: tuple[Rule, ...] = (
-    bitcast_of_bitcast, codes_of_same_numbers, requantize, move_codes, join_codes, pad_codes,
+    bitcast_of_bitcast, codes_of_same_numbers, requantize, move_recoded, move_codes, join_codes,
+    pad_codes,
     quantize_first, quantize_parts,
 )  # fmt: skip

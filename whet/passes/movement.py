@@ -268,11 +268,9 @@ def identity_convert(node: Node, uses: Uses) -> Replacement:
 @rule(example=lambda: unary((3,), lambda x: add(broadcast(x, shape=(2, 3)), _matrix())))
 def broadcast_operand(node: Node, uses: Uses) -> Replacement:
     """elementwise(broadcast(x), y) -> elementwise(x, y) where y alone gives the shape."""
-    if (
-        node.op.family != "elementwise"
-        or node.op is lookup
-        or not any(v.op is broadcast for v in node.inputs if v)
-    ):
+    if node.op.family != "elementwise" or node.op is lookup or node["element"] is not None:
+        return None
+    if not any(v.op is broadcast for v in node.inputs if v):
         return None
     chosen = list(node.inputs)
     for i, v in enumerate(node.inputs):

@@ -12,12 +12,14 @@ from whet.errors import CompileError, WhetError
 from whet.ir.graph import Graph
 from whet.ir.verify import signature, verify
 from whet.passes.affine import AFFINE
+from whet.passes.algebra import ALGEBRA
 from whet.passes.codes import CODE_RULES
 from whet.passes.epilogue import EPILOGUE
 from whet.passes.fold import fold_constants, fold_dequantized
 from whet.passes.fuse import FUSE
 from whet.passes.layout import LAYOUT
 from whet.passes.movement import MOVEMENT
+from whet.passes.normalization import NORMALIZATION
 from whet.passes.padding import PADDING
 from whet.passes.quantize import QUANTIZE
 from whet.passes.table import TABLE
@@ -43,9 +45,10 @@ def rules(name: str, *chosen: Rule) -> Pass:
 
 
 PASSES: tuple[Pass, ...] = (
-    rules("simplify", fold_constants, *MOVEMENT),
+    rules("simplify", fold_constants, *ALGEBRA, *MOVEMENT),
+    rules("normalization", fold_constants, *NORMALIZATION),
     rules("layout", fold_constants, *MOVEMENT, *LAYOUT),
-    rules("quantize", fold_constants, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE),
+    rules("quantize", fold_constants, *ALGEBRA, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE),
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     rules("fuse", *FUSE),
     rules("epilogue", *EPILOGUE),

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from whet.ir.dim import Size
 from whet.ir.element import F32, I8, I32, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
@@ -19,6 +20,7 @@ from whet.ops.convert import convert, quantize
 from whet.ops.convolution import conv
 from whet.ops.elementwise import add, maximum, minimum, mul, sub
 from whet.ops.matmul import matmul
+from whet.ops.movement import broadcast
 from whet.ops.pooling import average_pool
 from whet.ops.reduction import reduce_mean, reduce_sum
 from whet.passes.codes import codes_of, is_code, real_constant
@@ -159,8 +161,15 @@ def quantized_arithmetic(node: Node, uses: Uses) -> Replacement:
     operands = tuple(codes_of(v) for v in y.node.inputs)
     if None in operands:
         return None
+    shaped = tuple(_whole(v, y.shape) for v in operands if v is not None)
     attrs = {} if clamp is None else {"clamp": clamp}
-    return y.node.replace(operands, element=to, **attrs).outputs[0]
+    return y.node.replace(shaped, element=to, **attrs).outputs[0]
+
+
+def _whole(value: Value, shape: tuple[Size, ...]) -> Value:
+    """An operand of one element or of the whole shape, which is what the kernels read."""
+    alone = value.shape == shape or value.tensor.elements == 1
+    return value if alone else broadcast(value, shape=shape)
 
 
 def _mean_example() -> Graph:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.ir.element import F32, I8, Quant
+from whet.ir.element import F32, I8, Quant, Scalar
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
 from whet.ir.node import Node, Value
@@ -104,4 +104,28 @@ def _walk(root: Node, order: list[Node], opened: frozenset[Value]) -> set[Value]
     return leaves if visit(root) else None
 
 
-TABLE: tuple[Rule, ...] = (function_of_code,)
+def _composed() -> Graph:
+    x = parameter("x", Type((2, 3), F32))
+    element = Quant(I8, (0.05,), (3,))
+    q = convert(x, to=element)
+    first = constant(np.arange(256, dtype=np.uint8).view(np.int8)[::-1].copy())
+    second = constant(np.roll(np.arange(256, dtype=np.uint8), 3).view(np.int8))
+    y = lookup(lookup(q, first, to=element), second, to=element)
+    return Graph((x,), (convert(y, to=F32),), ("y",))
+
+
+@rule(lookup, example=_composed)
+def table_of_table(node: Node, uses: Uses) -> Replacement:
+    """lookup(lookup(x, t), u) -> lookup(x, u of t)."""
+    inner = node.inputs[0]
+    if inner is None or inner.op is not lookup or uses(inner) > 1:
+        return None
+    table, x, to = node.inputs[1], inner.node.inputs[0], node["to"]
+    first, second = known(inner.node.inputs[1]), known(table)
+    if first is None or second is None or table is None or x is None:
+        return None
+    assert isinstance(to, Scalar | Quant)
+    return lookup(x, constant(second[first.view(np.uint8)], table.tensor.element), to=to)
+
+
+TABLE: tuple[Rule, ...] = (function_of_code, table_of_table)

@@ -5,6 +5,7 @@
 """
 
 from whet.plan.bound import live_bytes, lower_bound
+from whet.plan.draw import draw_svg, draw_text
 from whet.plan.lifetime import Buffer, Placement, Step
 from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.order import order_steps
@@ -17,6 +18,8 @@ __all__ = [
     "Packing",
     "Placement",
     "Step",
+    "draw_svg",
+    "draw_text",
     "live_bytes",
     "lower_bound",
     "order_steps",

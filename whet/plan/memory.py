@@ -50,13 +50,13 @@ def plan_memory(
 ) -> MemoryPlan:
     """Give every value of the steps an offset in one arena, as small as effort can make it.
 
-        steps            sizes             arena, bytes up, steps to the right
+        steps            sizes            arena, bytes up, steps to the right
 
-        conv  x -> a     x 64  a 192       256 +--------+
-        relu  a -> b     b 192 (over a)        |   x    |--------+
-        pool  b -> c     c 64              192 +--------+   c    |
-                                               |  a = b (in place) |
-                                             0 +-------------------+
+        conv  x -> a     x 64, a 192      256 ┌──────┐      ┌──────┐
+        relu  a -> b     b 192                │  x   │      │  c   │
+        pool  b -> c     c 64             192 ├──────┴──────┴──────┤
+                                              │  a = b (in place)  │
+                                            0 └────────────────────┘
 
     steps: in the order they run; see `whet.plan.order` to choose it.
     sizes: value -> bytes, for every value that lives in the arena. A value without a size is

@@ -40,7 +40,8 @@ def order_steps(
 
     Arguments as in `plan_memory`. A step runs after all steps that write what it reads; there must
     be no other reason for an order. Never worse than the given order in `lower_bound`, and best of
-    all orders where the parts between cuts are small.
+    all orders where the parts between cuts are small; in-place writes count where both roots are
+    of one size.
 
     Raises CompileError as `plan_memory` does.
     """

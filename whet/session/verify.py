@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +57,24 @@ def verify(
                 if name not in built:
                     raise WhetError("the built model gives no such output", name)
                 pairs.append((np.array(built[name]), np.asarray(meaning[name])))
+    return [_check(name, pairs) for name, pairs in found.items()]
+
+
+def compare(
+    graph: Graph,
+    run: Callable[[Mapping[str, Array]], Mapping[str, Array]],
+    trials: Sequence[Mapping[str, Array]],
+) -> list[Check]:
+    """One run of each trial through `run` beside the meaning, from the initial states.
+
+    Raises:
+        WhetError: one of the two refused what the other computed.
+    """
+    found: dict[str, list[tuple[Array, Array]]] = {name: [] for name in graph.output_names}
+    for inputs in trials:
+        meaning, built = evaluate(graph, inputs), run(inputs)
+        for name, pairs in found.items():
+            pairs.append((np.array(built[name]), np.asarray(meaning[name])))
     return [_check(name, pairs) for name, pairs in found.items()]
 
 

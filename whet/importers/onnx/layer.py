@@ -119,6 +119,13 @@ class Layer:
         a = self._attribute(name)
         return None if a is None else self.scope.model.tensor(a.t, self.name)
 
+    def kind(self, name: str) -> AnyType:
+        """A type attribute."""
+        a = self._attribute(name)
+        if a is None:
+            raise ModelError(f"attribute {name} is missing", where=self.name)
+        return self.scope.type_from(a.tp, self.name)
+
     def sparse_tensor(self, name: str) -> Array:
         """A sparse tensor attribute as a dense array."""
         a = self._attribute(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from onnx import GraphProto, NodeProto, TypeProto, ValueInfoProto
@@ -17,12 +17,13 @@ from whet.importers.onnx.load import LoadedModel, Source, load_model
 from whet.importers.onnx.tensors import element_of
 from whet.importers.onnx.type_proto import type_proto
 from whet.importers.onnx.whole import Memo, sizes_of
-from whet.ir.dim import Size, Symbol, of
+from whet.ir.dim import Size, Symbol, bounds, of, symbols
 from whet.ir.element import scalar_of
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
 from whet.ir.node import Value, origin
 from whet.ir.type import AnyType, Optional, Sequence, Type
+from whet.ops.movement import reshape
 from whet.passes.fold import fold_constants
 
 Sizes = Mapping[str, int | tuple[int, int]]
@@ -81,38 +82,55 @@ class Scope:
         self, proto: GraphProto, types: tuple[AnyType, ...], where: str
     ) -> tuple[Graph, tuple[Value, ...]]:
         """A body over inputs of these types and what it captures, and the captured values."""
-        inner = Scope(self.model, self.opsets, self.sizes, self)
         if len(proto.input) > len(types):
             raise ModelError(f"a body takes {len(proto.input)} inputs, not {len(types)}", where)
-        inputs = []
-        for i, t in enumerate(types):
-            name = proto.input[i].name if i < len(proto.input) else f"unused {i}"
-            inputs.append(parameter(name, t))
-            inner.values[name] = inputs[-1]
-        graph = inner._finish(proto, tuple(inputs))
-        self.missing += inner.missing
+        names = [info.name for info in proto.input]
+        names += [f"unused {i}" for i in range(len(names), len(types))]
+        inputs = tuple(parameter(n, t) for n, t in zip(names, types, strict=True))
+        return self.body_over(proto, inputs, inputs[: len(proto.input)], where)
+
+    def body_over(
+        self, proto: GraphProto, inputs: tuple[Value, ...], given: tuple[Value, ...], where: str
+    ) -> tuple[Graph, tuple[Value, ...]]:
+        """A body whose own inputs are values made of the parameters `inputs`, and what it captures.
+
+        Raises:
+            UnsupportedError: ops of the body that Whet does not know.
+        """
+        if len(proto.input) != len(given):
+            raise ModelError(f"a body takes {len(proto.input)} inputs, not {len(given)}", where)
+        inner = Scope(self.model, self.opsets, self.sizes, self)
+        inner.values = {i.name: v for i, v in zip(proto.input, given, strict=True)}
+        graph = inner._finish(proto, inputs)
+        if inner.missing or len(graph.outputs) < len(proto.output):
+            raise UnsupportedError(inner.missing)
         taken = tuple(v for v, _ in inner.captured.values())
-        closed = Graph(
-            (*inputs, *taken), graph.outputs, graph.output_names, (), graph.bindings, proto.name
-        )
+        closed = replace(graph, inputs=(*inputs, *taken))
         return closed, tuple(v for _, v in inner.captured.values())
 
+    def inline(self, proto: GraphProto) -> tuple[Value | None, ...]:
+        """The outputs of a graph without inputs, its nodes translated among those of this one."""
+        return self._translate(proto)
+
     def _finish(self, proto: GraphProto, inputs: tuple[Value, ...]) -> Graph:
+        outputs = self._translate(proto)
+        kept = tuple(v for v in outputs if v is not None)
+        names = tuple(o.name for o in proto.output)
+        return Graph(inputs, kept, names, (), tuple(self.bindings), proto.name or "model")
+
+    def _translate(self, proto: GraphProto) -> tuple[Value | None, ...]:
         for tensor in proto.initializer:
             self.values[tensor.name] = constant(self.model.tensor(tensor))
         for sparse in proto.sparse_initializer:
             self.values[sparse.values.name] = constant(self.model.sparse_tensor(sparse))
         for info in (*proto.value_info, *proto.output):
-            if info.HasField("type"):
+            if _has_shape(info.type):
                 self.declared[info.name] = self.type_of(info)
         for node in proto.node:
             self.node(node)
         if self.missing and self.outer is None:
             raise UnsupportedError(self.missing)
-        names = tuple(o.name for o in proto.output)
-        outputs = tuple(self.look_up(n) for n in names) if not self.missing else ()
-        kept = tuple(v for v in outputs if v is not None)
-        return Graph(inputs, kept, names, (), tuple(self.bindings), proto.name or "model")
+        return tuple(self.look_up(o.name) for o in proto.output) if not self.missing else ()
 
     def look_up(self, name: str) -> Value | None:
         """The value of a name, captured from outside where it is not of this graph."""
@@ -134,10 +152,10 @@ class Scope:
         name = layer_name(proto)
         domain = "" if proto.domain == "ai.onnx" else proto.domain
         function = ROWS.get((domain, proto.op_type))
-        if any(n in self._unknown() for n in proto.input):
+        inputs = tuple(self.look_up(n) if n else None for n in proto.input)
+        if any(v is None and n for n, v in zip(proto.input, inputs, strict=True)):
             self._skip(proto)
             return
-        inputs = tuple(self.look_up(n) if n else None for n in proto.input)
         if function is None:
             if not self._expand(proto, inputs):
                 self.missing.append(UnsupportedOp(proto.op_type, name, "no such op in Whet"))
@@ -155,9 +173,6 @@ class Scope:
             return
         self._define(proto, result)
 
-    def _unknown(self) -> set[str]:
-        return {n for n, v in self.values.items() if v is None and n}
-
     def _skip(self, proto: NodeProto) -> None:
         for n in proto.output:
             self.values[n] = None
@@ -166,7 +181,27 @@ class Scope:
         results = result if isinstance(result, tuple) else (result,)
         for n, v in zip(proto.output, results, strict=False):
             if n:
-                self.values[n] = None if v is None else self.settled(v)
+                self.values[n] = None if v is None else self._as_declared(n, self.settled(v))
+
+    def _as_declared(self, name: str, value: Value) -> Value:
+        """The value with sizes that depend on data taken as the model declares them."""
+        declared = self.declared.get(name)
+        if not isinstance(declared, Type) or not isinstance(value.type, Type):
+            return value
+        if value.tensor.static or value.tensor.rank != declared.rank:
+            return value
+        bound = self.bound_symbols()
+        pairs = zip(value.shape, declared.shape, strict=True)
+        shape = tuple(
+            n if isinstance(n, int) and _fits(d, n) and bound.issuperset(symbols(d)) else d
+            for d, n in pairs
+        )
+        return value if shape == value.shape else reshape(value, shape=shape)
+
+    def bound_symbols(self) -> set[Symbol]:
+        """The symbols that data decide, here and outside."""
+        outside = self.outer.bound_symbols() if self.outer is not None else set()
+        return {s for s, _ in self.bindings} | outside
 
     def settled(self, value: Value) -> Value:
         """The value as a constant where it can be one, also where only its sizes are known."""
@@ -207,14 +242,15 @@ class Scope:
 
     def type_of(self, info: ValueInfoProto) -> AnyType:
         """The type a ValueInfo declares; unnamed free dimensions get a name."""
-        return self._type(info.type, info.name)
+        return self.type_from(info.type, info.name)
 
-    def _type(self, t: TypeProto, name: str) -> AnyType:
+    def type_from(self, t: TypeProto, name: str) -> AnyType:
+        """ONNX's form of a type as the graph's; `name` is the value's, for messages and sizes."""
         kind = t.WhichOneof("value")
         if kind == "sequence_type":
-            return Sequence(self._type(t.sequence_type.elem_type, name))
+            return Sequence(self.type_from(t.sequence_type.elem_type, name))
         if kind == "optional_type":
-            return Optional(self._type(t.optional_type.elem_type, name))
+            return Optional(self.type_from(t.optional_type.elem_type, name))
         if kind != "tensor_type":
             raise ModelError(
                 f"a {kind or 'missing'} type", where=name, why="only tensors are known"
@@ -232,6 +268,16 @@ class Scope:
         label = named or fallback
         given = self.sizes.get(label, (0, FREE))
         return given if isinstance(given, int) else of(Symbol(label, *given))
+
+
+def _fits(size: Size, wanted: int) -> bool:
+    low, high = bounds(size)
+    return low <= wanted <= high
+
+
+def _has_shape(t: TypeProto) -> bool:
+    kind = t.WhichOneof("value")
+    return kind is not None and (kind != "tensor_type" or t.tensor_type.HasField("shape"))
 
 
 def settled(value: Value, memo: dict[Value, Value]) -> Value:

@@ -23,14 +23,14 @@ INLINE int depthwise_rows_s8(const int TH, const int KH, const int SH, const int
     return DH == 1 ? (TH - 1) * SH + KH : KH;
 }
 
-// Input columns [left, left + span) of `rows` rows: row[i] points at column 0 of the first channel,
-// one column is step[i] bytes. INSIDE: every column lies inside x and every step is ldx.
+// Input columns [left, left + span) of all rows of the tile, `lanes` channels from n on. row[i]
+// points at column 0, or is null where the row lies outside. INSIDE: nothing lies outside.
 INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, const int M,
                               const int lanes, const int W, const long ldx, const int KH,
                               const int KW, const int SH, const int SW, const int DH, const int DW,
-                              const int PASSES, const int left, const int phase, vi *acc,
-                              const s8 *const *row, const long *step, const s8 *outside,
-                              const s8 *w, const int *bias) {
+                              const int PASSES, const int left, const int n, vi *acc,
+                              const s8 *const *row, const s8 *outside, const s8 *w,
+                              const int *bias) {
     const int rows = depthwise_rows_s8(TH, KH, SH, DH), groups = (rows + 3) / 4;
     const int span = (TW - 1) * SW + (KW - 1) * DW + 1;
     tile_start_s8(TH * TW, 1, 0, acc, bias); // every accumulator starts from the same VL channels
@@ -39,13 +39,13 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
         UNROLL(g, groups) {
             const s8 *p[4];
             UNROLL(i, 4) {
-                const int r = 4 * g + i < rows ? 4 * g + i : rows - 1;
-                p[i] = valid ? row[r] + iw * (INSIDE ? ldx : step[r]) : outside;
+                const s8 *line = row[4 * g + i < rows ? 4 * g + i : rows - 1];
+                p[i] = INSIDE || (valid && line) ? line + iw * ldx + n / M : outside;
             }
             s8 spread[4][VL];
             if (M > 1)
                 UNROLL(i, 4) {
-                    UNROLL(l, lanes) spread[i][l] = p[i][(phase + l) / M];
+                    UNROLL(l, lanes) spread[i][l] = p[i][(n % M + l) / M];
                     p[i] = spread[i];
                 }
             const vq a = quad_interleave(p, lanes);
@@ -71,52 +71,46 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
                          const int zero, const int low, const int high, const int begin,
                          const int end, const s8 *x, const s8 *w, const int *bias, s8 *y,
                          const void *const *extra, epilogue_s8 epilogue) {
-    const int N = C * M, whole = N / VL * VL, strips = (OH + TH - 1) / TH,
-              tiles = (OW + TW - 1) / TW;
-    const int few = OW / tiles, larger = OW % tiles;
+    const int N = C * M, whole = N / VL * VL, strips = (OH + TH - 1) / TH;
+    const int tiles = (OW + TW - 1) / TW, few = OW / tiles, larger = OW % tiles;
     const int rows = depthwise_rows_s8(TH, KH, SH, DH), groups = (rows + 3) / 4;
     const long block_bytes = (long)PASSES * TH * groups * KW * VL * 4;
     s8 outside[VL];
     UNROLL(l, VL) outside[l] = (s8)zero;
     vi acc[32];
-#define STORE(TW_, LANES_)                                                                      \
-    UNROLL(r, TH)                                                                               \
-        if (oh + r < OH)                                                                        \
-    tile_store_s8(TW_, 1, LANES_, 0, 1, low, high, acc + r * (TW_),                             \
-                  y + ((line + (long)r * OW + ow) * ldy + n), ldy, line + (long)r * OW + ow, n, \
-                  extra, epilogue)
-#define TILE(TW_, LANES_)                                                                          \
+#define BLOCK(TW_, INSIDE_, LANES_)                                                                \
     do {                                                                                           \
-        const int left = ow * SW - PL;                                                             \
-        if (whole_rows && left >= 0 && left + ((TW_) - 1) * SW + (KW - 1) * DW < W)                \
-            depthwise_tile_s8(TH, TW_, 1, M, LANES_, W, ldx, KH, KW, SH, SW, DH, DW, PASSES, left, \
-                              n % M, acc, row, step, outside, wb, bias + n);                       \
-        else                                                                                       \
-            depthwise_tile_s8(TH, TW_, 0, M, LANES_, W, ldx, KH, KW, SH, SW, DH, DW, PASSES, left, \
-                              n % M, acc, row, step, outside, wb, bias + n);                       \
-        STORE(TW_, LANES_);                                                                        \
+        depthwise_tile_s8(TH, TW_, INSIDE_, M, LANES_, W, ldx, KH, KW, SH, SW, DH, DW, PASSES,     \
+                          ow * SW - PL, n, acc, row, outside, w + n / VL * block_bytes, bias + n); \
+        UNROLL(r, TH)                                                                              \
+            if (oh + r < OH)                                                                       \
+                tile_store_s8(TW_, 1, LANES_, 0, 1, low, high, acc + r * (TW_),                    \
+                              y + (line + (long)r * OW + ow) * ldy + n, ldy,                       \
+                              line + (long)r * OW + ow, n, extra, epilogue);                       \
     } while (0)
-#define LINE(LANES_)                                                                    \
+#define TILE(TW_)                                                                       \
     do {                                                                                \
-        const s8 *wb = w + n / VL * block_bytes, *row[DEPTHWISE_MAX_ROWS];              \
-        long step[DEPTHWISE_MAX_ROWS];                                                  \
-        UNROLL(i, rows) {                                                               \
-            const int ih = top + i * DH, valid = ih >= 0 && ih < H;                     \
-            row[i] = valid ? image + (long)ih * W * ldx + n / M : outside;              \
-            step[i] = valid ? ldx : 0;                                                  \
+        const int left = ow * SW - PL, right = left + ((TW_) - 1) * SW + (KW - 1) * DW; \
+        if (inside && left >= 0 && right < W) {                                         \
+            for (int n = 0; n < whole; n += VL) BLOCK(TW_, 1, VL);                      \
+            for (int n = whole; n < N; n += VL) BLOCK(TW_, 1, N - whole);               \
+        } else {                                                                        \
+            for (int n = 0; n < whole; n += VL) BLOCK(TW_, 0, VL);                      \
+            for (int n = whole; n < N; n += VL) BLOCK(TW_, 0, N - whole);               \
         }                                                                               \
-        for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1, LANES_); \
-        for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few, LANES_);        \
     } while (0)
     for (int u = begin; u < end; u++) {
         const int b = u / strips, oh = u % strips * TH, top = oh * SH - PT;
+        const int inside = top >= 0 && top + (rows - 1) * DH < H;
         const long line = ((long)b * OH + oh) * OW;
-        const s8 *image = x + (long)b * H * W * ldx;
-        const int whole_rows = top >= 0 && top + (rows - 1) * DH < H;
-        for (int n = 0; n < whole; n += VL) LINE(VL);
-        for (int n = whole; n < N; n += VL) LINE(N - whole);
+        const s8 *row[DEPTHWISE_MAX_ROWS];
+        UNROLL(i, rows) {
+            const int ih = top + i * DH;
+            row[i] = ih >= 0 && ih < H ? x + ((long)b * H + ih) * W * ldx : 0;
+        }
+        for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1);
+        for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few);
     }
-#undef LINE
 #undef TILE
-#undef STORE
+#undef BLOCK
 }

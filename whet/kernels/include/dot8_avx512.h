@@ -34,7 +34,11 @@ INLINE __m512i quad_transpose(const s8 *const *p, const int n) {
 #define DOT8_SHIFT 128
 typedef __m512i vq;
 typedef __m512i vw;
-INLINE vq quad_of(__m512i bytes) { return _mm512_xor_si512(bytes, _mm512_set1_epi8(-128)); }
+INLINE vq quad_of(__m512i bytes) {
+    __m512i sign = _mm512_set1_epi8(-128);
+    __asm__("" : "+v"(sign)); // opaque, so that the load broadcasts: one vpxord for both
+    return _mm512_xor_si512(bytes, sign);
+}
 INLINE vw quad_load(const s8 *w) { return _mm512_loadu_si512(w); }
 INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
     return shifted ? quad_broadcast(p, n) : quad_of(quad_broadcast(p, n));
@@ -67,8 +71,10 @@ INLINE vi load_s8(const s8 *p, const int n) {
 INLINE vi mul_high(vi a, vi m) {
     const __m512i even = _mm512_mul_epi32((__m512i)a, (__m512i)m);
     const __m512 a_odd = _mm512_movehdup_ps((__m512)a), m_odd = _mm512_movehdup_ps((__m512)m);
-    const __m512i odd = _mm512_mul_epi32((__m512i)a_odd, (__m512i)m_odd);
-    return (vi)_mm512_mask_movehdup_ps((__m512)odd, 0x5555, (__m512)even);
+    __m512i high = _mm512_mul_epi32((__m512i)a_odd, (__m512i)m_odd);
+    // The compiler would make this a permutation of two sources, which is dearer.
+    __asm__("vmovshdup %1, %0%{%2%}" : "+v"(high) : "v"(even), "Yk"((__mmask16)0x5555));
+    return (vi)high;
 }
 
 // 4 vectors, of which the first `n` lanes together exist.

@@ -93,10 +93,22 @@
                     narrow_##T(unit * widen_##T(scale[c]) + widen_##T(bias[c])); \
             } \
     } \
-    /* Each of `width` <= REDUCE_WIDTH columns on its own; scale and bias may be null. */ \
+    /* `width` <= REDUCE_WIDTH columns, each `group` of them sharing a mean and a variance; */ \
+    /* scale and bias may be null. */ \
+    WHET_INLINE void norm_share_##T(wide_##T *sums, const long width, const long group, \
+                                    const wide_##T count) \
+    { \
+        for (long c = 0; c < width; c += group) { \
+            wide_##T sum = 0; \
+            for (long k = 0; k < group; k++) \
+                sum += sums[c + k]; \
+            for (long k = 0; k < group; k++) \
+                sums[c + k] = sum / count; \
+        } \
+    } \
     WHET_INLINE void norm_columns_##T(const T *x, const T *scale, const T *bias, T *y, \
-                                      const long n, const long width, const long stride, \
-                                      const wide_##T epsilon) \
+                                      const long n, const long width, const long group, \
+                                      const long stride, const wide_##T epsilon) \
     { \
         wide_##T mean[REDUCE_WIDTH], inverse[REDUCE_WIDTH]; \
         for (long c = 0; c < width; c++) \
@@ -104,15 +116,15 @@
         for (long s = 0; s < n; s++) \
             for (long c = 0; c < width; c++) \
                 mean[c] += widen_##T(x[s * stride + c]); \
-        for (long c = 0; c < width; c++) \
-            mean[c] /= (wide_##T)n; \
+        norm_share_##T(mean, width, group, (wide_##T)n * (wide_##T)group); \
         for (long s = 0; s < n; s++) \
             for (long c = 0; c < width; c++) { \
                 const wide_##T d = widen_##T(x[s * stride + c]) - mean[c]; \
                 inverse[c] += d * d; \
             } \
+        norm_share_##T(inverse, width, group, (wide_##T)n * (wide_##T)group); \
         for (long c = 0; c < width; c++) { \
-            inverse[c] = 1 / math_sqrt_##K(inverse[c] / (wide_##T)n + epsilon); \
+            inverse[c] = 1 / math_sqrt_##K(inverse[c] + epsilon); \
             inverse[c] *= scale ? widen_##T(scale[c]) : 1; \
         } \
         for (long s = 0; s < n; s++) \
@@ -123,13 +135,14 @@
             } \
     } \
     WHET_INLINE void norm_all_columns_##T(const T *x, const T *scale, const T *bias, T *y, \
-                                          const long n, const long channels, \
+                                          const long n, const long channels, const long group, \
                                           const wide_##T epsilon) \
     { \
-        for (long c = 0; c < channels; c += REDUCE_WIDTH) { \
+        const long step = REDUCE_WIDTH / group * group; \
+        for (long c = 0; c < channels; c += step) { \
             const long rest = channels - c; \
             norm_columns_##T(x + c, scale ? scale + c : 0, bias ? bias + c : 0, y + c, n, \
-                             rest < REDUCE_WIDTH ? rest : REDUCE_WIDTH, channels, epsilon); \
+                             rest < step ? rest : step, group, channels, epsilon); \
         } \
     } \
     WHET_INLINE void group_norm_##T(const T *x, const T *scale, const T *bias, T *y, \
@@ -138,8 +151,8 @@
     { \
         const long width = channels / groups, image = spatial * channels; \
         for (long b = 0; b < batch; b++, x += image, y += image) { \
-            if (width == 1) { \
-                norm_all_columns_##T(x, scale, bias, y, spatial, channels, epsilon); \
+            if (width <= REDUCE_WIDTH) { \
+                norm_all_columns_##T(x, scale, bias, y, spatial, channels, width, epsilon); \
                 continue; \
             } \
             for (long c = 0; c < channels; c += width) \
@@ -150,7 +163,7 @@
     WHET_INLINE void mean_variance_norm_##T(const T *x, T *y, const long batch, \
                                             const long spatial, const long channels) \
     { \
-        norm_all_columns_##T(x, 0, 0, y, batch * spatial, channels, 0); \
+        norm_all_columns_##T(x, 0, 0, y, batch * spatial, channels, 1, 0); \
     }
 
 #define NORM_ELEMENTS(T, K) \
@@ -158,15 +171,23 @@
                                     const T *var, T *y, const long outer, const long channels, \
                                     const long inner, const wide_##T epsilon) \
     { \
-        for (long o = 0; o < outer; o++) \
-            for (long c = 0; c < channels; c++) { \
-                const wide_##T deviation = math_sqrt_##K(widen_##T(var[c]) + epsilon); \
-                const wide_##T factor = widen_##T(scale[c]) / deviation; \
-                const wide_##T center = widen_##T(mean[c]), shift = widen_##T(bias[c]); \
-                const long at = (o * channels + c) * inner; \
-                for (long i = 0; i < inner; i++) \
-                    y[at + i] = narrow_##T((widen_##T(x[at + i]) - center) * factor + shift); \
+        for (long start = 0; start < channels; start += REDUCE_WIDTH) { \
+            const long rest = channels - start, width = rest < REDUCE_WIDTH ? rest : REDUCE_WIDTH; \
+            wide_##T factor[REDUCE_WIDTH], shift[REDUCE_WIDTH]; \
+            for (long c = 0; c < width; c++) { \
+                const wide_##T deviation = math_sqrt_##K(widen_##T(var[start + c]) + epsilon); \
+                factor[c] = widen_##T(scale[start + c]) / deviation; \
+                shift[c] = widen_##T(bias[start + c]) - widen_##T(mean[start + c]) * factor[c]; \
             } \
+            for (long o = 0; o < outer; o++) { \
+                const long at = (o * channels + start) * inner; \
+                for (long c = 0; c < width; c++) \
+                    for (long i = 0; i < inner; i++) { \
+                        const wide_##T v = widen_##T(x[at + c * inner + i]); \
+                        y[at + c * inner + i] = narrow_##T(v * factor[c] + shift[c]); \
+                    } \
+            } \
+        } \
     } \
     WHET_INLINE void lp_norm_##T(const T *x, T *y, const long outer, const long n, \
                                  const long inner, const int p) \

@@ -18,6 +18,13 @@
 #include "math.h"
 
 enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64 };
+#if defined(__AVX512F__)
+enum { REDUCE_EXTREME_LANES = 64 };
+#elif defined(__thumb__)
+enum { REDUCE_EXTREME_LANES = 4 };
+#else
+enum { REDUCE_EXTREME_LANES = 16 };
+#endif
 
 /* The pieces of a reduction: how an accumulator takes an element, how two accumulators merge and
  * what the result is; a and b are accumulators of type A, v an element as wide_T. */
@@ -33,7 +40,8 @@ enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64 };
 #define REDUCE_ROOT(T, a, n) narrow_##T((wide_##T)reduce_sqrt_##T(a))
 #define REDUCE_LOG(T, a, n) narrow_##T((wide_##T)reduce_log_##T((wide_##T)(a)))
 
-#define REDUCE_KERNEL(NAME, T, A, FIRST, STEP, MERGE, LAST) \
+/* A contiguous run in 16 interleaved accumulators on every target: the order decides the bits. */
+#define REDUCE_RUN_KERNEL(NAME, T, A, FIRST, STEP, MERGE) \
     WHET_INLINE A reduce_##NAME##_run_##T(const T *x, const long n) \
     { \
         A lane[REDUCE_LANES]; \
@@ -49,7 +57,38 @@ enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64 };
             for (int l = 0; l < half; l++) \
                 lane[l] = MERGE(A, lane[l], lane[l + half]); \
         return lane[0]; \
-    } \
+    }
+
+/* Extremes do not depend on the order, so they take the plain comparison, which vectorises, and
+ * look for NaN (`odd`, the count of elements unequal to themselves) on the side. */
+#define REDUCE_EXTREME_RUN(NAME, T, FIRST, BETTER, NOT_A_NUMBER) \
+    WHET_INLINE wide_##T reduce_##NAME##_run_##T(const T *x, const long n) \
+    { \
+        wide_##T lane[REDUCE_EXTREME_LANES]; \
+        i32 odd[REDUCE_EXTREME_LANES] = {0}; \
+        for (int l = 0; l < REDUCE_EXTREME_LANES; l++) \
+            lane[l] = FIRST; \
+        long j = 0; \
+        for (; j + REDUCE_EXTREME_LANES <= n; j += REDUCE_EXTREME_LANES) \
+            for (int l = 0; l < REDUCE_EXTREME_LANES; l++) { \
+                const wide_##T v = widen_##T(x[j + l]); \
+                lane[l] = v BETTER lane[l] ? v : lane[l]; \
+                odd[l] |= v != v; \
+            } \
+        for (int l = 0; j < n; j++, l++) { \
+            const wide_##T v = widen_##T(x[j]); \
+            lane[l] = v BETTER lane[l] ? v : lane[l]; \
+            odd[l] |= v != v; \
+        } \
+        for (int half = REDUCE_EXTREME_LANES / 2; half; half /= 2) \
+            for (int l = 0; l < half; l++) { \
+                lane[l] = lane[l + half] BETTER lane[l] ? lane[l + half] : lane[l]; \
+                odd[l] |= odd[l + half]; \
+            } \
+        return odd[0] ? NOT_A_NUMBER : lane[0]; \
+    }
+
+#define REDUCE_KERNEL(NAME, RUN, T, A, FIRST, STEP, MERGE, LAST) \
     WHET_INLINE void reduce_##NAME##_block_##T(const T *x, T *y, const long n, const long inner, \
                                                const long width) \
     { \
@@ -70,7 +109,7 @@ enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64 };
                 A sum = FIRST; \
                 for (long j = 0; j < n; j += REDUCE_RUN) { \
                     const long run = n - j < REDUCE_RUN ? n - j : REDUCE_RUN; \
-                    const A part = reduce_##NAME##_run_##T(x + j, run); \
+                    const A part = reduce_##RUN##_run_##T(x + j, run); \
                     sum = MERGE(A, sum, part); \
                 } \
                 *y = LAST(T, sum, n); \
@@ -85,26 +124,32 @@ enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64 };
     }
 
 /* C is the type roots and logarithms are taken in, K its suffix. */
-#define REDUCE_FAMILY(T, K, C, MEAN) \
+#define REDUCE_FAMILY(T, K, C, MEAN, NOT_A_NUMBER) \
     WHET_INLINE C reduce_sqrt_##T(sum_##T x) { return math_sqrt_##K((C)x); } \
     WHET_INLINE C reduce_log_##T(wide_##T x) { return math_log_##K((C)x); } \
-    REDUCE_KERNEL(sum, T, sum_##T, 0, REDUCE_ADD, REDUCE_ADD, REDUCE_SELF) \
-    REDUCE_KERNEL(mean, T, sum_##T, 0, REDUCE_ADD, REDUCE_ADD, MEAN) \
-    REDUCE_KERNEL(prod, T, sum_##T, 1, REDUCE_MULTIPLY, REDUCE_MULTIPLY, REDUCE_SELF) \
-    REDUCE_KERNEL(sumsq, T, sum_##T, 0, REDUCE_ADD_SQUARE, REDUCE_ADD, REDUCE_SELF) \
-    REDUCE_KERNEL(l1, T, sum_##T, 0, REDUCE_ADD_SIZE, REDUCE_ADD, REDUCE_SELF) \
-    REDUCE_KERNEL(l2, T, sum_##T, 0, REDUCE_ADD_SQUARE, REDUCE_ADD, REDUCE_ROOT) \
-    REDUCE_KERNEL(logsum, T, sum_##T, 0, REDUCE_ADD, REDUCE_ADD, REDUCE_LOG) \
-    REDUCE_KERNEL(max, T, wide_##T, lowest_##T(), REDUCE_TAKE_LARGER, REDUCE_TAKE_LARGER, \
+    REDUCE_RUN_KERNEL(sum, T, sum_##T, 0, REDUCE_ADD, REDUCE_ADD) \
+    REDUCE_RUN_KERNEL(prod, T, sum_##T, 1, REDUCE_MULTIPLY, REDUCE_MULTIPLY) \
+    REDUCE_RUN_KERNEL(sumsq, T, sum_##T, 0, REDUCE_ADD_SQUARE, REDUCE_ADD) \
+    REDUCE_RUN_KERNEL(l1, T, sum_##T, 0, REDUCE_ADD_SIZE, REDUCE_ADD) \
+    REDUCE_EXTREME_RUN(max, T, lowest_##T(), >, NOT_A_NUMBER) \
+    REDUCE_EXTREME_RUN(min, T, highest_##T(), <, NOT_A_NUMBER) \
+    REDUCE_KERNEL(sum, sum, T, sum_##T, 0, REDUCE_ADD, REDUCE_ADD, REDUCE_SELF) \
+    REDUCE_KERNEL(mean, sum, T, sum_##T, 0, REDUCE_ADD, REDUCE_ADD, MEAN) \
+    REDUCE_KERNEL(logsum, sum, T, sum_##T, 0, REDUCE_ADD, REDUCE_ADD, REDUCE_LOG) \
+    REDUCE_KERNEL(prod, prod, T, sum_##T, 1, REDUCE_MULTIPLY, REDUCE_MULTIPLY, REDUCE_SELF) \
+    REDUCE_KERNEL(sumsq, sumsq, T, sum_##T, 0, REDUCE_ADD_SQUARE, REDUCE_ADD, REDUCE_SELF) \
+    REDUCE_KERNEL(l2, sumsq, T, sum_##T, 0, REDUCE_ADD_SQUARE, REDUCE_ADD, REDUCE_ROOT) \
+    REDUCE_KERNEL(l1, l1, T, sum_##T, 0, REDUCE_ADD_SIZE, REDUCE_ADD, REDUCE_SELF) \
+    REDUCE_KERNEL(max, max, T, wide_##T, lowest_##T(), REDUCE_TAKE_LARGER, REDUCE_TAKE_LARGER, \
                   REDUCE_SELF) \
-    REDUCE_KERNEL(min, T, wide_##T, highest_##T(), REDUCE_TAKE_SMALLER, REDUCE_TAKE_SMALLER, \
-                  REDUCE_SELF)
-#define REDUCE_FLOAT(T) REDUCE_FAMILY(T, f32, float, REDUCE_MEAN_FLOAT)
-#define REDUCE_INTEGER(T) REDUCE_FAMILY(T, f64, double, REDUCE_MEAN_INTEGER)
+    REDUCE_KERNEL(min, min, T, wide_##T, highest_##T(), REDUCE_TAKE_SMALLER, \
+                  REDUCE_TAKE_SMALLER, REDUCE_SELF)
+#define REDUCE_FLOAT(T) REDUCE_FAMILY(T, f32, float, REDUCE_MEAN_FLOAT, WHET_NAN)
+#define REDUCE_INTEGER(T) REDUCE_FAMILY(T, f64, double, REDUCE_MEAN_INTEGER, 0)
 REDUCE_FLOAT(f32)
 REDUCE_FLOAT(f16)
 REDUCE_FLOAT(bf16)
-REDUCE_FAMILY(f64, f64, double, REDUCE_MEAN_FLOAT)
+REDUCE_FAMILY(f64, f64, double, REDUCE_MEAN_FLOAT, WHET_NAN)
 WHET_FOR_INTEGERS(REDUCE_INTEGER)
 
 /* log(sum(exp(x))) around the largest element, which cannot overflow. */

@@ -166,22 +166,30 @@ WHET_INLINE long resize_nearest_index(const double x, const long in, const int n
     return resize_clamp((long)low + up, in);
 }
 
-/* `fill`, one element of element_bytes, is what RESIZE_CROP puts outside; null without it. */
+/* `fill`, one element of element_bytes, is what RESIZE_CROP puts outside; null without it. Sources
+ * are found for RESIZE_WIDTH outputs at a time, so that y is written in order. */
 WHET_INLINE void resize_nearest(const void *x, void *y, const long outer, const long in,
                                 const long out, const long inner_bytes, const resize_rule *r,
                                 const int nearest, const void *fill, const long element_bytes)
 {
-    for (long j = 0; j < out; j++) {
-        const double at = resize_coordinate(r, in, out, j);
-        const int outside = resize_is_outside(r, in, at);
-        const long from = outside ? 0 : resize_nearest_index(at, in, nearest);
+    long from[RESIZE_WIDTH];
+    for (long start = 0; start < out; start += RESIZE_WIDTH) {
+        const long rest = out - start, width = rest < RESIZE_WIDTH ? rest : RESIZE_WIDTH;
+        for (long j = 0; j < width; j++) {
+            const double at = resize_coordinate(r, in, out, start + j);
+            const int outside = resize_is_outside(r, in, at);
+            from[j] = outside ? -1 : resize_nearest_index(at, in, nearest);
+        }
         for (long o = 0; o < outer; o++) {
-            u8 *row = (u8 *)y + (o * out + j) * inner_bytes;
-            if (!outside)
-                __builtin_memcpy(row, (const u8 *)x + (o * in + from) * inner_bytes,
-                                 (unsigned long)inner_bytes);
-            for (long i = 0; outside && i < inner_bytes; i += element_bytes)
-                __builtin_memcpy(row + i, fill, (unsigned long)element_bytes);
+            const u8 *source = (const u8 *)x + o * in * inner_bytes;
+            u8 *row = (u8 *)y + (o * out + start) * inner_bytes;
+            for (long j = 0; j < width; j++, row += inner_bytes) {
+                if (from[j] >= 0)
+                    __builtin_memcpy(row, source + from[j] * inner_bytes,
+                                     (unsigned long)inner_bytes);
+                for (long i = 0; from[j] < 0 && i < inner_bytes; i += element_bytes)
+                    __builtin_memcpy(row + i, fill, (unsigned long)element_bytes);
+            }
         }
     }
 }

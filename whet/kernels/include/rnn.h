@@ -17,6 +17,7 @@
 #ifndef WHET_RNN_H
 #define WHET_RNN_H
 #include "math.h"
+#include "quick_f32.h"
 
 enum {
     RNN_RELU, RNN_TANH, RNN_SIGMOID, RNN_AFFINE, RNN_LEAKY_RELU, RNN_THRESHOLDED_RELU,
@@ -37,7 +38,7 @@ typedef struct {
     rnn_activation activations[2][3]; /* f, g, h of each direction */
 } rnn_shape;
 
-WHET_INLINE double rnn_activate(const rnn_activation *f, double x)
+WHET_INLINE double rnn_activate_f64(const rnn_activation *f, double x)
 {
     switch (f->kind) {
     case RNN_RELU:
@@ -67,15 +68,28 @@ WHET_INLINE double rnn_activate(const rnn_activation *f, double x)
     }
 }
 
-/* Activation f, g or h (which = 0, 1, 2) of a direction, after clipping. */
-WHET_INLINE double rnn_gate(const rnn_shape *s, const int direction, const int which, double x)
+/* The two usual ones in float arithmetic, which vectorises. */
+WHET_INLINE float rnn_activate_f32(const rnn_activation *f, float x)
 {
-    if (s->clip > 0) {
-        x = x > s->clip ? s->clip : x;
-        x = x < -s->clip ? -s->clip : x;
-    }
-    return rnn_activate(&s->activations[direction][which], x);
+    if (f->kind == RNN_SIGMOID)
+        return quick_sigmoid_f32(x);
+    if (f->kind == RNN_TANH)
+        return quick_tanh_f32(x);
+    return (float)rnn_activate_f64(f, (double)x);
 }
+
+/* Activation f or g (which = 0, 1) of a direction, after clipping. */
+#define RNN_GATE(K, C) \
+    WHET_INLINE C rnn_gate_##K(const rnn_shape *s, const int direction, const int which, C x) \
+    { \
+        if (s->clip > 0) { \
+            x = x > (C)s->clip ? (C)s->clip : x; \
+            x = x < -(C)s->clip ? -(C)s->clip : x; \
+        } \
+        return rnn_activate_##K(&s->activations[direction][which], x); \
+    }
+RNN_GATE(f32, float)
+RNN_GATE(f64, double)
 
 WHET_INLINE long rnn_x_at(const rnn_shape *s, const long t, const long b)
 {
@@ -112,7 +126,7 @@ WHET_INLINE long rnn_state_at(const rnn_shape *s, const long d, const long b)
 
 /* One step of one sequence, given its cell's parameters of one direction. state is h, c and a spare
  * vector; gates, after them, receives the sums. */
-#define RNN_CELLS(T) \
+#define RNN_CELLS(T, K) \
     RNN_DOT(rnn_dot, T, T, widen_##T) \
     RNN_DOT(rnn_dot_state, T, wide_##T, ) \
     WHET_INLINE wide_##T rnn_bias_##T(const T *b, const long i, const long rows) \
@@ -125,12 +139,11 @@ WHET_INLINE long rnn_state_at(const rnn_shape *s, const long d, const long b)
         const long n = s->hidden; \
         wide_##T *h = state, *next = state + 3 * n; \
         for (long i = 0; i < n; i++) { \
-            const wide_##T sum = rnn_dot_##T(w + i * s->input, x, s->input) + \
-                                 rnn_dot_state_##T(r + i * n, h, n) + rnn_bias_##T(b, i, n); \
-            next[i] = (wide_##T)rnn_gate(s, d, 0, (double)sum); \
+            next[i] = rnn_dot_##T(w + i * s->input, x, s->input) + \
+                      rnn_dot_state_##T(r + i * n, h, n) + rnn_bias_##T(b, i, n); \
         } \
         for (long i = 0; i < n; i++) \
-            h[i] = next[i]; \
+            h[i] = rnn_gate_##K(s, d, 0, next[i]); \
     } \
     WHET_INLINE void rnn_gru_step_##T(const T *x, const T *w, const T *r, const T *b, \
                                       wide_##T *state, const rnn_shape *s, const int d) \
@@ -138,10 +151,11 @@ WHET_INLINE long rnn_state_at(const rnn_shape *s, const long d, const long b)
         const long n = s->hidden; \
         wide_##T *h = state, *reset_h = state + 2 * n, *gates = state + 3 * n; \
         for (long i = 0; i < 2 * n; i++) { \
-            const wide_##T sum = rnn_dot_##T(w + i * s->input, x, s->input) + \
-                                 rnn_dot_state_##T(r + i * n, h, n) + rnn_bias_##T(b, i, 3 * n); \
-            gates[i] = (wide_##T)rnn_gate(s, d, 0, (double)sum); \
+            gates[i] = rnn_dot_##T(w + i * s->input, x, s->input) + \
+                       rnn_dot_state_##T(r + i * n, h, n) + rnn_bias_##T(b, i, 3 * n); \
         } \
+        for (long i = 0; i < 2 * n; i++) \
+            gates[i] = rnn_gate_##K(s, d, 0, gates[i]); \
         for (long i = 0; i < n; i++) \
             reset_h[i] = gates[n + i] * h[i]; \
         for (long i = 2 * n; i < 3 * n; i++) { \
@@ -154,8 +168,10 @@ WHET_INLINE long rnn_state_at(const rnn_shape *s, const long d, const long b)
             } else { \
                 sum = in + rnn_dot_state_##T(r + i * n, reset_h, n) + rnn_bias_##T(b, i, 3 * n); \
             } \
-            gates[i] = (wide_##T)rnn_gate(s, d, 1, (double)sum); \
+            gates[i] = sum; \
         } \
+        for (long i = 2 * n; i < 3 * n; i++) \
+            gates[i] = rnn_gate_##K(s, d, 1, gates[i]); \
         for (long i = 0; i < n; i++) \
             h[i] = (1 - gates[i]) * gates[2 * n + i] + gates[i] * h[i]; \
     } \
@@ -171,15 +187,14 @@ WHET_INLINE long rnn_state_at(const rnn_shape *s, const long d, const long b)
         for (long i = 0; i < n; i++) { \
             const wide_##T see_i = p ? widen_##T(p[i]) * c[i] : 0; \
             const wide_##T see_f = p ? widen_##T(p[2 * n + i]) * c[i] : 0; \
-            const double input = rnn_gate(s, d, 0, (double)(gates[i] + see_i)); \
-            const double forget = s->input_forget \
-                                      ? 1 - input \
-                                      : rnn_gate(s, d, 0, (double)(gates[2 * n + i] + see_f)); \
-            const double cell = rnn_gate(s, d, 1, (double)gates[3 * n + i]); \
-            c[i] = (wide_##T)(forget * (double)c[i] + input * cell); \
+            const wide_##T input = rnn_gate_##K(s, d, 0, gates[i] + see_i); \
+            const wide_##T forget = s->input_forget \
+                                        ? 1 - input \
+                                        : rnn_gate_##K(s, d, 0, gates[2 * n + i] + see_f); \
+            c[i] = forget * c[i] + input * rnn_gate_##K(s, d, 1, gates[3 * n + i]); \
             const wide_##T see_o = p ? widen_##T(p[n + i]) * c[i] : 0; \
-            const double output = rnn_gate(s, d, 0, (double)(gates[n + i] + see_o)); \
-            h[i] = (wide_##T)(output * rnn_activate(&s->activations[d][2], (double)c[i])); \
+            const wide_##T output = rnn_gate_##K(s, d, 0, gates[n + i] + see_o); \
+            h[i] = output * rnn_activate_##K(&s->activations[d][2], c[i]); \
         } \
     }
 
@@ -229,8 +244,8 @@ WHET_INLINE long rnn_state_at(const rnn_shape *s, const long d, const long b)
             } \
     }
 
-#define RNN_FAMILY(T) \
-    RNN_CELLS(T) \
+#define RNN_FAMILY(T, K) \
+    RNN_CELLS(T, K) \
     RNN_RUN(T) \
     WHET_INLINE void rnn_##T(const T *x, const T *w, const T *r, const T *b, \
                              const i32 *lengths, const T *h0, T *y, T *y_h, wide_##T *scratch, \
@@ -250,6 +265,9 @@ WHET_INLINE long rnn_state_at(const rnn_shape *s, const long d, const long b)
     { \
         rnn_run_##T(RNN_LSTM, x, w, r, b, lengths, h0, c0, p, y, y_h, y_c, scratch, s); \
     }
-WHET_FOR_FLOATS(RNN_FAMILY)
+RNN_FAMILY(f32, f32)
+RNN_FAMILY(f64, f64)
+RNN_FAMILY(f16, f32)
+RNN_FAMILY(bf16, f32)
 
 #endif

@@ -1,7 +1,7 @@
-/* Scalar functions of the elementwise ops that C has no operator for, one for each type they exist in.
+/* Scalar functions of the elementwise ops that C has no operator for, one for each type.
  *
- * min and max give NaN where either operand is NaN, as NumPy and ONNX do. sign(NaN) is NaN. Shifts by
- * the width or more give 0 (or the sign, for a signed right shift).
+ * min and max give NaN where either operand is NaN, as NumPy and ONNX do. sign(NaN) is NaN.
+ * Shifts by the width or more give 0 (or the sign, for a signed right shift).
  */
 #ifndef WHET_SCALAR_H
 #define WHET_SCALAR_H

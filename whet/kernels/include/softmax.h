@@ -6,53 +6,21 @@
  */
 #ifndef WHET_SOFTMAX_H
 #define WHET_SOFTMAX_H
+#include "quick_f32.h"
 #include "reduce.h"
 
-/* exp(x) for x <= 0 in float arithmetic without branches, which compilers vectorise; within 2 units
- * in the last place, 0 below -87.3. Taylor to r^7 on |r| <= ln2 / 2. NaN stays NaN. */
-WHET_INLINE float softmax_exp_f32(float x)
-{
-    const float y = x < -88.0f ? -88.0f : x;
-    const float k = (y * 0x1.715476p+0f + 0x1.8p23f) - 0x1.8p23f;
-    const float r = (y - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f;
-    float p = 1.0f / 5040;
-    p = p * r + 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    p = p * r * r + r + 1.0f;
-    const float power = f32_of_bits((u32)((i32)(k == k ? k : 0.0f) + 127) << 23);
-    return x < -87.3f ? 0.0f : p * power;
-}
+WHET_INLINE float softmax_exp_f32(float x) { return quick_exp_negative_f32(x); }
 
 WHET_INLINE double softmax_exp_f64(double x) { return math_exp_f64(x); }
 
 /* One row of n elements, and `width` columns of n elements `inner` apart side by side. */
 #define SOFTMAX_KERNELS(T, K) \
-    WHET_INLINE wide_##T softmax_exponentials_##T(const T *x, T *y, const long n, \
-                                                  const wide_##T largest) \
-    { \
-        wide_##T sum[REDUCE_LANES] = {0}; \
-        long j = 0; \
-        for (; j + REDUCE_LANES <= n; j += REDUCE_LANES) \
-            for (int l = 0; l < REDUCE_LANES; l++) { \
-                y[j + l] = narrow_##T(softmax_exp_##K(widen_##T(x[j + l]) - largest)); \
-                sum[l] += widen_##T(y[j + l]); \
-            } \
-        for (; j < n; j++) { \
-            y[j] = narrow_##T(softmax_exp_##K(widen_##T(x[j]) - largest)); \
-            sum[0] += widen_##T(y[j]); \
-        } \
-        for (int half = REDUCE_LANES / 2; half; half /= 2) \
-            for (int l = 0; l < half; l++) \
-                sum[l] += sum[l + half]; \
-        return sum[0]; \
-    } \
     WHET_INLINE void softmax_row_##T(const T *x, T *y, const long n) \
     { \
-        const wide_##T scale = \
-            1 / softmax_exponentials_##T(x, y, n, reduce_max_run_##T(x, n)); \
+        const wide_##T largest = reduce_max_run_##T(x, n); \
+        for (long j = 0; j < n; j++) \
+            y[j] = narrow_##T(softmax_exp_##K(widen_##T(x[j]) - largest)); \
+        const wide_##T scale = 1 / reduce_sum_run_##T(y, n); \
         for (long j = 0; j < n; j++) \
             y[j] = narrow_##T(widen_##T(y[j]) * scale); \
     } \

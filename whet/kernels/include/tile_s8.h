@@ -67,16 +67,20 @@ INLINE void tile_store_s8(const int MR, const int NV, const int LANES, const int
                           const long row, const int channel, const void *const *extra,
                           epilogue_s8 epilogue) {
     const int vectors = NV - (WZ != 0);
-    UNROLL(i, MR) {
-        vi y[8];
-        UNROLL(j, vectors) {
+    vi y[32];
+    UNROLL(j, vectors) {
+        UNROLL(i, MR) {
             const vi sum = WZ ? acc[i * NV + j] - acc[i * NV + vectors] * WZ : acc[i * NV + j];
-            y[j] = epilogue(extra, sum, row + i, channel + j * VL, j == vectors - 1 ? LANES : VL);
+            const int lanes = j == vectors - 1 ? LANES : VL;
+            y[i * vectors + j] = epilogue(extra, sum, row + i, channel + j * VL, lanes);
         }
+    }
+    UNROLL(i, MR) {
+        const vi *out = y + i * vectors;
         if (OUT == 1)
-            store_s8((s8 *)c + i * ldc, y, vectors, LANES, low, high);
+            store_s8((s8 *)c + i * ldc, out, vectors, LANES, low, high);
         else
             UNROLL(j, vectors)
-                vstore_n((float *)c + i * ldc + j * VL, (vf)y[j], j == vectors - 1 ? LANES : VL);
+                vstore_n((float *)c + i * ldc + j * VL, (vf)out[j], j == vectors - 1 ? LANES : VL);
     }
 }

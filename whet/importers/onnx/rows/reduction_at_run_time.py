@@ -1,4 +1,4 @@
-"""Reductions over axes that are data: each element is added to the place that its kept indices name.
+"""Reductions over axes that are data: each element goes to the place its kept indices name.
 
 x[i, j, k] over axis 1  ->  y[i * stride_i + 0 * stride_j + k * stride_k] += x[i, j, k]
 """
