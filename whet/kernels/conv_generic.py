@@ -34,8 +34,9 @@ def convolve(node: Node, target: Target) -> Lowered | None:
     taps, y = _taps(node), node.outputs[0]
     if taps is None:
         return None
+    name = "conv_plain" if node.op is conv else node.op.name
     call = Call(
-        f"{node.op.name}_{float_type(y.tensor)}",
+        f"{name}_{float_type(y.tensor)}",
         (In(0), In(1), _optional(node, 2), Out(), window_shape(node, taps), y.shape[-1],
          node.integer("groups", 1)),
     )  # fmt: skip

@@ -51,7 +51,7 @@ def _evaluate(node: Node, x: Array, w: Array, bias: Array | None = None) -> Arra
         )
         for g in range(groups):
             out = slice(g * share, (g + 1) * share)
-            taps = w[(out, *tap)]
+            taps = w[out].reshape(share, -1, depth)[:, np.ravel_multi_index(tap, kernel)]
             part = x[..., g * depth : (g + 1) * depth] @ taps.T
             y[(slice(None), *index, out)] += part
     cut = tuple(slice(lo, lo + n) for lo, n in zip(low, size, strict=True))

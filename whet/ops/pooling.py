@@ -83,19 +83,22 @@ def extra_of(node: Node) -> Ints:
     return node.integers("extra") if given else (0,) * len(node.integers("high"))
 
 
-def _infer_indices(x: Type, *, column_major: bool = False, **window: Ints) -> tuple[Type, Type]:
+def _infer_indices(
+    x: Type, *, kernel: Ints, stride: Ints, dilation: Ints, low: Ints, high: Ints,
+    column_major: bool = False,
+) -> tuple[Type, Type]:  # fmt: skip
     """max_pool, and each winner's flat index in the tensor stored as [N, C, *S]; column_major
     numbers the spatial axes first-fastest."""
-    y = _infer(x, **window)
+    y = _infer(x, kernel=kernel, stride=stride, dilation=dilation, low=low, high=high)
     return y, Type(y.shape, I64)
 
 
 def _maximum_indices(node: Node, x: Array) -> tuple[Array, Array]:
     least = -np.inf if x.dtype.kind in "fV" else np.iinfo(x.dtype).min
     taps, spatial = windows(x, node, least), x.shape[1:-1]
-    order = "F" if node["column_major"] else "C"
-    place = np.arange(math.prod(spatial)).reshape(spatial, order=order)[None, ..., None]
-    places = windows(np.broadcast_to(place, x.shape), node, -1)
+    flat: Array = np.arange(math.prod(spatial))
+    grid = flat.reshape(spatial[::-1]).T if node["column_major"] else flat.reshape(spatial)
+    places = windows(np.broadcast_to(grid[None, ..., None], x.shape), node, -1)
     winner = np.where(places < 0, least, taps).argmax(axis=0)[None]
     image = np.arange(x.shape[0] * x.shape[-1]).reshape(-1, *(1,) * len(spatial), x.shape[-1])
     found = np.take_along_axis(places, winner, 0)[0] + image * math.prod(spatial)

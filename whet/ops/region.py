@@ -84,9 +84,7 @@ def _roi_pool(node: Node, x: Array, rois: Array) -> Array:
     for r, roi in enumerate(rois.astype(np.float64)):
         x0, y0, x1, y1 = np.floor(roi[1:] * float(str(node["scale"])) + 0.5).astype(int)
         edges = []
-        for start, end, cells, limit in zip(
-            (y0, x0), (y1, x1), size, x.shape[1:3], strict=True
-        ):
+        for start, end, cells, limit in zip((y0, x0), (y1, x1), size, x.shape[1:3], strict=True):
             step = max(end - start + 1, 1) / cells
             low = np.clip(np.floor(np.arange(cells) * step) + start, 0, limit).astype(int)
             high = np.clip(np.ceil(np.arange(1, cells + 1) * step) + start, 0, limit).astype(int)

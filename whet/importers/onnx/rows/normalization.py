@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, Result, row, scalar
 from whet.importers.onnx.rows.convolution import channels_first, channels_last
@@ -23,7 +25,11 @@ def _hardmax(x: Value, *, axis: int) -> Value:
     return convert(e.equal(iota(x.shape[axis], axis, rank), winner), to=x.tensor.element)
 
 
-SOFTMAX = {"Softmax": n.softmax, "LogSoftmax": n.log_softmax, "Hardmax": _hardmax}
+SOFTMAX: dict[str, Callable[..., Value]] = {
+    "Softmax": n.softmax,
+    "LogSoftmax": n.log_softmax,
+    "Hardmax": _hardmax,
+}
 
 
 @row(*SOFTMAX)

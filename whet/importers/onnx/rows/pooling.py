@@ -38,7 +38,7 @@ def average(layer: Layer) -> Value:
 
 @row("LpPool")
 def norm(layer: Layer) -> Value:
-    """(sum |x|^p)^(1/p): the sum is the average of all taps, padding counted, times their number."""
+    """(sum |x|^p)^(1/p): the sum is the average over all taps, padding too, times their number."""
     kernel, attrs = _window(layer)
     attrs.pop("extra")
     x, p = channels_last(layer[0]), layer.integer("p", 2)
