@@ -207,4 +207,34 @@ def _with_input(node: Node, x: Value, w: Array, b: Array | None = None) -> Value
     return node.replace(tuple(inputs)).outputs[0]
 
 
+def _scores() -> Graph:
+    q, k = parameter("q", Type((3, 2), F32)), parameter("k", Type((2, 3), F32))
+    return Graph((q, k), (div(matmul(q, k), constant(np.float32(3))),), ("y",))
+
+
+@rule(mul, div, example=_scores)
+def scale_of_product(node: Node, uses: Uses) -> Replacement:
+    """(a @ b) * c -> (a * c) @ b for one number c and products of computed values: fewer
+    elements are scaled, and the number may reach weights."""
+    y, c = node.inputs
+    if y is None or (node.op is mul and y.op is not matmul):
+        y, c = c, y
+    if y is None or y.op is not matmul or (node.op is div and c is node.inputs[0]):
+        return None
+    number = known(c)
+    a, b = y.node.inputs[:2]
+    if number is None or number.size != 1 or a is None or known(b) is not None or uses(y) > 1:
+        return None
+    element = y.tensor.element
+    if len(y.node.inputs) > 2 or y.node["element"] is not None or not is_float(element):
+        return None
+    if y.type != node.types[0] or known(a) is not None:
+        return None
+    factor = number.reshape(()).astype(np.float64)
+    scaled = 1 / factor if node.op is div else factor
+    if not np.isfinite(scaled):
+        return None
+    return matmul(mul(a, constant(scaled.astype(element.dtype), element)), b)
+
+
 AFFINE: tuple[Rule, ...] = (scale_after, offset_after, scale_before, offset_before)
