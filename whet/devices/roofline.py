@@ -144,7 +144,7 @@ def _source() -> str:
 
 @cache
 def _library() -> ctypes.CDLL:
-    code = shared_library(_source(), host(), ("-ffp-contract=fast",))
+    code = shared_library((_source(),), replace(host(), flags=("-ffp-contract=fast",)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "roofline.so"
         path.write_bytes(code)
