@@ -24,9 +24,11 @@ Parts = tuple[Array, Array | None]
 def constant_channels(value: Value | None, result: Type) -> Array | None:
     """A constant that varies along the last axis at most: one number a channel, in float64."""
     data = known(value)
-    if data is None or not is_float(result.element) or not isinstance(result.shape[-1], int):
+    if data is None or not is_float(result.element) or not result.rank:
         return None
     channels = result.shape[-1]
+    if not isinstance(channels, int):
+        return None
     if data.ndim > result.rank or any(d != 1 for d in data.shape[:-1]):
         return None
     if data.size not in (1, channels):

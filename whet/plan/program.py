@@ -38,6 +38,8 @@ from whet.plan.view import views_of
 from whet.plan.weights import Weights
 from whet.targets.target import Target
 
+ENDLESS_BYTES = 1 << 40
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -154,6 +156,7 @@ class _Room:
                 Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
             )
             sized |= set(node.outputs)
+        _check_bounds(self.graph)
         for v in sized:
             if v not in self.external and isinstance(v.type, Type):
                 sizes[self.keys[v]] = max(1, v.tensor.nbytes)
@@ -186,7 +189,10 @@ class _Room:
         return Place("arena", self.memory.offsets[self.keys[value]])
 
     def _function(self) -> Function:
-        steps: list[RunStep | Bind | Copy] = [b for v in self.graph.inputs for b in self._binds(v)]
+        leaves = [n for n in self.graph.nodes if n.op.family == "leaf"]
+        steps: list[RunStep | Bind | Copy] = [
+            b for n in leaves for v in n.outputs for b in self._binds(v)
+        ]
         for node, lowered in self.lowered.items():
             if not self._is_view(node):
                 steps.append(self._step(node, lowered))
@@ -246,6 +252,17 @@ class _Room:
             None if scratch is None else Place("arena", scratch),
             node.origin,
         )
+
+
+def _check_bounds(graph: Graph) -> None:
+    """Raise UnsupportedError for values that no arena has room for, all of them at once."""
+    endless = [
+        UnsupportedOp(n.op.name, n.origin, f"no bound is known for the size of {v.type}")
+        for n in graph.nodes for v in n.outputs
+        if isinstance(v.type, Type) and v.tensor.nbytes > ENDLESS_BYTES
+    ]  # fmt: skip
+    if endless:
+        raise UnsupportedError(endless, hint="give bounds for the model's free sizes")
 
 
 def _is_control(node: Node) -> bool:
