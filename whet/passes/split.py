@@ -105,7 +105,8 @@ def _channels(value: Value | None, axis: int, part: Part) -> Value:
     assert data is not None
     element: Element = value.tensor.element
     if isinstance(element, Quant) and element.axis == axis:
-        scale, zero = (values[part.begin : part.end] for values in (element.scale, element.zero))
+        scale = element.scale[part.begin : part.end]
+        zero = element.zero[part.begin : part.end]
         element = replace(element, scale=scale, zero=zero)
     taken = np.take(data, np.arange(part.begin, part.end), axis=axis)
     return constant(taken, element)
