@@ -376,6 +376,8 @@ def model_h(program: Program) -> str:
             f"/* {kind}[{i}] {p.name}: {p.element}[{', '.join(map(str, p.shape))}] */"
             for i, p in enumerate(ports)
         ]
+        sizes = ", ".join(str(p.nbytes) for p in ports) or "0"
+        lines.append(f"static const long model_{kind[:-1]}_bytes[] = {{{sizes}}};")
     lines += [
         "/* Run the model once. memory: MODEL_ARENA_BYTES, constants: MODEL_WEIGHT_BYTES,",
         " * both aligned to 64. Returns 0, or the code of the check that failed. */",
