@@ -20,6 +20,7 @@ from whet.ir.type import size_product
 from whet.ops.convolution import conv
 from whet.ops.matmul import matmul
 from whet.ops.movement import reshape, slice_op
+from whet.passes.movement import sizes
 from whet.rewrite.driver import substitute
 
 
@@ -65,8 +66,9 @@ def _part(user: Node, whole: Value, y: Value) -> Part | None:
     """The channels a slice of `y` (a reshape of `whole` that keeps its rows) takes."""
     if user.op is not slice_op or not y.tensor.static:
         return None
-    begin, size, step = (user.integers(name) for name in ("begin", "size", "step"))
-    if len(begin) != len(y.shape) or any(s != 1 for s in step):
+    begin, size = user.integers("begin"), user.integers("size")
+    whole_steps = all(s == 1 for s in sizes(user["step"]))
+    if not len(begin) == len(size) == len(y.shape) or not whole_steps:
         return None
     partial = [i for i, (n, d) in enumerate(zip(size, y.shape, strict=True)) if n != d]
     if len(partial) != 1:

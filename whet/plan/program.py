@@ -13,6 +13,7 @@ from whet.emit.program import (
     Epilogue,
     Function,
     In,
+    Item,
     Lowered,
     Nest,
     Parameter,
@@ -301,7 +302,7 @@ def _inputs_used(statement: Statement, count: int) -> set[int]:
         accesses: tuple[Access, ...] = (statement.write, *statement.reads)
         return {a.operand.index for a in accesses if isinstance(a.operand, In)}
     if isinstance(statement, Call):
-        used = {a.index for a in statement.arguments if isinstance(a, In)}
+        used = {a.index for a in statement.arguments if isinstance(a, In | Item)}
         for a in statement.arguments:
             if isinstance(a, Epilogue):
                 used |= {e.operand.index for e in a.extras if isinstance(e.operand, In)}

@@ -19,6 +19,7 @@ from whet.ir.node import Attr, Node, Op, Value, origin
 from whet.rewrite.rule import Rule
 
 ROUNDS = 50
+FAILURES = (WhetError, ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 MERGED_CONSTANT_BYTES = 1 << 20
 
 
@@ -122,7 +123,7 @@ class _Rebuild:
             try:
                 with origin(node.origin):
                     result = r.rewrite(node, lambda v: self.counts.get(v, 1))
-            except WhetError as error:
+            except FAILURES as error:
                 raise CompileError(f"rule {r.name} failed", node.origin, str(error)) from error
             if result is None:
                 continue
