@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from whet.errors import ModelError
 from whet.importers.tflite.schema import Operator
 from whet.ir.element import Element, Quant
+from whet.ir.graph import State
 from whet.ir.leaf import known
 from whet.ir.node import Array, Attr, Value
 from whet.ops.affine import affine
@@ -37,7 +38,9 @@ def row(*names: str) -> Callable[[Row], Row]:
 class Layer:
     """One operator with its operands translated.
 
-    elements: how each output is represented, as the file says.
+    elements: how each output is represented, as the file says. legacy: tensors are uint8, which
+    TensorFlow Lite Micro does not run; their bits are those of TensorFlow Lite's reference kernels.
+    kept: states that rows made.
     """
 
     operator: Operator
@@ -45,6 +48,12 @@ class Layer:
     elements: tuple[Element, ...]
     shapes: tuple[tuple[int, ...], ...]
     name: str
+    legacy: bool = False
+    kept: list[State] = field(default_factory=list)
+
+    def keep(self, value: Value, following: Value, initial: Array) -> None:
+        """Hold a state made by a row: its value, the next one, and where it starts."""
+        self.kept.append(State(str(value.node["name"]), value, following, initial))
 
     def __getitem__(self, index: int) -> Value:
         """Input `index`, which must be there."""

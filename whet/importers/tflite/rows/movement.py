@@ -8,7 +8,7 @@ from whet.errors import ModelError
 from whet.importers.tflite.layer import Layer, row
 from whet.importers.tflite.names import op_name
 from whet.importers.tflite.rows.activation import activated
-from whet.ir.element import Element, Quant
+from whet.ir.element import C64, Element, Quant
 from whet.ir.leaf import constant
 from whet.ir.node import Value
 from whet.ops.convert import convert
@@ -28,7 +28,8 @@ def plain(sizes: tuple[object, ...]) -> tuple[int, ...]:
 
 @row("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 def reshaped(layer: Layer) -> Value:
-    return reshape(layer[0], shape=layer.shapes[0])
+    parts = (2,) if layer.elements[0] == C64 else ()
+    return reshape(layer[0], shape=(*layer.shapes[0], *parts))
 
 
 @row("QUANTIZE", "DEQUANTIZE", "CAST")
