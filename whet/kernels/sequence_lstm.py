@@ -48,7 +48,7 @@ def _integer(node: Node, shape: tuple[int, ...]) -> Lowered | None:
     c = constants_of(node)
     products = ("forget", "update", "hidden")
     multipliers = (c.forget_by, c.update_by, c.hidden_by)
-    fields = (
+    fields: tuple[tuple[str, int | tuple[int, ...]], ...] = (
         ("x_zero", operand(node, X).zero), ("hidden_zero", operand(node, HIDDEN).zero),
         *_by(c.inputs, "input"), *_by(c.recurrent, "recurrent"),
         *((f"{n}_m", scalar(by.m)) for n, by in zip(products, multipliers, strict=True)),

@@ -111,7 +111,8 @@ def _log(x: Type, *, output_scale: int, correction_bits: int) -> Type:
 
 def subtraction(node: Node) -> audio.SpectralSubtraction:
     """The constants of a spectral subtraction."""
-    return audio.SpectralSubtraction(*map(node.integer, SUBTRACTION), bool(node["clamping"]))
+    values = {name: node.integer(name) for name in SUBTRACTION}
+    return audio.SpectralSubtraction(clamping=bool(node["clamping"]), **values)
 
 
 def _scaled(node: Node, x: Array) -> tuple[Array, Array]:
@@ -143,7 +144,9 @@ spectral_subtraction = _op(
     "spectral_subtraction", _subtraction,
     lambda n, x, noise: audio.spectral_subtraction(x, noise, subtraction(n)),
 )  # fmt: skip
-pcan = _op("pcan", _pcan, lambda n, *arrays: audio.pcan(*arrays, n.integer("snr_shift")))
+pcan = _op(
+    "pcan", _pcan, lambda n, x, noise, gains: audio.pcan(x, noise, gains, n.integer("snr_shift"))
+)
 log = _op(
     "log", _log,
     lambda n, x: audio.filter_bank_log(x, n.integer("output_scale"), n.integer("correction_bits")),

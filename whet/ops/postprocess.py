@@ -122,7 +122,7 @@ def _evaluate(node: Node, boxes: Array, scores: Array, anchors: Array) -> tuple[
     corners = decoded(boxes[0], anchors, s.scales)
     labelled = scores[0][:, scores.shape[2] - s.classes :]
     found = (_regular if s.regular else _together)(corners, labelled, s)
-    shown = [np.zeros(t.shape, np.float32) for t in node.types if isinstance(t, Type)]  # type: ignore[arg-type]
+    shown = [np.zeros([int(str(d)) for d in v.shape], np.float32) for v in node.outputs]
     for i, (box, c) in enumerate(found):
         shown[0][0, i], shown[1][0, i], shown[2][0, i] = corners[box], c, labelled[box, c]
     shown[3][0] = len(found)

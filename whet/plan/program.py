@@ -124,6 +124,8 @@ class _Room:
         self.bodies[node] = tuple(room.function for room in rooms)
         lowered = lower(node, self.target)
         self.headers += lowered.headers
+        if any(_has_function(s) for s in lowered.statements):
+            self.headers.append("math_f32.h")
         start = -(-lowered.scratch // 64) * 64
         arena = max((f.arena for f in self.bodies[node]), default=0)
         if not rooms:
@@ -264,6 +266,12 @@ def _check_bounds(graph: Graph) -> None:
     ]  # fmt: skip
     if endless:
         raise UnsupportedError(endless, hint="give bounds for the model's free sizes")
+
+
+def _has_function(statement: Statement) -> bool:
+    """Whether a call takes an epilogue that computes something: it may need vector functions."""
+    arguments = statement.arguments if isinstance(statement, Call) else ()
+    return any(isinstance(a, Epilogue) and len(a.body.nodes) > 1 for a in arguments)
 
 
 def _is_control(node: Node) -> bool:

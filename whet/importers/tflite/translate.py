@@ -145,7 +145,6 @@ class _Translation:
         for index, value in zip(updated, results[len(operator.outputs) :], strict=False):
             self.values[index] = value
 
-
     def _has_complex(self, operator: Operator) -> bool:
         operands = (*operator.inputs, *operator.outputs)
         return any(self.source.tensors[i].dtype.kind == "c" for i in operands if i >= 0)

@@ -1,8 +1,8 @@
 /* A long short-term memory layer over time, in f32 or in integers.
  *
  * x [batch][time][in], hidden and cell [batch][state]; for the gates input, forget, cell, output
- * w0..w3 [state][in], r0..r3 [state][state], b0..b3 [state]. y [batch][time][state], and the states after
- * the last step. Source: TensorFlow Lite UNIDIRECTIONAL_SEQUENCE_LSTM.
+ * w0..w3 [state][in], r0..r3 [state][state], b0..b3 [state]. y [batch][time][state], and the states
+ * after the last step. Source: TensorFlow Lite UNIDIRECTIONAL_SEQUENCE_LSTM.
  */
 #ifndef WHET_LSTM_SEQUENCE_H
 #define WHET_LSTM_SEQUENCE_H

@@ -108,8 +108,8 @@ WHET_INLINE int detection_together(const detection_shape *s, const f32 *corners,
         for (int q = 0; q < s->categories; q++) {
             int next = -1;
             for (int c = 0; c < s->classes; c++) {
-                const int after = last < 0 || row[c] < row[last] || (row[c] == row[last] && c > last);
-                if (after && (next < 0 || row[c] > row[next]))
+                const int tied = last >= 0 && row[c] == row[last] && c > last;
+                if ((last < 0 || row[c] < row[last] || tied) && (next < 0 || row[c] > row[next]))
                     next = c;
             }
             found[2 * count] = kept[k], found[2 * count + 1] = last = next;

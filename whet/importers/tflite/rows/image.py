@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from whet.errors import ModelError
 from whet.importers.flexbuffer import read_options
-from whet.importers.tflite.layer import Layer, row
-from whet.importers.tflite.rows.movement import as_element, plain
+from whet.importers.tflite.layer import Layer, as_element, row
+from whet.importers.tflite.rows.movement import plain
 from whet.ir.element import F32
 from whet.ir.leaf import constant
 from whet.ir.node import Value

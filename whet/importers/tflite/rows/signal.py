@@ -127,4 +127,3 @@ def pcan(layer: Layer) -> Value:
 def log(layer: Layer) -> Value:
     scale, bits = _options(layer, "output_scale", "input_correction_bits")
     return audio.log(layer[0], output_scale=scale, correction_bits=bits)
-
