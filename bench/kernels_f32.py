@@ -72,7 +72,8 @@ class Conv:
         """Floats of x, w (padded generously), y."""
         n = -(-self.n // 16) * 16
         taps = (self.winograd + 2) ** 2 if self.winograd else self.k**2
-        return self.size**2 * self.c, taps * self.c * n, self.out**2 * self.n
+        rows = taps if self.depthwise else taps * self.c
+        return self.size**2 * self.c, rows * n, self.out**2 * self.n
 
 
 def mobilenet_v2() -> Iterator[Conv]:
@@ -123,7 +124,7 @@ def with_winograd(v: Conv) -> Conv:
 def default_tile(v: Conv) -> Tile:
     """The tile that a compiler without measurements would take."""
     if v.depthwise:
-        return Tile(tile_depthwise_f32(v.out, REGISTERS), 1, 1)
+        return Tile(tile_depthwise_f32(v.out), 1, 1)
     if v.k == v.s == 1:
         return tile_f32(v.size**2, v.n, v.c, LANES, REGISTERS)
     if v.winograd:

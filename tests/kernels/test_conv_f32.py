@@ -128,7 +128,7 @@ def conv_cases() -> list[tuple[Shape, int, int, int]]:
         Shape(1, 7, 7, 300, 40, 1, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
         Shape(1, 3, 40, 4, 17, 1, (3, 3), (1, 1), (6, 6), (6, 6, 6, 6)),
     ]
-    shapes = named + [random_shape(rng, False) for _ in range(25)]
+    shapes = named + [random_shape(rng, False) for _ in range(15)]
     return [(s, *TILES[rng.integers(len(TILES))], int(rng.integers(1, 5))) for s in shapes]
 
 
@@ -148,7 +148,7 @@ def test_conv_matches_torch(cpu: str) -> None:
 def depthwise_cases() -> list[tuple[Shape, int]]:
     """Shape, TW."""
     rng = np.random.default_rng(5)
-    return [(random_shape(rng, True), int(rng.choice([1, 2, 4, 7]))) for _ in range(30)]
+    return [(random_shape(rng, True), int(rng.choice([1, 2, 4, 7]))) for _ in range(16)]
 
 
 @pytest.mark.parametrize("cpu", CPUS)

@@ -19,7 +19,7 @@ SOURCE = "".join(
     for name in NAMES
 ) + "".join(
     f"void {name}_each(const float *x, float *y, int n)"
-    f" {{ for (int i = 0; i < n; i++) y[i] = {name}_f32(x[i]); }}\n"
+    f" {{ for (int i = 0; i < n; i++) y[i] = lane_{name}_f32(x[i]); }}\n"
     for name in NAMES[:7]
 )
 

@@ -88,14 +88,14 @@ def transformer() -> Graph:
     deviation = m.layer("Sqrt", m.layer("Add", variance, m.hold(np.float32(1e-5))))
     y = m.layer("Mul", m.layer("Div", centred, deviation), m.weight(8))
     y = m.layer("Add", y, m.weight(8))
-    heads = m.hold(np.array([1, 6, 2, 4]))
+    packed = m.layer(
+        "Reshape", m.layer("MatMul", y, m.weight(8, 24)), m.hold(np.array([1, 6, 3, 2, 4]))
+    )
+    thirds = [f"third{i}" for i in range(3)]
+    m.nodes.append(helper.make_node("Split", [packed], thirds, axis=2))
     q, k, v = (
-        m.layer(
-            "Transpose",
-            m.layer("Reshape", m.layer("MatMul", y, m.weight(8, 8)), heads),
-            perm=perm,
-        )
-        for perm in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3])
+        m.layer("Transpose", m.layer("Squeeze", third, m.hold(np.array([2]))), perm=perm)
+        for third, perm in zip(thirds, ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]), strict=True)
     )
     scores = m.layer("Div", m.layer("MatMul", q, k), m.hold(np.float32(2)))
     mixed = m.layer("MatMul", m.layer("Softmax", scores, axis=-1), v)
@@ -144,6 +144,7 @@ def test_a_transformer_block_is_products_and_normalisations() -> None:
     assert found["softmax"] == 1
     assert found["matmul"] == 7
     assert found["transpose"] == 4
+    assert set(found) == {"layer_norm", "softmax", "matmul", "transpose", "reshape", "add"}
 
 
 def test_real_networks_keep_the_transpose_of_their_input_only(shared_data: Path) -> None:

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from whet.errors import CompileError
@@ -30,22 +32,25 @@ def compiler() -> list[str]:
     return named.split() if named else [sys.executable, "-m", "ziglang", "cc"]
 
 
-def shared_library(source: str, target: Target, flags: tuple[str, ...] = ()) -> bytes:
-    """A shared object of one freestanding C file.
+def shared_library(units: Sequence[str], target: Target) -> bytes:
+    """A shared object of freestanding C files, compiled side by side and linked.
 
     Raises:
-        CompileError: the compiler refused the source; the message is its first error.
+        CompileError: the compiler refused a file; the message is its first error.
     """
-    options = [
-        *FLAGS,
-        *SHARED,
-        "-target",
-        target.triple,
-        f"-mcpu={target.cpu}",
-        *target.flags,
-        *flags,
-    ]
-    return build(source, options, "model.so")
+    machine = ["-target", target.triple, f"-mcpu={target.cpu}", *target.flags]
+    if len(units) == 1:
+        return _build(units[0].encode(), "model.c", [*FLAGS, *SHARED, *machine])
+    options = [*FLAGS, "-fPIC", "-c", *machine]
+    with ThreadPoolExecutor(len(units)) as pool:
+        objects = list(pool.map(lambda u: _build(u.encode(), "model.c", options), units))
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"unit_{i}.o" for i in range(len(objects))]
+        for path, data in zip(paths, objects, strict=True):
+            path.write_bytes(data)
+        made = Path(folder) / "model.so"
+        _run([*compiler(), *SHARED, *machine, *map(str, paths), "-o", str(made)])
+        return made.read_bytes()
 
 
 def object_code(source: str, target: Target) -> bytes:
@@ -54,33 +59,32 @@ def object_code(source: str, target: Target) -> bytes:
     Raises:
         CompileError: the compiler refused the source.
     """
-    options = [*FLAGS, "-c", "-target", target.triple, f"-mcpu={target.cpu}", *target.flags]
-    return build(source, options, "model.o")
+    machine = ["-target", target.triple, f"-mcpu={target.cpu}", *target.flags]
+    return _build(source.encode(), "model.c", [*FLAGS, "-c", *machine])
 
 
-def build(source: str, options: list[str], product: str) -> bytes:
-    """Compile one file with these options and return what it made."""
+def _build(source: bytes, name: str, options: list[str]) -> bytes:
+    """Compile one file with these options and return what it made, from the cache where it can."""
     command = compiler()
-    key = hashlib.blake2b("\0".join([*command, *options, source]).encode(), digest_size=16)
+    key = hashlib.blake2b("\0".join([*command, *options]).encode() + source, digest_size=16)
     cached = cache_folder() / "builds" / key.hexdigest()
     if cached.is_file():
         return cached.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
-        path, made = Path(folder) / "model.c", Path(folder) / product
-        path.write_text(source)
-        run = subprocess.run(
-            [*command, *options, str(path), "-o", str(made)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            errors = [line for line in run.stderr.splitlines() if "error" in line]
-            why = errors[0].split("model.c:")[-1] if errors else run.stderr[-200:]
-            raise CompileError("the C compiler refused the emitted model", why=why)
+        path, made = Path(folder) / name, Path(folder) / "made"
+        path.write_bytes(source)
+        _run([*command, *options, str(path), "-o", str(made)])
         data = made.read_bytes()
     _keep(cached, data)
     return data
+
+
+def _run(command: list[str]) -> None:
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        errors = [line for line in run.stderr.splitlines() if "error" in line]
+        why = errors[0].split("model.c:")[-1] if errors else run.stderr[-200:]
+        raise CompileError("the C compiler refused the emitted model", why=why)
 
 
 def _keep(path: Path, data: bytes) -> None:

@@ -8,7 +8,7 @@ from whet.artifact.artifact import Artifact
 from whet.artifact.graph import graph_entries
 from whet.artifact.interface import interface_of
 from whet.compile.build import object_code, shared_library
-from whet.emit.c import model_c, model_h
+from whet.emit.c import model_c, model_h, model_units
 from whet.emit.program import Program
 from whet.ir.graph import Graph
 from whet.passes.pipeline import optimize
@@ -61,9 +61,10 @@ def compile_graph(graph: Graph, target: Target | None = None) -> Compiled:
     optimized = optimize(graph)
     planned = plan_program(optimized, chosen)
     source = model_c(planned.program)
-    code = (
-        shared_library(source, chosen) if chosen.emulator is None else object_code(source, chosen)
-    )
+    if chosen.emulator is None:
+        code = shared_library(model_units(planned.program, chosen.threads), chosen)
+    else:
+        code = object_code(source, chosen)
     return Compiled(
         graph,
         optimized,

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -144,7 +144,7 @@ def _source() -> str:
 
 @cache
 def _library() -> ctypes.CDLL:
-    code = shared_library(_source(), host(), ("-ffp-contract=fast",))
+    code = shared_library((_source(),), replace(host(), flags=("-ffp-contract=fast",)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "roofline.so"
         path.write_bytes(code)

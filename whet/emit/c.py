@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from whet.emit import control, statement
@@ -26,6 +27,8 @@ from whet.emit.program import (
 from whet.emit.scalar import suffix
 from whet.ir.dim import Size
 
+STAGES_A_UNIT = 4
+HIDDEN = '__attribute__((visibility("hidden"))) '
 INCLUDE = Path(__file__).parent.parent / "kernels" / "include"
 
 
@@ -34,6 +37,25 @@ def model_c(program: Program) -> str:
     writer = _Writer(program)
     text = writer.functions()
     return "\n".join([_banner(program), amalgamate(program.headers), text, ""])
+
+
+def model_units(program: Program, most: int) -> tuple[str, ...]:
+    """The same model as up to `most` files that compile side by side; the last one runs it."""
+    writer = _Writer(program)
+    main = writer.main()
+    count = max(1, min(most, len(writer.stages) // STAGES_A_UNIT))
+    if count == 1:
+        return (model_c(program),)
+    shared = [amalgamate(program.headers), HOST, PARTS, *writer.epilogues.texts]
+    # Neighbours are alike and take alike to compile, so units take turns.
+    units = [
+        [f"{t.note}\n{HIDDEN}{t.head}{t.body}" for t in writer.stages[i::count]]
+        for i in range(count)
+    ]
+    declared = [f"{t.head};" for t in writer.stages]
+    texts = ["\n".join([*shared, *unit]) for unit in units[:-1]]
+    last = "\n".join([*shared, *declared, *units[-1], *writer.local, main])
+    return (*texts, last)
 
 
 def _banner(program: Program) -> str:
@@ -119,6 +141,15 @@ def _indent(block: str) -> str:
     return block.replace("\n", "\n    ")
 
 
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A stage's function: comment, declaration and body."""
+
+    note: str
+    head: str
+    body: str
+
+
 class _Writer:
     """Writes each distinct function once; functions that would read the same are the same."""
 
@@ -126,7 +157,8 @@ class _Writer:
         self.program = program
         self.epilogues = Epilogues()
         self.texts: dict[str, str] = {}  # body -> name
-        self.out: list[str] = []
+        self.stages: list[_Text] = []
+        self.local: list[str] = []  # bodies and the stages that call them
         self.in_main = True
         self.locals = "".join(
             f"    const i64 {symbol(s)} = dims[{i}];\n    (void){symbol(s)};\n"
@@ -136,9 +168,19 @@ class _Writer:
         self.pass_dims = ", dims" if program.symbols else ""
 
     def functions(self) -> str:
-        main = self.graph(self.program.main, "model_run_part", public=True)
-        single = RUN.format(dims=self.dims, pass_dims=self.pass_dims)
-        return "\n".join([HOST, PARTS, *self.epilogues.texts, *self.out, main, single])
+        """Everything in one file."""
+        main = self.main()
+        return "\n".join([HOST, PARTS, *self.definitions(), main])
+
+    def definitions(self) -> list[str]:
+        """Epilogues, stages and bodies written so far."""
+        stages = [f"{t.note}\nstatic {t.head}{t.body}" for t in self.stages]
+        return [*self.epilogues.texts, *stages, *self.local]
+
+    def main(self) -> str:
+        """The public functions; the stages they call are written on the way."""
+        text = self.graph(self.program.main, "model_run_part", public=True)
+        return text + "\n" + RUN.format(dims=self.dims, pass_dims=self.pass_dims)
 
     def graph(self, function: Function, name: str, public: bool = False) -> str:
         """A function that runs a graph's steps in order.
@@ -251,13 +293,18 @@ class _Writer:
         if fails:
             lines.append("return status;")
         text = "\n".join("    " + line for block in lines for line in block.split("\n"))
-        written = f"({self.parameters(stage)})\n{{\n{self.locals}{text}\n}}\n"
-        head = "static int " if fails else "static void "
-        if (head + written) not in self.texts:
+        body = f"\n{{\n{self.locals}{text}\n}}\n"
+        written = f"{fails}({self.parameters(stage)}){body}"
+        if written not in self.texts:
             name = f"stage_{len(self.texts)}_{re.sub(r'[^a-z0-9_]', '_', stage.lowered.kernel)}"
-            self.texts[head + written] = name
-            self.out.append(f"{_comment('/* ' + stage.title)} */\n{head}{name}{written}")
-        return self.texts[head + written]
+            self.texts[written] = name
+            note = f"{_comment('/* ' + stage.title)} */"
+            head = f"{'int' if fails else 'void'} {name}({self.parameters(stage)})"
+            if bodies:
+                self.local.append(f"{note}\nstatic {head}{body}")
+            else:
+                self.stages.append(_Text(note, head, body))
+        return self.texts[written]
 
     def body(self, function: Function) -> str:
         outside, self.in_main = self.in_main, False
@@ -265,7 +312,7 @@ class _Writer:
         self.in_main = outside
         if text not in self.texts:
             name = self.texts[text] = f"body_{len(self.texts)}"
-            self.out.append(text.replace("@(", name + "(", 1))
+            self.local.append(text.replace("@(", name + "(", 1))
         return self.texts[text]
 
     def statement(
@@ -329,6 +376,8 @@ def model_h(program: Program) -> str:
             f"/* {kind}[{i}] {p.name}: {p.element}[{', '.join(map(str, p.shape))}] */"
             for i, p in enumerate(ports)
         ]
+        sizes = ", ".join(str(p.nbytes) for p in ports) or "0"
+        lines.append(f"static const long model_{kind[:-1]}_bytes[] = {{{sizes}}};")
     lines += [
         "/* Run the model once. memory: MODEL_ARENA_BYTES, constants: MODEL_WEIGHT_BYTES,",
         " * both aligned to 64. Returns 0, or the code of the check that failed. */",

@@ -90,13 +90,23 @@ class Longs:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A pointer to a constant struct of the kernel headers: fields are sizes or lists of them."""
+    """A pointer to a constant struct of the kernel headers: fields are sizes, lists of them, or
+    pointers."""
 
     type: str
-    fields: tuple[tuple[str, Size | tuple[Size, ...]], ...]
+    fields: tuple[tuple[str, Size | tuple[Size, ...] | Weight], ...]
 
 
-Argument = Record | In | Out | Weight | Scratch | Name | Epilogue | Ready | Longs | Size | float
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The first element of input `index`, by value."""
+
+    index: int
+
+
+Argument = (
+    Record | Item | In | Out | Weight | Scratch | Name | Epilogue | Ready | Longs | Size | float
+)
 
 
 @dataclass(frozen=True, slots=True)

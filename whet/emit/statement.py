@@ -12,6 +12,7 @@ from whet.emit.program import (
     Call,
     Epilogue,
     In,
+    Item,
     Longs,
     Name,
     Nest,
@@ -54,8 +55,10 @@ def call(statement: Call, stage: Stage, epilogue: Named, span: str) -> str:
     return text
 
 
-def _record(record: Record) -> str:
-    def field(value: Size | tuple[Size, ...]) -> str:
+def _record(record: Record, stage: Stage) -> str:
+    def field(value: Size | tuple[Size, ...] | Weight) -> str:
+        if isinstance(value, Weight):
+            return pointer(value, stage)
         if isinstance(value, tuple):
             return "{" + ", ".join(size(v) for v in value) + "}"
         return size(value)
@@ -75,7 +78,9 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
     if isinstance(argument, Name):
         return argument.text
     if isinstance(argument, Record):
-        return _record(argument)
+        return _record(argument, stage)
+    if isinstance(argument, Item):
+        return f"*{pointer(In(argument.index), stage)}"
     if isinstance(argument, Epilogue):
         return epilogue(argument)
     if isinstance(argument, Ready):

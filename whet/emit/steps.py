@@ -24,5 +24,5 @@ def steps_c(program: Program) -> str:
     ]
     functions.append(writer.graph(replace(program.main, steps=()), EMPTY_STEP, public=True))
     kernels = amalgamate(program.headers)
-    parts = [_banner(program), kernels, HOST, PARTS, *writer.epilogues.texts, *writer.out]
+    parts = [_banner(program), kernels, HOST, PARTS, *writer.definitions()]
     return "\n".join([*parts, *functions, ""])

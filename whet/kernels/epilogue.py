@@ -21,7 +21,9 @@ def row_stride(extra: Value, result: Type) -> int | None:
     """
     if extra.tensor.element != F32 or not extra.tensor.static:
         return None
-    channels = int(str(result.shape[-1]))
+    channels = result.shape[-1]
+    if not isinstance(channels, int):
+        return None
     if extra.shape == result.shape:
         return channels
     aligned = (1,) * (result.rank - len(extra.shape)) + extra.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Call, In, Lowered, Out, Scratch
+from whet.emit.program import Call, In, Item, Lowered, Out, Scratch
 from whet.emit.scalar import suffix
 from whet.ir.dim import bounds
 from whet.ir.element import BOOL, Quant, Scalar
@@ -11,7 +11,7 @@ from whet.ir.type import Type
 from whet.kernels.kernel import kernel
 from whet.ops.cumulative import cumprod, cumsum
 from whet.ops.movement import flattened
-from whet.ops.order import topk, unique
+from whet.ops.order import nms, topk, unique
 from whet.targets.target import Target
 
 
@@ -53,6 +53,20 @@ def distinct(node: Node, target: Target) -> Lowered | None:
         result=Out(3),
     )  # fmt: skip
     return Lowered((call,), ("sort.h",), scratch=order + bounds(n)[1] * 8)
+
+
+@kernel("nms", nms)
+def best_boxes(node: Node, target: Target) -> Lowered | None:
+    scores = node.inputs[1]
+    assert scores is not None
+    sizes = scores.shape
+    call = Call(
+        "non_max_suppression",
+        (In(0), In(1), Out(0), Scratch(0), *sizes, Item(2), Item(3), Item(4), True,
+         bool(node["center"])),
+        result=Out(1),
+    )  # fmt: skip
+    return Lowered((call,), ("detection.h",), scratch=bounds(sizes[2])[1] * 8)
 
 
 @kernel("cumulative", cumsum, cumprod)

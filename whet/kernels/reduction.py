@@ -59,10 +59,15 @@ def lower(node: Node, target: Target) -> Lowered | None:
 @kernel("argument", r.argmax, r.argmin)
 def extreme(node: Node, target: Target) -> Lowered | None:
     x = node.inputs[0]
-    if x is None or isinstance(x.tensor.element, Quant):
+    if x is None:
         return None
+    element = x.tensor.element
+    if isinstance(element, Quant):
+        if len(element.scale) != 1:
+            return None
+        element = element.store  # codes are in the order of what they stand for
     outer, n, inner = flattened(x.shape, node.integer("axis"))
-    name = f"{node.op.name}_{suffix(x.tensor.element)}"
+    name = f"{node.op.name}_{suffix(element)}"
     return Lowered(
         (Call(name, (In(0), Out(), outer, n, inner, bool(node["last"]))),), ("reduce.h",)
     )

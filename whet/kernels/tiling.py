@@ -30,12 +30,15 @@ class Tile:
 
 
 def tiles_f32(registers: int) -> list[tuple[int, int]]:
-    """All (MR, NV) that keep accumulators, one row of weights and one broadcast in registers."""
+    """All (MR, NV) that keep accumulators, one row of weights and a broadcast in registers.
+
+    One register is left over: with none, clang spills.
+    """
     return [
         (mr, nv)
         for nv in range(1, 9)
         for mr in range(1, 33)
-        if mr * nv <= 32 and mr * nv + nv + (registers <= 16 or nv > 1) <= registers
+        if mr * nv <= 32 and mr * nv + nv + 1 < registers
     ]
 
 
@@ -50,11 +53,15 @@ def _cost(m: int, n: int, lanes: int, stride: int, mr: int, nv: int) -> float:
     """Multiply-add slots for a k step of the whole shape: waste included, and loads a little."""
     vectors, tiles = -(-n // lanes), -(-m // mr)
     rows = m / tiles
-    slots = sum(
-        count * tiles * (max(rows * width, rows + width, 8.0) + 0.15 * (rows + width))
-        for width, count in ((nv, vectors // nv), (vectors % nv, 1))
-        if width and count
-    )
+
+    def panel(width: float) -> float:
+        loads = (rows + width) * min(width, 1.0)
+        return max(rows * width, loads, 8.0 * min(width, 1.0)) + 0.15 * loads
+
+    whole, rest = (vectors - 1) // nv, (vectors - 1) % nv + 1.0
+    if lanes == 16 and 0 < n % lanes <= 8:  # vfma_low of AVX-512; mixing both widths costs some
+        rest -= 0.5 if rest == 1 else 0.3
+    slots = tiles * (whole * panel(nv) + panel(rest))
     return slots * (1.4 if _crowded(-(-m // tiles), stride) else 1.0)
 
 
@@ -87,11 +94,10 @@ def tile_f32(
     return Tile(mr, nv, min(-(-m // mr), max(room, 8)) * mr)
 
 
-def tile_depthwise_f32(width: int, registers: int) -> int:
+def tile_depthwise_f32(width: int) -> int:
     """The default number of pixels of an output row of `width` that depthwise_f32 computes at once:
-    accumulators take half of the registers at most, and a row is split evenly."""
-    tiles = -(-width // (registers // 4))
-    return -(-width // tiles)
+    at most 8, a row split evenly."""
+    return -(-width // -(-width // 8))
 
 
 def tile_winograd_f32(
@@ -124,4 +130,4 @@ def winograd_outputs(oh: int, ow: int, c: int, n: int, lanes: int) -> int:
 
     two, four = cost(2), cost(4)
     best = 4 if four < 0.8 * two else 2
-    return best if min(two, four) < 0.8 * cost(1) else 0
+    return best if min(two, four) < 0.7 * cost(1) else 0

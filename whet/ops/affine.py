@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from whet.errors import ShapeError
-from whet.ir.element import Quant
+from whet.ir.element import Element, Quant
 from whet.ir.node import Node, Value
 from whet.ops.integer.quantization import Affine, Rounding
 
@@ -28,6 +28,13 @@ def affine(element: Quant) -> Affine:
     store = element.store.dtype.name
     assert store in ("int8", "uint8", "int16", "int32")
     return Affine(element.scale[0], element.zero[0], store)  # type: ignore[arg-type]
+
+
+def affine_of(element: Element) -> Affine:
+    """As `affine`. Raises ShapeError where the element is not quantised."""
+    if not isinstance(element, Quant):
+        raise ShapeError(f"a quantised element was expected, not {element}")
+    return affine(element)
 
 
 def operand(node: Node, index: int) -> Affine:

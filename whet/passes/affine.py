@@ -24,8 +24,10 @@ Parts = tuple[Array, Array | None]
 def constant_channels(value: Value | None, result: Type) -> Array | None:
     """A constant that varies along the last axis at most: one number a channel, in float64."""
     data = known(value)
-    channels = result.shape[-1] if result.shape else None
-    if data is None or not is_float(result.element) or not isinstance(channels, int):
+    if data is None or not is_float(result.element) or not result.rank:
+        return None
+    channels = result.shape[-1]
+    if not isinstance(channels, int):
         return None
     if data.ndim > result.rank or any(d != 1 for d in data.shape[:-1]):
         return None
@@ -205,6 +207,36 @@ def _with_input(node: Node, x: Value, w: Array, b: Array | None = None) -> Value
     if b is not None:
         inputs[2:3] = [constant(b.astype(element.dtype), element)]
     return node.replace(tuple(inputs)).outputs[0]
+
+
+def _scores() -> Graph:
+    q, k = parameter("q", Type((3, 2), F32)), parameter("k", Type((2, 3), F32))
+    return Graph((q, k), (div(matmul(q, k), constant(np.float32(3))),), ("y",))
+
+
+@rule(mul, div, example=_scores)
+def scale_of_product(node: Node, uses: Uses) -> Replacement:
+    """(a @ b) * c -> (a * c) @ b for one number c and products of computed values: fewer
+    elements are scaled, and the number may reach weights."""
+    y, c = node.inputs
+    if y is None or (node.op is mul and y.op is not matmul):
+        y, c = c, y
+    if y is None or y.op is not matmul or (node.op is div and c is node.inputs[0]):
+        return None
+    number = known(c)
+    a, b = y.node.inputs[:2]
+    if number is None or number.size != 1 or a is None or known(b) is not None or uses(y) > 1:
+        return None
+    element = y.tensor.element
+    if len(y.node.inputs) > 2 or y.node["element"] is not None or not is_float(element):
+        return None
+    if y.type != node.types[0] or known(a) is not None:
+        return None
+    factor = number.reshape(()).astype(np.float64)
+    scaled = 1 / factor if node.op is div else factor
+    if not np.isfinite(scaled):
+        return None
+    return matmul(mul(a, constant(scaled.astype(element.dtype), element)), b)
 
 
 AFFINE: tuple[Rule, ...] = (scale_after, offset_after, scale_before, offset_before)

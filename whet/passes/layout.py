@@ -11,11 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from whet.ir.dim import Size
-from whet.ir.element import F32, Element, Quant
-from whet.ir.graph import Graph
-from whet.ir.leaf import constant, known, parameter
+from whet.ir.element import Element, Quant
+from whet.ir.leaf import constant, known
 from whet.ir.node import Attr, Node, Op, Value
-from whet.ir.type import Type
 from whet.ops import reduction as r
 from whet.ops.convert import bitcast
 from whet.ops.elementwise import add
@@ -319,42 +317,4 @@ def _weights() -> Value:
     return constant(np.arange(24, dtype=np.float32).reshape(12, 2))
 
 
-def _reshaped() -> Graph:
-    x = parameter("x", Type((1, 4), F32))
-    y = add(reshape(x, shape=(4, 1)), constant(np.float32(2)))
-    return Graph((x,), (y,), ("y",))
-
-
-@rule(example=_reshaped)
-def sink_reshape(node: Node, uses: Uses) -> Replacement:
-    """f(reshape(x), one number) -> reshape(f(x, one number))."""
-    if node.op.family != "elementwise" or len(node.outputs) != 1:
-        return None
-    moved: set[Value] = set()
-    for v in node.inputs[:1] if node.op is lookup else node.inputs:
-        if v is None or not isinstance(v.type, Type):
-            return None
-        data = known(v)
-        if data is None or data.size != 1:
-            moved.add(v)
-    first = next(iter(moved), None)
-    if len(moved) != 1 or first is None or first.op is not reshape or uses(first) > 1:
-        return None
-    out, x = node.outputs[0], source(first.node)
-    elements = (x.tensor.element, out.tensor.element)
-    if out.shape != first.shape or any(
-        isinstance(e, Quant) and e.axis is not None for e in elements
-    ):
-        return None
-    inputs = tuple(x if v is first else _number(v) for v in node.inputs)
-    return reshape(node.replace(inputs).outputs[0], shape=out.shape)
-
-
-def _number(value: Value | None) -> Value | None:
-    data = known(value)
-    if data is None or value is None or data.size != 1:
-        return value
-    return constant(data.reshape(()), value.tensor.element)
-
-
-LAYOUT: tuple[Rule, ...] = (sink_transpose, sink_reshape, flatten_of_transpose)
+LAYOUT: tuple[Rule, ...] = (sink_transpose, flatten_of_transpose)

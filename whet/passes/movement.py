@@ -124,7 +124,7 @@ def reshape_of_reshape(node: Node, uses: Uses) -> Replacement:
 def identity_slice(node: Node, uses: Uses) -> Replacement:
     """A slice of everything in order -> x."""
     x = source(node)
-    steps = node.integers("step")
+    steps = sizes(node["step"])
     whole = x.shape == node.outputs[0].shape and all(b == 0 for b in sizes(node["begin"]))
     forward = all(s == 1 or d == 1 for s, d in zip(steps, x.shape, strict=True))
     return x if whole and forward else None
@@ -145,7 +145,7 @@ def slice_of_slice(node: Node, uses: Uses) -> Replacement:
     if inner.op is not slice_op:
         return None
     outer_begin, inner_begin = sizes(node["begin"]), sizes(inner.node["begin"])
-    outer_step, inner_step = node.integers("step"), inner.node.integers("step")
+    outer_step, inner_step = sizes(node["step"]), sizes(inner.node["step"])
     begin = tuple(a + b * s for a, b, s in zip(inner_begin, outer_begin, inner_step, strict=True))
     step = tuple(a * b for a, b in zip(inner_step, outer_step, strict=True))
     return slice_op(source(inner.node), begin=begin, size=sizes(node["size"]), step=step)
@@ -163,11 +163,11 @@ def slice_of_concat(node: Node, uses: Uses) -> Replacement:
     if joined.op is not concat:
         return None
     axis = joined.node.integer("axis")
-    begin, size, step = sizes(node["begin"]), sizes(node["size"]), node.integers("step")
-    low, n = begin[axis], size[axis]
-    if not (isinstance(low, int) and isinstance(n, int)) or n == 0:
+    begin, size, step = (sizes(node[name]) for name in ("begin", "size", "step"))
+    low, n, by = begin[axis], size[axis], step[axis]
+    if not (isinstance(low, int) and isinstance(n, int) and isinstance(by, int)) or n == 0:
         return None
-    first, last = sorted((low, low + (n - 1) * step[axis]))
+    first, last = sorted((low, low + (n - 1) * by))
     at = 0
     for part in joined.node.inputs:
         assert part is not None

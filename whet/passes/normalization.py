@@ -183,20 +183,45 @@ def _rms_example() -> Graph:
     return Graph((x,), (mul(unit, constant(np.arange(5, dtype=np.float32))),), ("y",))
 
 
-@rule(mul, example=_rms_example)
+@rule(div, mul, example=_rms_example)
 def recognise_normalisation(node: Node, uses: Uses) -> Replacement:
-    """x / sqrt(mean(x * x) + epsilon) * scale -> rms_norm; of x less its mean -> layer_norm."""
-    for unit, scale in either(node.outputs[0], mul):
-        found = statistics(unit)
-        if found is None or found.x.shape != node.outputs[0].shape:
+    """x / sqrt(mean(x * x) + epsilon) -> rms_norm(x, 1); of x less its mean -> layer_norm."""
+    found = statistics(node.outputs[0])
+    if found is None or found.x.type != node.types[0] or not found.x.tensor.static:
+        return None
+    element = found.x.tensor.element
+    if not is_float(element):
+        return None
+    shape = tuple(int(str(d)) for d in found.x.shape[found.axis :])
+    ones = constant(np.ones(shape, element.dtype), element)
+    op = layer_norm if found.centred else rms_norm
+    return op(found.x, ones, axis=found.axis, epsilon=found.epsilon)
+
+
+def _scale_example() -> Graph:
+    x = parameter("x", Type((2, 5), F32))
+    y = rms_norm(x, constant(np.ones(5, np.float32)), axis=1, epsilon=1e-5)
+    return Graph((x,), (mul(y, constant(np.arange(5, dtype=np.float32))),), ("y",))
+
+
+@rule(mul, example=_scale_example)
+def scale_of_normalisation(node: Node, uses: Uses) -> Replacement:
+    """rms_norm(x, scale) * c -> rms_norm(x, scale * c); layer_norm without bias alike."""
+    for y, c in either(node.outputs[0], mul):
+        if y.op not in (layer_norm, rms_norm) or y.node.operand(2) is not None or uses(y) > 1:
             continue
-        if not is_float(found.x.tensor.element):
-            return None
-        factor = _affine(scale, found.x, found.axis)
-        if factor is not None:
-            op = layer_norm if found.centred else rms_norm
-            return op(found.x, factor, axis=found.axis, epsilon=found.epsilon)
+        x, scale = y.node.inputs[:2]
+        assert x is not None
+        factor = real_constant(_affine(c, x, y.node.integer("axis"))) if _held(c) else None
+        held = known(scale)
+        if factor is not None and held is not None and y.type == node.types[0]:
+            merged = constant((held * factor).astype(held.dtype), y.tensor.element)
+            return y.node.replace((x, merged)).outputs[0]
     return None
+
+
+def _held(value: Value) -> bool:
+    return real_constant(value) is not None
 
 
 def _bias_example() -> Graph:
@@ -214,13 +239,12 @@ def bias_of_layer_norm(node: Node, uses: Uses) -> Replacement:
             continue
         x, scale = y.node.inputs[:2]
         assert x is not None
-        held = real_constant(b) is not None
-        bias = _affine(b, x, y.node.integer("axis")) if held else None
+        bias = _affine(b, x, y.node.integer("axis")) if _held(b) else None
         if bias is not None and y.shape == node.outputs[0].shape:
             return y.node.replace((x, scale, bias)).outputs[0]
     return None
 
 
 NORMALIZATION: tuple[Rule, ...] = (
-    recognise_softmax, recognise_normalisation, bias_of_layer_norm,
+    recognise_softmax, recognise_normalisation, scale_of_normalisation, bias_of_layer_norm,
 )  # fmt: skip

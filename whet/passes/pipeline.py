@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from whet.errors import CompileError, WhetError
 from whet.ir.graph import Graph
 from whet.ir.verify import signature, verify
-from whet.passes.affine import AFFINE
+from whet.passes.affine import AFFINE, scale_of_product
 from whet.passes.algebra import ALGEBRA
 from whet.passes.codes import CODE_RULES
 from whet.passes.epilogue import EPILOGUE
@@ -22,6 +22,8 @@ from whet.passes.movement import MOVEMENT
 from whet.passes.normalization import NORMALIZATION
 from whet.passes.padding import PADDING
 from whet.passes.quantize import QUANTIZE
+from whet.passes.rows import RESHAPE
+from whet.passes.split import split_contractions
 from whet.passes.table import TABLE
 from whet.rewrite.driver import rewrite
 from whet.rewrite.rule import Rule
@@ -47,9 +49,11 @@ def rules(name: str, *chosen: Rule) -> Pass:
 PASSES: tuple[Pass, ...] = (
     rules("simplify", fold_constants, *ALGEBRA, *MOVEMENT),
     rules("normalization", fold_constants, *NORMALIZATION),
-    rules("layout", fold_constants, *MOVEMENT, *LAYOUT),
+    rules("layout", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, scale_of_product),
     rules("quantize", fold_constants, *ALGEBRA, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE),
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
+    Pass("split", split_contractions),
+    rules("settle", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, *AFFINE),
     rules("fuse", *FUSE),
     rules("epilogue", *EPILOGUE),
 )

@@ -13,6 +13,7 @@ from whet.emit.program import (
     Epilogue,
     Function,
     In,
+    Item,
     Lowered,
     Nest,
     Parameter,
@@ -37,6 +38,8 @@ from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.view import views_of
 from whet.plan.weights import Weights
 from whet.targets.target import Target
+
+ENDLESS_BYTES = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class _Room:
         self.bodies[node] = tuple(room.function for room in rooms)
         lowered = lower(node, self.target)
         self.headers += lowered.headers
+        if any(_has_function(s) for s in lowered.statements):
+            self.headers.append("math_f32.h")
         start = -(-lowered.scratch // 64) * 64
         arena = max((f.arena for f in self.bodies[node]), default=0)
         if not rooms:
@@ -154,6 +159,7 @@ class _Room:
                 Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
             )
             sized |= set(node.outputs)
+        _check_bounds(self.graph)
         for v in sized:
             if v not in self.external and isinstance(v.type, Type):
                 sizes[self.keys[v]] = max(1, v.tensor.nbytes)
@@ -186,7 +192,10 @@ class _Room:
         return Place("arena", self.memory.offsets[self.keys[value]])
 
     def _function(self) -> Function:
-        steps: list[RunStep | Bind | Copy] = [b for v in self.graph.inputs for b in self._binds(v)]
+        leaves = [n for n in self.graph.nodes if n.op.family == "leaf"]
+        steps: list[RunStep | Bind | Copy] = [
+            b for n in leaves for v in n.outputs for b in self._binds(v)
+        ]
         for node, lowered in self.lowered.items():
             if not self._is_view(node):
                 steps.append(self._step(node, lowered))
@@ -248,6 +257,23 @@ class _Room:
         )
 
 
+def _check_bounds(graph: Graph) -> None:
+    """Raise UnsupportedError for values that no arena has room for, all of them at once."""
+    endless = [
+        UnsupportedOp(n.op.name, n.origin, f"no bound is known for the size of {v.type}")
+        for n in graph.nodes for v in n.outputs
+        if isinstance(v.type, Type) and v.tensor.nbytes > ENDLESS_BYTES
+    ]  # fmt: skip
+    if endless:
+        raise UnsupportedError(endless, hint="give bounds for the model's free sizes")
+
+
+def _has_function(statement: Statement) -> bool:
+    """Whether a call takes an epilogue that computes something: it may need vector functions."""
+    arguments = statement.arguments if isinstance(statement, Call) else ()
+    return any(isinstance(a, Epilogue) and len(a.body.nodes) > 1 for a in arguments)
+
+
 def _is_control(node: Node) -> bool:
     return node.op.family == "control"
 
@@ -284,7 +310,7 @@ def _inputs_used(statement: Statement, count: int) -> set[int]:
         accesses: tuple[Access, ...] = (statement.write, *statement.reads)
         return {a.operand.index for a in accesses if isinstance(a.operand, In)}
     if isinstance(statement, Call):
-        used = {a.index for a in statement.arguments if isinstance(a, In)}
+        used = {a.index for a in statement.arguments if isinstance(a, In | Item)}
         for a in statement.arguments:
             if isinstance(a, Epilogue):
                 used |= {e.operand.index for e in a.extras if isinstance(e.operand, In)}

@@ -19,6 +19,7 @@ from whet.ir.node import Attr, Node, Op, Value, origin
 from whet.rewrite.rule import Rule
 
 ROUNDS = 50
+FAILURES = (WhetError, ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 MERGED_CONSTANT_BYTES = 1 << 20
 
 
@@ -42,7 +43,8 @@ def rewrite(
 
 
 def substitute(graph: Graph, replacements: Mapping[Value, Value]) -> Graph:
-    """The graph with values replaced wherever they are read."""
+    """The graph with values replaced wherever they are read; a replacement may be new nodes over
+    values of the graph."""
     return _Rebuild(graph, (), replacements).graph
 
 
@@ -70,7 +72,17 @@ class _Rebuild:
         return replace(old, outputs=outputs, states=states, bindings=bindings)
 
     def _new(self, value: Value) -> Value:
-        return self.made[self.replacements.get(value, value)]
+        value = self.replacements.get(value, value)
+        if value not in self.made:
+            self._adopt(value.node)
+        return self.made[value]
+
+    def _adopt(self, node: Node) -> None:
+        """Visit a replacement's node, and what it needs that is not of the old graph."""
+        for v in node.inputs:
+            if v is not None and v not in self.made:
+                self._adopt(v.node)
+        self._visit(node)
 
     def _visit(self, node: Node) -> None:
         inputs = tuple(None if v is None else self._new(v) for v in node.inputs)
@@ -111,7 +123,7 @@ class _Rebuild:
             try:
                 with origin(node.origin):
                     result = r.rewrite(node, lambda v: self.counts.get(v, 1))
-            except WhetError as error:
+            except FAILURES as error:
                 raise CompileError(f"rule {r.name} failed", node.origin, str(error)) from error
             if result is None:
                 continue

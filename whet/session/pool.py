@@ -16,7 +16,7 @@ from whet.targets.host import host
 @cache
 def _library() -> ctypes.CDLL:
     source = Path(__file__).with_name("pool.c").read_text()
-    return load_library(shared_library(source, host("native")))
+    return load_library(shared_library((source,), host("native")))
 
 
 class Pool:

@@ -63,7 +63,7 @@ class _StepSession(Session):
 
     def __init__(self, compiled: Compiled) -> None:
         program = compiled.program
-        code = shared_library(steps_c(program), compiled.target)
+        code = shared_library((steps_c(program),), compiled.target)
         super().__init__(interface_of(program), code, program.weights)
         count = len(program.main.steps)
         self._steps = [getattr(self._library, STEP_NAME.format(i)) for i in range(count)]

@@ -25,6 +25,7 @@ from whet.ir.node import Value, origin
 from whet.ir.type import AnyType, Optional, Sequence, Type
 from whet.ops.movement import reshape
 from whet.passes.fold import fold_constants
+from whet.rewrite.bind import bind
 
 Sizes = Mapping[str, int | tuple[int, int]]
 FREE = 1 << 31
@@ -63,6 +64,7 @@ class Scope:
     memo: dict[Value, Value] = field(default_factory=dict)
     expanded: int = 0
     named: int = 0
+    narrowed: dict[Symbol, int] = field(default_factory=dict)  # least upper bounds found
     whole: Memo = field(default_factory=dict)
 
     def graph(self, proto: GraphProto) -> Graph:
@@ -76,7 +78,11 @@ class Scope:
                 value = parameter(info.name, self.type_of(info))
                 self.values[info.name] = value
                 inputs.append(value)
-        return self._finish(proto, tuple(inputs))
+        graph = self._finish(proto, tuple(inputs))
+        tighter: dict[Symbol, Size] = {
+            s: of(Symbol(s.name, s.low, high)) for s, high in self.narrowed.items() if high < s.high
+        }
+        return bind(graph, tighter) if tighter else graph
 
     def body(
         self, proto: GraphProto, types: tuple[AnyType, ...], where: str
@@ -196,7 +202,26 @@ class Scope:
             n if isinstance(n, int) and _fits(d, n) and bound.issuperset(symbols(d)) else d
             for d, n in pairs
         )
+        for d, n in zip(value.shape, shape, strict=True):
+            self._narrow(d, n)
         return value if shape == value.shape else reshape(value, shape=shape)
+
+    def _narrow(self, size: Size, wanted: Size) -> None:
+        """Note how large the symbols of a size can be, if the size is `wanted`: a sum of parts that
+        are not negative."""
+        if isinstance(size, int) or not isinstance(wanted, int):
+            return
+        least = bounds(size)[0]
+        for term, count in size.terms:
+            symbol = term[0] if len(term) == 1 else None
+            if isinstance(symbol, Symbol) and count > 0:
+                high = symbol.low + (wanted - least) // count
+                root = self.root()
+                root.narrowed[symbol] = min(high, root.narrowed.get(symbol, symbol.high))
+
+    def root(self) -> Scope:
+        """The scope of the main graph."""
+        return self if self.outer is None else self.outer.root()
 
     def bound_symbols(self) -> set[Symbol]:
         """The symbols that data decide, here and outside."""

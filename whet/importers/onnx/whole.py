@@ -7,6 +7,7 @@ followed here as sizes, symbols included, so that the shape is known although th
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 
@@ -94,10 +95,20 @@ def _sizes_of(value: Value, memo: Memo) -> Array | None:
     if node.op is sizes_op:
         return _objects(node["sizes"], t)
     operands = [None if v is None else sizes_of(v, memo) for v in node.inputs]
-    arrays = [o for o in operands if o is not None]
-    if len(arrays) < len(operands) or not operands:
+    if all(o is None for o in operands):
         return None
-    return _applied(node, arrays, t)
+    arrays = [_unknown(v) if o is None else o for v, o in zip(node.inputs, operands, strict=True)]
+    if any(a is None for a in arrays):
+        return None
+    return _applied(node, [a for a in arrays if a is not None], t)
+
+
+def _unknown(value: Value | None) -> Array | None:
+    """As many elements as the value has, none of them known."""
+    if value is None or not isinstance(value.type, Type) or not value.type.static:
+        return None
+    shape = tuple(d for d in value.shape if isinstance(d, int))
+    return None if prod(shape) > LIMIT else np.full(shape, None, object)
 
 
 def _applied(node: Node, arrays: list[Array], t: Type) -> Array | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from whet.errors import ModelError
 from whet.importers.tflite.schema import Operator
-from whet.ir.element import Element, Quant
+from whet.ir.element import I8, U8, Element, Quant
+from whet.ir.graph import State
 from whet.ir.leaf import known
 from whet.ir.node import Array, Attr, Value
 from whet.ops.affine import affine
+from whet.ops.convert import convert
 from whet.ops.integer.quantization import Activation, activation_range, same_padding
 
 Result = Value | tuple[Value, ...]
@@ -33,11 +35,25 @@ def row(*names: str) -> Callable[[Row], Row]:
     return register
 
 
+def as_element(x: Value, element: Element) -> Value:
+    """The value in another representation, untouched where it has it already."""
+    return x if x.tensor.element == element else convert(x, to=element)
+
+
+def unsigned(element: Element) -> Element:
+    """A re-based uint8 representation as the file has it."""
+    if not isinstance(element, Quant) or element.store != I8:
+        return element
+    return replace(element, store=U8, zero=tuple(z + 128 for z in element.zero))
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One operator with its operands translated.
 
-    elements: how each output is represented, as the file says.
+    elements: how each output is represented, as the file says. legacy: tensors are uint8, which
+    TensorFlow Lite Micro does not run; their bits are those of TensorFlow Lite's reference kernels.
+    kept: states that rows made.
     """
 
     operator: Operator
@@ -45,6 +61,12 @@ class Layer:
     elements: tuple[Element, ...]
     shapes: tuple[tuple[int, ...], ...]
     name: str
+    legacy: bool = False
+    kept: list[State] = field(default_factory=list)
+
+    def keep(self, value: Value, following: Value, initial: Array) -> None:
+        """Hold a state made by a row: its value, the next one, and where it starts."""
+        self.kept.append(State(str(value.node["name"]), value, following, initial))
 
     def __getitem__(self, index: int) -> Value:
         """Input `index`, which must be there."""
@@ -78,6 +100,21 @@ class Layer:
         options = self.operator.options
         return default if options is None else options.real(index, default)
 
+    def own(self, element: Element) -> Element:
+        """The representation whose codes the layer's arithmetic is defined on."""
+        return unsigned(element) if self.legacy else element
+
+    def on_own_codes(
+        self, compute: Callable[[Value, dict[str, Attr]], Value],
+        activation: Activation = Activation.NONE,
+    ) -> Value:  # fmt: skip
+        """compute(first input, attributes) where re-based codes would round otherwise."""
+        if not self.quantized:
+            return compute(self[0], {})
+        x = as_element(self[0], self.own(self[0].tensor.element))
+        y = compute(x, integer_attributes(self.own(self.elements[0]), activation))
+        return as_element(y, self.elements[0])
+
     @property
     def quantized(self) -> bool:
         """Whether the first output is quantised."""
@@ -92,13 +129,7 @@ class Layer:
 
     def integer_attributes(self, activation: Activation = Activation.NONE) -> dict[str, Attr]:
         """`element` and `clamp` of a quantised node; none for floats."""
-        element = self.elements[0]
-        if not isinstance(element, Quant):
-            return {}
-        attrs: dict[str, Attr] = {"element": element}
-        if activation is not Activation.NONE:
-            attrs["clamp"] = activation_range(affine(element), activation)
-        return attrs
+        return integer_attributes(self.elements[0], activation)
 
     def window(
         self, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)
@@ -112,3 +143,13 @@ class Layer:
             pads = [same_padding(*a) for a in zip(sizes, kernel, stride, dilation, strict=True)]
         low, high = (pads[0][0], pads[1][0]), (pads[0][1], pads[1][1])
         return {"stride": stride, "dilation": dilation, "low": low, "high": high}
+
+
+def integer_attributes(element: Element, activation: Activation) -> dict[str, Attr]:
+    """`element` and `clamp` of a node with this result; none for floats."""
+    if not isinstance(element, Quant):
+        return {}
+    attrs: dict[str, Attr] = {"element": element}
+    if activation is not Activation.NONE:
+        attrs["clamp"] = activation_range(affine(element), activation)
+    return attrs

@@ -25,6 +25,8 @@ from whet.ops.convert import convert
 
 rows.load_all()
 
+COMPLEX = ("RFFT2D", "RESHAPE", "COMPLEX_ABS", "REAL", "IMAG")
+
 
 def load_graph(source: str | os.PathLike[str] | bytes) -> Graph:
     """Read a .tflite file as a Graph.
@@ -57,6 +59,7 @@ class _Translation:
     states: dict[int, Value] = field(default_factory=dict)
     missing: list[UnsupportedOp] = field(default_factory=list)
     absent: set[int] = field(default_factory=set)
+    kept: list[State] = field(default_factory=list)
 
     def graph(self) -> Graph:
         inputs = tuple(self._input(i) for i in self.source.inputs)
@@ -67,6 +70,7 @@ class _Translation:
         outputs = tuple(self._output(i) for i in self.source.outputs)
         names = tuple(self.source.tensors[i].name or f"output_{i}" for i in self.source.outputs)
         states = tuple(self._state(i, v) for i, v in self.states.items())
+        states = (*states, *self.kept)
         return Graph(inputs, outputs, _distinct(names), states, name=self.model.name)
 
     def _input(self, index: int) -> Value:
@@ -110,10 +114,13 @@ class _Translation:
         name = f"{op_name(operator.code, operator.custom)} '{operator.label}'"
         row = ROWS.get(op_name(operator.code, operator.custom))
         tensors = [self.source.tensors[i] for i in operator.outputs]
-        if row is None or any(i in self.absent for i in operator.inputs):
-            if row is None:
+        unknown = "" if row is not None else "no such op in Whet"
+        if op_name(operator.code) not in COMPLEX and self._has_complex(operator):
+            unknown = "complex numbers"
+        if row is None or unknown or any(i in self.absent for i in operator.inputs):
+            if unknown:
                 kind = op_name(operator.code, operator.custom)
-                self.missing.append(UnsupportedOp(kind, name, "no such op in Whet"))
+                self.missing.append(UnsupportedOp(kind, name, unknown))
             self.absent.update(operator.outputs)
             return
         layer = Layer(
@@ -122,6 +129,8 @@ class _Translation:
             tuple(element_of(t) for t in tensors),
             tuple(t.shape for t in tensors),
             name,
+            self._is_legacy(operator),
+            self.kept,
         )
         try:
             with origin(name):
@@ -135,6 +144,14 @@ class _Translation:
         updated = [i for i in operator.inputs if i in self.states]
         for index, value in zip(updated, results[len(operator.outputs) :], strict=False):
             self.values[index] = value
+
+    def _has_complex(self, operator: Operator) -> bool:
+        operands = (*operator.inputs, *operator.outputs)
+        return any(self.source.tensors[i].dtype.kind == "c" for i in operands if i >= 0)
+
+    def _is_legacy(self, operator: Operator) -> bool:
+        operands = (*operator.inputs[:1], *operator.outputs[:1])
+        return any(self.source.tensors[i].dtype == np.uint8 for i in operands if i >= 0)
 
 
 def _constant(tensor: Tensor) -> Value:

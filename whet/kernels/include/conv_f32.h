@@ -33,11 +33,11 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
         if (ih < 0 || ih >= H) continue;
         const float *row = x + (long)ih * W * ldx, *wk = w + (long)kh * KW * C * NV * VL;
         if (inside && merged) {
-            tile_sum_f32(MR, NV, VL, KW * C, acc, row + (long)left * ldx, SW * ldx, wk, NV * VL);
+            tile_sum_f32(MR, NV, LANES, KW * C, acc, row + (long)left * ldx, SW * ldx, wk, 0);
         } else if (inside) {
             for (int kw = 0; kw < KW; kw++)
-                tile_sum_f32(MR, NV, VL, C, acc, row + (long)(left + kw * DW) * ldx, SW * ldx,
-                             wk + (long)kw * C * NV * VL, NV * VL);
+                tile_sum_f32(MR, NV, LANES, C, acc, row + (long)(left + kw * DW) * ldx, SW * ldx,
+                             wk + (long)kw * C * NV * VL, 0);
         } else {
             for (int kw = 0; kw < KW; kw++)
                 for (int c = 0; c < C; c += ZERO_ROW) {
@@ -46,8 +46,8 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
                         const int iw = left + i * SW + kw * DW;
                         pixel[i] = iw >= 0 && iw < W ? row + (long)iw * ldx + c : zero_row;
                     }
-                    tile_sum_rows_f32(MR, NV, C - c < ZERO_ROW ? C - c : ZERO_ROW, acc, pixel,
-                                      wk + ((long)kw * C + c) * NV * VL);
+                    tile_sum_rows_f32(MR, NV, LANES, C - c < ZERO_ROW ? C - c : ZERO_ROW, acc,
+                                      pixel, wk + ((long)kw * C + c) * NV * VL);
                 }
         }
     }

@@ -12,13 +12,14 @@
 #pragma once
 #include "tile_f32.h"
 
-// VL channels of x from channel n / M on, each M times.
-INLINE vf depthwise_load_f32(const int M, const float *pixel, const int n, const int lanes) {
+// For output channels n to n + lanes of N, their input channels of a pixel, each M times.
+INLINE vf depthwise_load_f32(const int M, const int N, const float *pixel, const int n,
+                             const int lanes) {
     if (M == 1) return vload_n(pixel + n, lanes);
-    vf v = {0};
-    UNROLL (l, VL)
-        if (l < lanes) v[l] = pixel[(n + l) / M];
-    return v;
+    if (N == M || M % VL == 0) return vset(pixel[n / M]);
+    float v[VL] = {0};
+    _Pragma("GCC unroll 1") for (int l = 0; l < lanes; l++) v[l] = pixel[(n + l) / M];
+    return vload(v);
 }
 
 // TW output pixels of one vector of channels, n to n + lanes, by taps [top, bottom) of KH. x is the
@@ -39,8 +40,8 @@ INLINE void depthwise_tile_f32(const int TW, const int M, const int lanes, const
             UNROLL (i, TW) {
                 const int column = i * SW + kw * DW;
                 if (inside || (left + column >= 0 && left + column < W))
-                    acc[i] = vfma(depthwise_load_f32(M, pixels + (long)column * ldx, n, lanes), tap,
-                                  acc[i]);
+                    acc[i] = vfma(depthwise_load_f32(M, N, pixels + (long)column * ldx, n, lanes),
+                                  tap, acc[i]);
             }
         }
     }

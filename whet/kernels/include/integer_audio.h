@@ -35,6 +35,22 @@ WHET_INLINE void integer_energy(const int bins, const int start, const int end,
         y[i] = i < start || i >= end ? 0 : (u32)(x[i].re * x[i].re) + (u32)(x[i].im * x[i].im);
 }
 
+/* The same, and the transform, where (re, im) pairs are plain i16. */
+WHET_INLINE void integer_energy_codes(const int bins, const int start, const int end,
+                                      const i16 *x, u32 *y)
+{
+    integer_energy(bins, start, end, (const integer_complex *)(const void *)x, y);
+}
+
+WHET_INLINE void integer_real_fft_codes(const int n, const int length, const i16 *x,
+                                        const i32 *order, const i16 *twiddles,
+                                        const i16 *super_twiddles, void *work, i16 *y)
+{
+    integer_real_fft(n, length, x, order, (const integer_complex *)(const void *)twiddles,
+                     (const integer_complex *)(const void *)super_twiddles, work,
+                     (integer_complex *)(void *)y);
+}
+
 /* Triangular filters; starts and widths have channels + 1 bands. */
 WHET_INLINE void integer_filter_bank(const int channels, const u32 *x, const i16 *weights,
                                      const i16 *unweights, const i16 *frequency_starts,
@@ -69,6 +85,12 @@ WHET_INLINE void integer_filter_bank_sqrt(const int channels, const u64 *x,
         root += rest > root && root != limit;
         y[i] = (u32)(root >> scale_down_bits);
     }
+}
+
+WHET_INLINE void integer_filter_bank_sqrt_at(const int channels, const u64 *x,
+                                             const i32 *scale_down_bits, u32 *y)
+{
+    integer_filter_bank_sqrt(channels, x, *scale_down_bits & 63, y);
 }
 
 /* Subtract a running noise estimate, kept in `noise`; odd channels have their own smoothing. */

@@ -1,5 +1,5 @@
 // exp log tanh sigmoid erf sin cos over vectors of floats, each a branch-free polynomial, and for a
-// single float under the names exp_f32, log_f32, ... (lane 0 of the same code: the same bits).
+// single float under the names lane_exp_f32, ... (lane 0 of the same code: the same bits).
 //
 // Within 2 units in the last place of the true value (sigmoid 2.1); NaN gives NaN, infinities give
 // the limit, results may be subnormal. vsin and vcos: for |x| <= 8192, absolute error 2^-24 near
@@ -92,10 +92,10 @@ INLINE vf vcos(vf x) { return vsin_quarter(x, 1); }
 #undef MAGIC
 #undef MAGIC_BITS
 
-INLINE float exp_f32(float x) { return vexp(vset(x))[0]; }
-INLINE float log_f32(float x) { return vlog(vset(x))[0]; }
-INLINE float tanh_f32(float x) { return vtanh(vset(x))[0]; }
-INLINE float sigmoid_f32(float x) { return vsigmoid(vset(x))[0]; }
-INLINE float erf_f32(float x) { return verf(vset(x))[0]; }
-INLINE float sin_f32(float x) { return vsin(vset(x))[0]; }
-INLINE float cos_f32(float x) { return vcos(vset(x))[0]; }
+INLINE float lane_exp_f32(float x) { return vexp(vset(x))[0]; }
+INLINE float lane_log_f32(float x) { return vlog(vset(x))[0]; }
+INLINE float lane_tanh_f32(float x) { return vtanh(vset(x))[0]; }
+INLINE float lane_sigmoid_f32(float x) { return vsigmoid(vset(x))[0]; }
+INLINE float lane_erf_f32(float x) { return verf(vset(x))[0]; }
+INLINE float lane_sin_f32(float x) { return vsin(vset(x))[0]; }
+INLINE float lane_cos_f32(float x) { return vcos(vset(x))[0]; }

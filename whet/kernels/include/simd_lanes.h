@@ -3,6 +3,7 @@
 #pragma once
 INLINE vf vmax(vf a, vf b) { return vselect(a > b, a, b); }
 INLINE vf vmin(vf a, vf b) { return vselect(a < b, a, b); }
+INLINE vf vfma_low(vf a, vf b, vf c) { return vfma(a, b, c); }
 INLINE vf vload_n(const float *p, const int n) {
     if (n >= VL) return vload(p);
     vf v = {0};

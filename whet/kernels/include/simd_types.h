@@ -4,6 +4,7 @@
 //   vmax vmin     of a NaN: the result is b, so vmax(bound, x) and vmin(bound, x) keep a NaN of x
 //   vload_n(p, n) vstore_n(p, v, n)   the first n of VL lanes, 1 <= n <= VL, and no byte beyond;
 //                 absent lanes read as 0
+//   vfma_low      vfma of the first VL / 2 lanes, the others rubbish: cheaper on some machines
 // Comparisons are the operators < <= == != > >=: they yield a vi of 0 and -1, which vselect takes.
 #pragma once
 #define INLINE static inline __attribute__((always_inline))

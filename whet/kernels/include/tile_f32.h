@@ -30,27 +30,36 @@ INLINE void tile_start_f32(const int MR, const int NV, const int LANES, vf *acc,
     }
 }
 
-// acc[i][j] += sum over k < K of a[i * lda + k] * b[k * ldb + j * VL ...]; the last vector of a row
-// of b has LANES lanes.
+// acc + s * row, one vector of weights; with few lanes only the low half is computed.
+INLINE vf tile_fma_f32(const int lanes, float s, vf row, vf acc) {
+    return lanes <= VL / 2 ? vfma_low(vset(s), row, acc) : vfma(vset(s), row, acc);
+}
+
+// acc[i][j] += sum over k < K of a[i * lda + k] * b[k * ldb + j * VL ...]. The last vector of a row
+// of b has LANES lanes; ldb = 0: b is a packed panel, rows of NV * VL floats with zeros behind.
 INLINE void tile_sum_f32(const int MR, const int NV, const int LANES, const int K, vf *acc,
                          const float *a, const int lda, const float *b, const int ldb) {
+    const int stride = ldb ? ldb : NV * VL, tail = ldb ? LANES : VL;
     for (int k = 0; k < K; k++) {
         vf row[8];
-        UNROLL (j, NV) row[j] = vload_n(b + (long)k * ldb + j * VL, j == NV - 1 ? LANES : VL);
+        UNROLL (j, NV) row[j] = vload_n(b + (long)k * stride + j * VL, j == NV - 1 ? tail : VL);
         UNROLL (i, MR)
             UNROLL (j, NV)
-                acc[i * NV + j] = vfma(vset(a[(long)i * lda + k]), row[j], acc[i * NV + j]);
+                acc[i * NV + j] = tile_fma_f32(j == NV - 1 ? LANES : VL, a[(long)i * lda + k],
+                                               row[j], acc[i * NV + j]);
     }
 }
 
 // The same with a pointer to each row of a, and b a packed panel.
-INLINE void tile_sum_rows_f32(const int MR, const int NV, const int K, vf *acc,
+INLINE void tile_sum_rows_f32(const int MR, const int NV, const int LANES, const int K, vf *acc,
                               const float *const *a, const float *b) {
     for (int k = 0; k < K; k++) {
         vf row[8];
         UNROLL (j, NV) row[j] = vload(b + ((long)k * NV + j) * VL);
         UNROLL (i, MR)
-            UNROLL (j, NV) acc[i * NV + j] = vfma(vset(a[i][k]), row[j], acc[i * NV + j]);
+            UNROLL (j, NV)
+                acc[i * NV + j] =
+                    tile_fma_f32(j == NV - 1 ? LANES : VL, a[i][k], row[j], acc[i * NV + j]);
     }
 }
 

@@ -89,8 +89,9 @@ def counted(layer: Layer) -> Value:
         pool: Array = np.array(layer.texts("pool_strings"), object)
     else:
         pool = np.array(layer.integers("pool_int64s"), np.int64)
+    words = layer[0] if pool.dtype == object else layer.whole(0)
     return t.ngrams(
-        layer[0], pool=pool, counts=layer.integers("ngram_counts"),
+        words, pool=pool, counts=layer.integers("ngram_counts"),
         indexes=layer.integers("ngram_indexes"), weights=layer.reals("weights"),
         mode=layer.text("mode", "TF"), low=layer.integer("min_gram_length"),
         high=layer.integer("max_gram_length"), skip=layer.integer("max_skip_count"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from whet.importers.tflite.layer import Layer, row
+from whet.importers.tflite.layer import Layer, as_element, row
 from whet.importers.tflite.names import op_name
 from whet.ir.element import Quant
 from whet.ir.leaf import constant
@@ -60,11 +60,12 @@ Function = Callable[[Affine, Affine, Array], Array]
 
 def table(layer: Layer, function: Function) -> Value:
     """A quantised unary function as a lookup; function(x, y, codes) gives y's codes."""
-    x, y = layer[0].tensor.element, layer.elements[0]
+    x, y = layer.own(layer[0].tensor.element), layer.own(layer.elements[0])
     assert isinstance(x, Quant)
     assert isinstance(y, Quant)
     entries = function(affine(x), affine(y), codes(x))
-    return lookup(layer[0], constant(np.asarray(entries), y), to=y)
+    looked = lookup(as_element(layer[0], x), constant(np.asarray(entries), y), to=y)
+    return as_element(looked, layer.elements[0])
 
 
 REAL = {

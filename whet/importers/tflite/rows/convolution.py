@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from whet.errors import ModelError
-from whet.importers.tflite.layer import Layer, row
+from whet.importers.tflite.layer import Layer, as_element, row
 from whet.importers.tflite.rows.activation import activated
-from whet.ir.node import Value
+from whet.ir.element import F32, Quant
+from whet.ir.node import Attr, Value
+from whet.ops.convert import convert
 from whet.ops.convolution import conv
+from whet.ops.integer.quantization import Activation
 from whet.ops.matmul import matmul
 from whet.ops.movement import reshape, transpose
 
@@ -27,8 +30,8 @@ def convolution(layer: Layer) -> Value:
         raise ModelError(f"{channels} channels in groups of {depth}", where=layer.name)
     activation = layer.activation(3)
     y = conv(
-        x, w, layer.optional(2), groups=channels // depth,
-        **layer.window((kh, kw), stride, dilation), **layer.integer_attributes(activation),
+        *_real(layer, x, w, layer.optional(2)), groups=channels // depth,
+        **layer.window((kh, kw), stride, dilation), **_attributes(layer, w, activation),
     )  # fmt: skip
     return activated(layer, y, activation)
 
@@ -42,8 +45,8 @@ def depthwise(layer: Layer) -> Value:
     )  # fmt: skip
     activation = layer.activation(4)
     y = conv(
-        x, w, layer.optional(2), groups=int(str(x.shape[-1])),
-        **layer.window((kh, kw), stride, dilation), **layer.integer_attributes(activation),
+        *_real(layer, x, w, layer.optional(2)), groups=int(str(x.shape[-1])),
+        **layer.window((kh, kw), stride, dilation), **_attributes(layer, w, activation),
     )  # fmt: skip
     return activated(layer, y, activation)
 
@@ -55,16 +58,32 @@ def fully_connected(layer: Layer) -> Value:
     rows = int(str(x.tensor.elements)) // depth
     flat = reshape(x, shape=(rows, depth))
     activation = layer.activation(0)
-    attributes = layer.integer_attributes(activation)
-    if layer.quantized and _one_scale(w):
-        attributes["float32_product"] = True
-    weights = transpose(w, perm=(1, 0))
-    y = matmul(flat, weights, layer.optional(2), **attributes)
+    attributes = _attributes(layer, w, activation, float32_product=True)
+    flat, w, bias = _real(layer, flat, w, layer.optional(2))
+    y = matmul(flat, transpose(w, perm=(1, 0)), bias, **attributes)
     y = activated(layer, y, activation)
     shape = layer.shapes[0]
     return reshape(y, shape=shape) if shape and shape != (rows, outputs) else y
 
 
-def _one_scale(w: Value) -> bool:
+def _attributes(
+    layer: Layer, w: Value, activation: Activation, float32_product: bool = False
+) -> dict[str, Attr]:
+    """Attributes of a contraction: with one weight scale TensorFlow Lite makes the multiplier from
+    a float32 product, in fully connected layers and in all uint8 ones.
+    """
+    attributes = layer.integer_attributes(activation)
     element = w.tensor.element
-    return len(getattr(element, "scale", ())) == 1
+    one_scale = isinstance(element, Quant) and len(element.scale) == 1
+    if layer.quantized and one_scale and (float32_product or layer.legacy):
+        attributes["float32_product"] = True
+    return attributes
+
+
+def _real(
+    layer: Layer, x: Value, w: Value, bias: Value | None
+) -> tuple[Value, Value, Value | None]:
+    """The operands; those of a float layer with quantised weights as floats."""
+    if layer.quantized or not isinstance(w.tensor.element, Quant):
+        return x, w, bias
+    return x, convert(w, to=F32), None if bias is None else as_element(bias, F32)

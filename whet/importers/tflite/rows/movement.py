@@ -5,20 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from whet.errors import ModelError
-from whet.importers.tflite.layer import Layer, row
+from whet.importers.tflite.layer import Layer, as_element, row, unsigned
 from whet.importers.tflite.names import op_name
 from whet.importers.tflite.rows.activation import activated
-from whet.ir.element import Element, Quant
+from whet.ir.element import C64, Quant
 from whet.ir.leaf import constant
 from whet.ir.node import Value
+from whet.ops.affine import affine_of
 from whet.ops.convert import convert
 from whet.ops.gather import gather
+from whet.ops.integer.concatenation import concatenation_table
+from whet.ops.lookup import lookup
 from whet.ops.movement import concat, pad, reshape, slice_op, transpose
-
-
-def as_element(x: Value, element: Element) -> Value:
-    """The value in another representation, untouched where it has it already."""
-    return x if x.tensor.element == element else convert(x, to=element)
 
 
 def plain(sizes: tuple[object, ...]) -> tuple[int, ...]:
@@ -28,7 +26,8 @@ def plain(sizes: tuple[object, ...]) -> tuple[int, ...]:
 
 @row("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 def reshaped(layer: Layer) -> Value:
-    return reshape(layer[0], shape=layer.shapes[0])
+    parts = (2,) if layer.elements[0] == C64 else ()
+    return reshape(layer[0], shape=(*layer.shapes[0], *parts))
 
 
 @row("QUANTIZE", "DEQUANTIZE", "CAST")
@@ -39,9 +38,21 @@ def represented(layer: Layer) -> Value:
 @row("CONCATENATION")
 def concatenation(layer: Layer) -> Value:
     rank = len(layer[0].shape)
-    parts = [as_element(layer[i], layer.elements[0]) for i in range(len(layer.inputs))]
+    parts = [_joinable(layer, layer[i]) for i in range(len(layer.inputs))]
     joined = concat(*parts, axis=layer.option(0) % rank)
     return activated(layer, joined, layer.activation(1))
+
+
+def _joinable(layer: Layer, x: Value) -> Value:
+    source, element = x.tensor.element, layer.elements[0]
+    legacy = layer.legacy and isinstance(source, Quant) and isinstance(element, Quant)
+    if source == element or not legacy:
+        return as_element(x, element)
+    before, after = affine_of(unsigned(source)), affine_of(unsigned(element))
+    table = concatenation_table(before, after, "double")
+    assert table is not None
+    codes = (table.astype(np.int16) - 128).astype(np.int8)
+    return lookup(x, constant(np.roll(codes, 128), element), to=element)
 
 
 @row("PACK")

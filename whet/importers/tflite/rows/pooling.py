@@ -15,10 +15,8 @@ def pool(layer: Layer) -> Value:
     op = average_pool if op_name(layer.operator.code) == "AVERAGE_POOL_2D" else max_pool
     kernel, stride = (layer.option(4), layer.option(3)), (layer.option(2), layer.option(1))
     activation = layer.activation(5)
-    y = op(
-        layer[0], kernel=kernel, **layer.window(kernel, stride),
-        **layer.integer_attributes(activation),
-    )  # fmt: skip
+    window = layer.window(kernel, stride)
+    y = layer.on_own_codes(lambda x, attrs: op(x, kernel=kernel, **window, **attrs), activation)
     return activated(layer, y, activation)
 
 
@@ -28,4 +26,4 @@ def mean(layer: Layer) -> Value:
     rank = len(layer[0].shape)
     axes = tuple(sorted({a % rank for a in layer.ints(1)}))
     keep = bool(layer.option(0, "B"))
-    return op(layer[0], axes=axes, keep=keep, **layer.integer_attributes())
+    return layer.on_own_codes(lambda x, attrs: op(x, axes=axes, keep=keep, **attrs))

@@ -1,0 +1,61 @@
+"""Long short-term memory layers over time: lstm_sequence.h."""
+
+from __future__ import annotations
+
+from whet.emit.program import Argument, Call, In, Lowered, Out, Record, Weight
+from whet.ir.element import I8, I16, Quant
+from whet.ir.node import Node
+from whet.kernels.kernel import kernel
+from whet.kernels.quantized import rounding_name, scalar, store
+from whet.ops.affine import operand
+from whet.ops.integer.contraction import Contraction
+from whet.ops.integer.sigmoid import sigmoid_table
+from whet.ops.sequence_lstm import CELL, HIDDEN, X, constants_of, is_integer, sequence_lstm
+from whet.targets.target import Target
+
+OPERANDS = tuple(In(i) for i in range(15))
+RESULTS = (Out(0), Out(1), Out(2))
+
+
+@kernel("sequence_lstm", sequence_lstm)
+def lower(node: Node, target: Target) -> Lowered | None:
+    x, cell = node.inputs[X], node.inputs[CELL]
+    assert x is not None
+    assert cell is not None
+    shape = (*(int(str(d)) for d in x.shape), int(str(cell.shape[-1])))
+    if is_integer(node):
+        return _integer(node, shape)
+    clip = node.attrs.get("clip", 0.0)
+    assert isinstance(clip, int | float)
+    arguments: tuple[Argument, ...] = (*shape, float(clip), *OPERANDS, *RESULTS)
+    return Lowered((Call("lstm_sequence_f32", arguments),), ("lstm_sequence.h",))
+
+
+def _by(gates: tuple[Contraction, ...], name: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return (
+        (f"{name}_m", tuple(scalar(g.by.m) for g in gates)),
+        (f"{name}_t", tuple(scalar(g.by.t) for g in gates)),
+    )
+
+
+def _integer(node: Node, shape: tuple[int, ...]) -> Lowered | None:
+    elements = [v.tensor.element for v in node.inputs[:11] if v is not None]
+    stores = [e.store if isinstance(e, Quant) else e for e in elements]
+    if stores[X] not in (I8, I16) or stores[HIDDEN] != stores[X] or stores[CELL] != I16:
+        return None
+    if any(s != I8 for s in stores[3:]):
+        return None
+    c = constants_of(node)
+    products = ("forget", "update", "hidden")
+    multipliers = (c.forget_by, c.update_by, c.hidden_by)
+    fields: tuple[tuple[str, int | tuple[int, ...]], ...] = (
+        ("x_zero", operand(node, X).zero), ("hidden_zero", operand(node, HIDDEN).zero),
+        *_by(c.inputs, "input"), *_by(c.recurrent, "recurrent"),
+        *((f"{n}_m", scalar(by.m)) for n, by in zip(products, multipliers, strict=True)),
+        *((f"{n}_t", scalar(by.t)) for n, by in zip(products, multipliers, strict=True)),
+        ("cell_m", c.cell_tanh.m), ("cell_shift", c.cell_tanh.shift), ("cell_clip", c.cell_clip),
+    )  # fmt: skip
+    record = Record("integer_lstm_constants", fields)
+    head: tuple[Argument, ...] = (*shape, store(operand(node, X)), record, Weight(0))
+    call = Call("lstm_sequence_integer", (*head, rounding_name(node), *OPERANDS, *RESULTS))
+    return Lowered((call,), ("lstm_sequence.h",), (sigmoid_table(),))
