@@ -1,23 +1,3 @@
-<<<<<<< HEAD
-"""Random numbers: mersenne.h."""
-
-from __future__ import annotations
-
-from whet.emit.program import Call, Lowered, Out, Scratch
-from whet.ir.node import Node
-from whet.kernels.kernel import kernel
-from whet.ops.random import random_uniform
-from whet.targets.target import Target
-
-STATE_BYTES = 625 * 4
-
-
-@kernel("mersenne", random_uniform)
-def draw(node: Node, target: Target) -> Lowered | None:
-    count, seed = node.outputs[0].tensor.elements, node.integer("seed") & 0xFFFFFFFF
-    call = Call("mersenne_uniform", (Out(), count, seed, Scratch(0)))
-    return Lowered((call,), ("mersenne.h",), scratch=STATE_BYTES)
-=======
 """Random numbers: random.h."""
 
 from __future__ import annotations
@@ -50,4 +30,3 @@ def choose(node: Node, target: Target) -> Lowered | None:
     count = node.outputs[0].shape[1]
     arguments = (In(0), Out(), *x.shape, count, node.integer("seed"))
     return Lowered((Call(f"random_multinomial_{s}", arguments),), ("random.h",))
->>>>>>> main

@@ -1,41 +1,18 @@
-<<<<<<< HEAD
-"""`random_uniform`: numbers drawn by the Mersenne twister MT19937 (Matsumoto, Nishimura 1998),
-seeded as its authors seed it and 53 bits a number: the stream of NumPy's RandomState(seed)."""
-=======
-"""Random numbers that depend on a seed and an element's place alone: the same in every run, on every
-target (SplitMix64: Steele, Lea, Flood 2014; normal ones after Box and Muller 1958).
+"""Random numbers that depend on a seed and an element's place alone: the same in every run, on
+every target (SplitMix64: Steele, Lea, Flood 2014; normal ones after Box and Muller 1958).
 """
->>>>>>> main
 
 from __future__ import annotations
 
 import numpy as np
 
-<<<<<<< HEAD
-from whet.ir.dim import Size
-from whet.ir.element import F64
-=======
 from whet.errors import ShapeError
 from whet.ir.dim import Size
 from whet.ir.element import I64, Scalar
->>>>>>> main
 from whet.ir.node import Array, Node, Op
 from whet.ir.type import Type
 
 
-<<<<<<< HEAD
-def _infer(*, shape: tuple[Size, ...], seed: int) -> Type:
-    """f64 in [0, 1), drawn anew from the seed at every evaluation."""
-    return Type(shape, F64)
-
-
-def _evaluate(node: Node) -> Array:
-    state = np.random.RandomState(node.integer("seed") & 0xFFFFFFFF)
-    return np.asarray(state.uniform(0.0, 1.0, node.integers("shape")))
-
-
-random_uniform = Op("random_uniform", _infer, _evaluate)
-=======
 def _drawn(
     *, shape: tuple[Size, ...], to: Scalar, seed: int, low: float, high: float, random: bool = True
 ) -> Type:
@@ -105,4 +82,3 @@ def _multinomial(node: Node, x: Array) -> Array:
 random_uniform = Op("random_uniform", _drawn, _uniform)
 random_normal = Op("random_normal", _drawn, _normal)
 random_multinomial = Op("random_multinomial", _chosen, _multinomial)
->>>>>>> main

@@ -11,7 +11,7 @@ from whet.ir.node import Value
 from whet.ops.convert import bitcast, convert
 
 
-def element_named(kind: int, where: str) -> Scalar:
+def element_of_number(kind: int, where: str) -> Scalar:
     """The element that an ONNX data type number means."""
     return scalar_of(np.dtype(element_of(kind, where).dtype))
 
@@ -27,7 +27,7 @@ def cast(layer: Layer, to: Element) -> Value:
 
 @row("Cast")
 def cast_to(layer: Layer) -> Value:
-    return cast(layer, element_named(layer.integer("to"), layer.name))
+    return cast(layer, element_of_number(layer.integer("to"), layer.name))
 
 
 @row("CastLike")
@@ -37,4 +37,4 @@ def cast_like(layer: Layer) -> Value:
 
 @row("BitCast")
 def same_bytes(layer: Layer) -> Value:
-    return bitcast(layer[0], to=element_named(layer.integer("to"), layer.name))
+    return bitcast(layer[0], to=element_of_number(layer.integer("to"), layer.name))

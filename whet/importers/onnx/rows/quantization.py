@@ -13,7 +13,7 @@ import numpy as np
 
 from whet.importers.onnx.layer import Layer, row
 from whet.importers.onnx.rows.activation import clamped
-from whet.importers.onnx.rows.cast import element_named
+from whet.importers.onnx.rows.cast import element_of_number
 from whet.ir.element import F32, I8, I16, I32, U8, U16, Quant, Scalar
 from whet.ir.leaf import constant, known
 from whet.ir.node import Value
@@ -49,7 +49,7 @@ def dequantize(layer: Layer) -> Value:
     assert isinstance(store, Scalar)
     kind = layer.integer("output_dtype")
     y = dequantized(x, _codes(layer, store))
-    return convert(y, to=element_named(kind, layer.name)) if kind else y
+    return convert(y, to=element_of_number(kind, layer.name)) if kind else y
 
 
 def _codes(layer: Layer, store: Scalar) -> Codes:
@@ -123,7 +123,7 @@ def _store(layer: Layer) -> Scalar:
     if zero is not None and isinstance(zero.tensor.element, Scalar):
         return zero.tensor.element
     kind = layer.integer("output_dtype")
-    return element_named(kind, layer.name) if kind else U8
+    return element_of_number(kind, layer.name) if kind else U8
 
 
 def _element(codes: Codes) -> Quant | None:
