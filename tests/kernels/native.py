@@ -1,17 +1,24 @@
-"""Builds C text against the kernel headers and loads it, for the machines this computer can run."""
+"""Builds C text against the kernel headers and calls it: on this computer and emulated."""
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+Argument = Array | Sequence[Array] | None
+"""An array, a table of pointers to arrays, or null."""
 
 INCLUDE = Path(__file__).parents[2] / "whet/kernels/include"
 FLAGS = [
@@ -19,13 +26,14 @@ FLAGS = [
     *("-fno-stack-protector", "-Wall", "-Wextra", "-Werror"),
     *("-Wno-unused-function", "-Wno-unused-parameter"),
 ]
+EMULATOR = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64") or ""
 CPUS = ["native"]
-"""What this computer can run: zig names of CPUs of different vector width."""
+"""What can run here: zig names of CPUs of different vector width."""
 if platform.machine() == "x86_64":
     features = Path("/proc/cpuinfo").read_text().split()
-    CPUS = (
-        ["x86_64"] + ["x86_64_v3"] * ("avx2" in features) + ["x86_64_v4"] * ("avx512dq" in features)
-    )
+    wide = {"x86_64_v3": "avx2", "x86_64_v4": "avx512dq"}
+    CPUS = ["x86_64", *(cpu for cpu, needs in wide.items() if needs in features)]
+    CPUS += ["aarch64"] * bool(EMULATOR)
 
 PRELUDE = """
 #include "gemm_f32.h"
@@ -40,49 +48,92 @@ INLINE vf relu6(const void *const *extra, vf v, long row, int channel, int n) {
 """
 
 
-def compile_c(source: str, cpu: str = "native", target: str = "") -> Path:
-    """Compile one C text (after PRELUDE); headers that changed rebuild it.
-
-    A shared object that needs no outside symbol, or for other machines an object file.
-    """
+def compile_c(source: str, cpu: str, *flags: str) -> Path:
+    """Compile one C text (after PRELUDE); headers that changed rebuild it."""
     text = PRELUDE + source
     headers = b"".join(p.read_bytes() for p in sorted(INCLUDE.glob("*.h")))
-    key = hashlib.sha256(headers + f"{FLAGS} {cpu} {target} {text}".encode()).hexdigest()[:20]
-    out = Path(tempfile.gettempdir()) / "whet-kernel-tests" / f"{key}.so"
+    key = hashlib.sha256(headers + f"{FLAGS} {cpu} {flags} {text}".encode()).hexdigest()[:20]
+    out = Path(tempfile.gettempdir()) / "whet-kernel-tests" / f"{key}.out"
     if not out.exists():
         out.parent.mkdir(exist_ok=True)
         out.with_suffix(".c").write_text(text)
-        machine = ["-target", target, "-c"] if target else ["-shared", "-Wl,-z,defs"]
         part = out.with_suffix(".part")
         files = [f"-I{INCLUDE}", str(out.with_suffix(".c")), "-o", str(part)]
         compiler = [sys.executable, "-m", "ziglang", "cc"]
-        subprocess.run([*compiler, *FLAGS, *machine, f"-mcpu={cpu}", *files], check=True)
+        subprocess.run([*compiler, *FLAGS, *flags, f"-mcpu={cpu}", *files], check=True)
         part.rename(out)
     return out
 
 
-def build(source: str, cpu: str = "native") -> ctypes.CDLL:
-    """Compile and load."""
-    return ctypes.CDLL(str(compile_c(source, cpu)))
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Functions f0, f1, ... of signature void(int begin, int end, pointers...)."""
+
+    path: Path
+    loaded: ctypes.CDLL | None
+    lanes: int
+
+    def run(self, function: int, begin: int, end: int, *arguments: Argument) -> None:
+        """Call one function; arrays are changed in place."""
+        if self.loaded is None:
+            return self._emulate(function, begin, end, arguments)
+        tables = [
+            (ctypes.c_void_p * len(a))(*(v.ctypes.data for v in a)) if isinstance(a, list) else a
+            for a in arguments
+        ]
+        pointers = (
+            ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else a for a in tables
+        )
+        self.loaded[f"f{function}"](begin, end, *pointers)
+        return None
+
+    def _emulate(
+        self, function: int, begin: int, end: int, arguments: tuple[Argument, ...]
+    ) -> None:
+        """The protocol of emulator.c."""
+
+        def sized(array: Array) -> bytes:
+            return np.int32(array.nbytes).tobytes() + array.tobytes()
+
+        message = np.array([function, begin, end, len(arguments)], np.int32).tobytes()
+        arrays: list[Array] = []
+        for a in arguments:
+            if a is None:
+                message += np.array([0, 0], np.int32).tobytes()
+            elif isinstance(a, np.ndarray):
+                message += np.int32(1).tobytes() + sized(a)
+                arrays.append(a)
+            else:
+                message += np.array([2, len(a)], np.int32).tobytes() + b"".join(map(sized, a))
+                arrays += a
+        command = [EMULATOR, "-cpu", "max", str(self.path)]
+        reply = subprocess.run(command, input=message, capture_output=True, check=True).stdout
+        for a in arrays:
+            a.reshape(-1)[:] = np.frombuffer(reply[: a.nbytes], np.float32)
+            reply = reply[a.nbytes :]
 
 
-def lanes(library: ctypes.CDLL) -> int:
-    """Floats in a vector of the library."""
-    return ctypes.c_int.in_dll(library, "lanes").value
+def build(functions: Sequence[str], cpu: str) -> Library:
+    """Compile functions f0, f1, ... and load them; they may need no symbol from outside."""
+    source = "".join(functions)
+    if cpu != "aarch64":
+        path = compile_c(source, cpu, "-shared", "-Wl,-z,defs")
+        loaded = ctypes.CDLL(str(path))
+        return Library(path, loaded, ctypes.c_int.in_dll(loaded, "lanes").value)
+    table = ", ".join(f"(void *)f{i}" for i in range(len(functions)))
+    source += f"static void *const TABLE[] = {{{table}}};\n"
+    source += (Path(__file__).parent / "emulator.c").read_text()
+    flags = ("-target", "aarch64-linux-musl", "-static", "-Wl,-z,defs")
+    return Library(compile_c(source, "generic", *flags), None, 4)
 
 
-def pointer(array: npt.NDArray[np.float32] | None) -> ctypes.c_void_p:
-    """Address of a contiguous array, or null."""
-    return ctypes.c_void_p(None if array is None else array.ctypes.data)
-
-
-def guarded(size: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def guarded(size: int) -> tuple[Array, Array]:
     """A buffer of `size` floats and the whole of it with 32 floats of canary on both sides."""
     whole = np.full(size + 64, 12345.0, np.float32)
     return whole[32 : 32 + size], whole
 
 
-def assert_canary(whole: npt.NDArray[np.float32]) -> None:
+def assert_canary(whole: Array) -> None:
     """Nothing was written outside the buffer."""
     assert (whole[:32] == 12345.0).all()
     assert (whole[-32:] == 12345.0).all()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from tests.kernels.native import CPUS, assert_canary, build, compile_c, guarded, lanes, pointer
+from tests.kernels.native import CPUS, Array, Library, assert_canary, build, compile_c, guarded
 from whet.kernels.packing import pack_conv, pack_depthwise
 
 torch = pytest.importorskip("torch")
 
-Array = npt.NDArray[np.float32]
 Sample = tuple[Array, Array, Array, Array]
 
 
@@ -102,7 +99,7 @@ def function(index: int, s: Shape, tile: str, kernel: str) -> str:
 
 
 def check(
-    function: Callable[..., object], shape: Shape, packed: Array, units: int, sample: Sample
+    library: Library, index: int, shape: Shape, packed: Array, units: int, sample: Sample
 ) -> None:
     """Run one function in two parts and compare."""
     x, _, bias, want = sample
@@ -110,7 +107,7 @@ def check(
     pixels = shape.b * shape.out[0] * shape.out[1]
     flat, whole = guarded(pixels * (channels + shape.gap) - shape.gap)
     for begin, end in ((0, units // 3), (units // 3, units)):
-        function(begin, end, *(pointer(v) for v in (x, packed, bias, flat)))
+        library.run(index, begin, end, x, packed, bias, flat)
     got = np.append(flat, np.full(shape.gap, 12345, np.float32)).reshape(*want.shape[:3], -1)
     np.testing.assert_allclose(got[..., :channels], want, 1e-4, 1e-4, err_msg=str(shape))
     assert (got[..., channels:] == 12345).all(), "wrote between the pixels"
@@ -136,13 +133,13 @@ def conv_cases() -> list[tuple[Shape, int, int, int]]:
 def test_conv_matches_torch(cpu: str) -> None:
     cases = conv_cases()
     text = (function(i, s, f"{mr}, {nv}, {rb}", "conv") for i, (s, mr, nv, rb) in enumerate(cases))
-    library = build("".join(text), cpu)
-    vl = lanes(library)
+    library = build(list(text), cpu)
+    vl = library.lanes
     for index, (shape, _, nv, rb) in enumerate(cases):
         sample = data(shape)
         units = -(-shape.b * shape.out[0] // rb) * shape.g * -(-shape.n // (nv * vl))
         packed = pack_conv(sample[1], shape.g, vl, nv)
-        check(library[f"f{index}"], shape, packed, units, sample)
+        check(library, index, shape, packed, units, sample)
 
 
 def depthwise_cases() -> list[tuple[Shape, int]]:
@@ -154,14 +151,10 @@ def depthwise_cases() -> list[tuple[Shape, int]]:
 @pytest.mark.parametrize("cpu", CPUS)
 def test_depthwise_matches_torch(cpu: str) -> None:
     cases = depthwise_cases()
-    library = build(
-        "".join(function(i, s, str(tw), "depthwise") for i, (s, tw) in enumerate(cases)), cpu
-    )
+    library = build([function(i, s, str(tw), "depthwise") for i, (s, tw) in enumerate(cases)], cpu)
     for index, (shape, _) in enumerate(cases):
         sample = data(shape)
-        check(
-            library[f"f{index}"], shape, pack_depthwise(sample[1]), shape.b * shape.out[0], sample
-        )
+        check(library, index, shape, pack_depthwise(sample[1]), shape.b * shape.out[0], sample)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +172,7 @@ def test_kernels_compile_for_other_machines(target: str, cpu: str) -> None:
     text = function(0, shape, "4, 2, 2", "conv") + function(
         1, Shape(1, 8, 8, 1, 1, 9, *shape_tail()), "2", "depthwise"
     )
-    assert compile_c(text, cpu, target).stat().st_size > 0
+    assert compile_c(text, cpu, "-target", target, "-c").stat().st_size > 0
 
 
 def shape_tail() -> tuple[tuple[int, ...], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kernels.native import CPUS, assert_canary, build, guarded, lanes, pointer
+from tests.kernels.native import CPUS, assert_canary, build, guarded
 from whet.kernels.packing import pack_panels
 
 EPILOGUE = """
@@ -44,8 +44,8 @@ def function(index: int, case: tuple[int, ...]) -> str:
 @pytest.mark.parametrize("cpu", CPUS)
 def test_gemm_matches_numpy(cpu: str) -> None:
     table = cases()
-    library = build("".join(function(i, c) for i, c in enumerate(table)), cpu)
-    vl = lanes(library)
+    library = build([function(i, c) for i, c in enumerate(table)], cpu)
+    vl = library.lanes
     rng = np.random.default_rng(2)
     for index, (m, n, k, pad, mr, nv, blocks, packed) in enumerate(table):
         a = rng.standard_normal((m, k + pad), np.float32)
@@ -56,12 +56,10 @@ def test_gemm_matches_numpy(cpu: str) -> None:
         want = np.clip(sums, 0, 6)
         units = -(-m // (mr * blocks)) * -(-n // (nv * vl))
         panels = pack_panels(b, vl, nv) if packed else b.copy()
-        extras = np.array([extra.ctypes.data], np.uint64)
         for split in sorted({0, units // 2, units}):
             flat, whole = guarded(m * (n + pad) - pad)
             for begin, end in ((0, split), (split, units)):
-                arguments = (pointer(v) for v in (a, panels, bias, flat, extras))
-                getattr(library, f"f{index}")(begin, end, *arguments)
+                library.run(index, begin, end, a, panels, bias, flat, [extra])
             got = np.append(flat, np.full(pad, 12345, np.float32)).reshape(m, n + pad)
             np.testing.assert_allclose(got[:, :n], want, 1e-4, 1e-4, err_msg=str(table[index]))
             assert (got[:, n:] == 12345).all(), "wrote between the rows"

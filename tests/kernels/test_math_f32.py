@@ -8,20 +8,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.kernels.native import CPUS, build, pointer
+from tests.kernels.native import CPUS, build
 
 Doubles = npt.NDArray[np.float64]
 
 NAMES = ("exp", "log", "tanh", "sigmoid", "erf", "sin", "cos", "sqrt", "round", "floor", "ceil")
-SOURCE = "".join(
-    f"void {name}_all(const float *x, float *y, int n)"
-    f" {{ for (int i = 0; i < n; i += VL) vstore(y + i, v{name}(vload(x + i))); }}\n"
-    for name in NAMES
-) + "".join(
-    f"void {name}_each(const float *x, float *y, int n)"
-    f" {{ for (int i = 0; i < n; i++) y[i] = lane_{name}_f32(x[i]); }}\n"
-    for name in NAMES[:7]
-)
+SCALAR = NAMES[:7]
+VECTORS = [
+    f"void f{index}(int begin, int end, const float *x, float *y)"
+    f" {{ for (int i = begin; i < end; i += VL) vstore(y + i, v{name}(vload(x + i))); }}\n"
+    for index, name in enumerate(NAMES)
+]
+FUNCTIONS = VECTORS + [
+    f"void f{len(NAMES) + index}(int begin, int end, const float *x, float *y)"
+    f" {{ for (int i = begin; i < end; i++) y[i] = lane_{name}_f32(x[i]); }}\n"
+    for index, name in enumerate(SCALAR)
+]
 
 
 def sigmoid(x: Doubles) -> Doubles:
@@ -55,10 +57,10 @@ def samples(name: str) -> npt.NDArray[np.float32]:
 @pytest.mark.parametrize("cpu", CPUS)
 @pytest.mark.parametrize("name", NAMES)
 def test_within_two_units(name: str, cpu: str) -> None:
-    library = build(SOURCE, cpu)
+    library = build(FUNCTIONS, cpu)
     x = samples(name)
     got = np.empty_like(x)
-    library[f"{name}_all"](pointer(x), pointer(got), len(x))
+    library.run(NAMES.index(name), 0, len(x), x, got)
     with np.errstate(all="ignore"):
         want = TRUE.get(name, getattr(np, name, None))(x.astype(np.float64))
         rounded = want.astype(np.float32)
@@ -72,9 +74,9 @@ def test_within_two_units(name: str, cpu: str) -> None:
     assert error[worst] <= (0 if exact else LIMITS.get(name, 2)), (
         f"{name}({x[worst]!r}) = {got[worst]!r}"
     )
-    if not exact and name != "sqrt":
+    if name in SCALAR:
         each = np.empty_like(x)
-        library[f"{name}_each"](pointer(x), pointer(each), len(x))
+        library.run(len(NAMES) + SCALAR.index(name), 0, len(x), x, each)
         np.testing.assert_array_equal(each, got)
 
 
@@ -92,8 +94,8 @@ def test_within_two_units(name: str, cpu: str) -> None:
     ],
 )
 def test_limits(name: str, inputs: list[float], outputs: list[float], cpu: str) -> None:
-    library = build(SOURCE, cpu)
+    library = build(FUNCTIONS, cpu)
     x = np.resize(np.array(inputs, np.float32), 16)
     got = np.empty_like(x)
-    library[f"{name}_all"](pointer(x), pointer(got), 16)
+    library.run(NAMES.index(name), 0, 16, x, got)
     np.testing.assert_allclose(got, np.resize(np.array(outputs, np.float32), 16), 1e-6)

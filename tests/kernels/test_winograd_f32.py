@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kernels.native import CPUS, assert_canary, build, guarded, lanes, pointer
+from tests.kernels.native import CPUS, assert_canary, build, guarded
 from whet.kernels.packing import pack_winograd
 from whet.kernels.tiling import tile_winograd_f32, winograd_scratch
 
@@ -41,7 +41,7 @@ def function(index: int, shape: tuple[int, ...], rows: int) -> str:
 def test_winograd_matches_torch(cpu: str) -> None:
     blocks = [1 + i % 3 for i in range(len(SHAPES))]
     sources = (function(i, s, r) for i, (s, r) in enumerate(zip(SHAPES, blocks, strict=True)))
-    library = build("".join(sources), cpu)
+    library = build(list(sources), cpu)
     rng = np.random.default_rng(6)
     for index, (shape, rows) in enumerate(zip(SHAPES, blocks, strict=True)):
         m, b, h, width, c, n, top, left, bottom, right = shape
@@ -53,14 +53,13 @@ def test_winograd_matches_torch(cpu: str) -> None:
         weights = (torch.from_numpy(v).double() for v in (w, bias))
         want = torch.nn.functional.conv2d(image, *weights).clamp(0, 6).numpy()
         oh, ow = want.shape[2:]
-        packed = pack_winograd(w, m, lanes(library), TILES[index % len(TILES)][1])
+        packed = pack_winograd(w, m, library.lanes, TILES[index % len(TILES)][1])
         scratch, edges = guarded(winograd_scratch(m, ow, c, n, rows))
         y, whole = guarded(b * oh * ow * n)
         down = -(-oh // m)
         units = b * -(-down // rows)
         for begin, end in ((0, units // 2), (units // 2, units)):
-            arguments = (pointer(v) for v in (x, packed, bias, y, scratch))
-            library[f"f{index}"](begin, end, *arguments)
+            library.run(index, begin, end, x, packed, bias, y, scratch)
         got = y.reshape(b, oh, ow, n).transpose(0, 3, 1, 2)
         np.testing.assert_allclose(got, want, 2e-5, 2e-5, err_msg=str(shape))
         assert_canary(whole)

@@ -32,100 +32,156 @@ WHET_INLINE long conv_row(const long *size, const long b, const long i0, const l
     for (long o1 = 0; o1 < (s)->out[1]; o1++) \
     for (long o2 = 0; o2 < (s)->out[2]; o2++)
 
-/* Sum of products of n channels, in 8 interleaved partial sums. */
-#define CONV_DOT(T) \
-    WHET_INLINE wide_##T conv_dot_##T(const T *x, const T *w, const long n) \
+/* Channels go CONV_LANES at a time through a vector of wide_T, which clang and GCC split as the
+ * machine needs; four output pixels share each weight. */
+#if defined(__thumb__)
+enum { CONV_LANES = 4, CONV_PIXELS = 4 };
+#else
+enum { CONV_LANES = 16, CONV_PIXELS = 4 };
+#endif
+
+#define CONV_SUMS(T) \
+    typedef wide_##T conv_vector_##T __attribute__((vector_size(sizeof(wide_##T) * CONV_LANES))); \
+    WHET_INLINE void conv_load_##T(conv_vector_##T *v, const T *x, const long count) \
     { \
-        wide_##T sum[8] = {0}; \
-        long i = 0; \
-        for (; i + 8 <= n; i += 8) \
-            for (int l = 0; l < 8; l++) \
-                sum[l] += widen_##T(x[i + l]) * widen_##T(w[i + l]); \
-        for (; i < n; i++) \
-            sum[0] += widen_##T(x[i]) * widen_##T(w[i]); \
-        for (int half = 4; half; half /= 2) \
-            for (int l = 0; l < half; l++) \
-                sum[l] += sum[l + half]; \
-        return sum[0]; \
+        conv_vector_##T loaded = {0}; \
+        if (count >= CONV_LANES) \
+            for (int l = 0; l < CONV_LANES; l++) \
+                loaded[l] = widen_##T(x[l]); \
+        else \
+            for (long l = 0; l < count; l++) \
+                loaded[l] = widen_##T(x[l]); \
+        *v = loaded; \
+    } \
+    /* Add one tap to the sums of `pixels` outputs: `depth` channels of elements i, i + step, ... */ \
+    /* of a line of `size` elements, times w. An element outside the line adds nothing. */ \
+    WHET_INLINE void conv_add_##T(conv_vector_##T *sum, const T *line, const T *w, \
+                                  const long depth, const long i, const long step, \
+                                  const long size, const long channels, const long pixels) \
+    { \
+        const int whole = pixels == CONV_PIXELS && i >= 0 && i + (CONV_PIXELS - 1) * step < size; \
+        for (long c = 0; c < depth; c += CONV_LANES) { \
+            conv_vector_##T factor, v; \
+            conv_load_##T(&factor, w + c, depth - c); \
+            for (int p = 0; p < CONV_PIXELS; p++) { \
+                const long at = i + p * step; \
+                if (whole || (p < pixels && at >= 0 && at < size)) { \
+                    conv_load_##T(&v, line + at * channels + c, depth - c); \
+                    sum[p] += factor * v; \
+                } \
+            } \
+        } \
+    } \
+    /* Finish output channel `o` of the pixels, `step` elements apart in y. */ \
+    WHET_INLINE void conv_store_##T(const conv_vector_##T *sum, const T *bias, T *y, \
+                                    const long o, const long step, const long pixels) \
+    { \
+        for (int p = 0; p < CONV_PIXELS; p++) { \
+            wide_##T lane[CONV_LANES]; \
+            for (int l = 0; l < CONV_LANES; l++) \
+                lane[l] = sum[p][l]; \
+            for (int half = CONV_LANES / 2; half; half /= 2) \
+                for (int l = 0; l < half; l++) \
+                    lane[l] += lane[l + half]; \
+            if (p < pixels) \
+                y[p * step + o] = narrow_##T(lane[0] + (bias ? widen_##T(bias[o]) : 0)); \
+        } \
     }
 
 #define CONV_FORWARD(T) \
-    WHET_INLINE wide_##T conv_point_##T(const T *x, const T *w, const window_shape *s, \
-                                        const long b, const window_taps *taps, const long depth) \
+    WHET_INLINE void conv_pixels_##T(const T *x, const T *w, const T *bias, T *y, \
+                                     const window_shape *s, const long b, const long o0, \
+                                     const long o1, const long o2, const long pixels, \
+                                     const long outputs, const long groups) \
     { \
-        wide_##T sum = 0; \
-        for (long k0 = taps[0].first; k0 < taps[0].past; k0++) \
-        for (long k1 = taps[1].first; k1 < taps[1].past; k1++) \
-        for (long k2 = taps[2].first; k2 < taps[2].past; k2++) { \
-            const long row = conv_row(s->in, b, taps[0].start + k0 * s->dilation[0], \
-                                      taps[1].start + k1 * s->dilation[1], \
-                                      taps[2].start + k2 * s->dilation[2]); \
-            const long tap = (k0 * s->kernel[1] + k1) * s->kernel[2] + k2; \
-            sum += conv_dot_##T(x + row * s->channels, w + tap * depth, depth); \
+        const long depth = s->channels / groups, share = outputs / groups; \
+        const long taps = s->kernel[0] * s->kernel[1] * s->kernel[2]; \
+        const window_taps t0 = window_taps_at(s, 0, o0), t1 = window_taps_at(s, 1, o1); \
+        const long start = o2 * s->stride[2] - s->before[2]; \
+        for (long o = 0; o < outputs; o++) { \
+            conv_vector_##T sum[CONV_PIXELS] = {{0}, {0}, {0}, {0}}; \
+            for (long k0 = t0.first; k0 < t0.past; k0++) \
+            for (long k1 = t1.first; k1 < t1.past; k1++) { \
+                const long row = conv_row(s->in, b, t0.start + k0 * s->dilation[0], \
+                                          t1.start + k1 * s->dilation[1], 0); \
+                const T *line = x + row * s->channels + o / share * depth; \
+                const T *factors = \
+                    w + (o * taps + (k0 * s->kernel[1] + k1) * s->kernel[2]) * depth; \
+                for (long k2 = 0; k2 < s->kernel[2]; k2++) \
+                    conv_add_##T(sum, line, factors + k2 * depth, depth, \
+                                 start + k2 * s->dilation[2], s->stride[2], s->in[2], \
+                                 s->channels, pixels); \
+            } \
+            conv_store_##T(sum, bias, y, o, outputs, pixels); \
         } \
-        return sum; \
     } \
     WHET_INLINE void conv_plain_##T(const T *x, const T *w, const T *bias, T *y, \
                               const window_shape *s, const long outputs, const long groups) \
     { \
-        const long depth = s->channels / groups, share = outputs / groups; \
-        const long taps_all = s->kernel[0] * s->kernel[1] * s->kernel[2]; \
-        CONV_OUTPUTS(s) { \
-            const window_taps taps[3] = {window_taps_at(s, 0, o0), window_taps_at(s, 1, o1), \
-                                         window_taps_at(s, 2, o2)}; \
+        for (long b = 0; b < s->batch; b++) \
+        for (long o0 = 0; o0 < s->out[0]; o0++) \
+        for (long o1 = 0; o1 < s->out[1]; o1++) \
+        for (long o2 = 0; o2 < s->out[2]; o2 += CONV_PIXELS) { \
+            const long rest = s->out[2] - o2; \
             T *row = y + conv_row(s->out, b, o0, o1, o2) * outputs; \
-            for (long o = 0; o < outputs; o++) { \
-                const wide_##T sum = conv_point_##T(x + o / share * depth, \
-                                                    w + o * taps_all * depth, s, b, taps, depth); \
-                row[o] = narrow_##T(sum + (bias ? widen_##T(bias[o]) : 0)); \
-            } \
+            conv_pixels_##T(x, w, bias, row, s, b, o0, o1, o2, \
+                            rest < CONV_PIXELS ? rest : CONV_PIXELS, outputs, groups); \
         } \
     }
 
-/* Input element that reaches output o through tap k, or -1. */
-WHET_INLINE long conv_transpose_source(const window_shape *s, const int axis, const long o,
-                                       const long k)
+/* Whether tap k reaches output o from some (perhaps absent) input element, whose place is *i. */
+WHET_INLINE int conv_transpose_source(const window_shape *s, const int axis, const long o,
+                                      const long k, long *i)
 {
-    const long at = o + s->before[axis] - k * s->dilation[axis];
-    if (at < 0 || at % s->stride[axis] || at / s->stride[axis] >= s->in[axis])
-        return -1;
-    return at / s->stride[axis];
+    const long stride = s->stride[axis], at = o + s->before[axis] - k * s->dilation[axis];
+    *i = at >= 0 ? at / stride : -((stride - 1 - at) / stride);
+    return *i * stride == at;
 }
 
+/* Outputs a stride apart on the last axis read the same taps, of neighbouring input elements. */
 #define CONV_TRANSPOSE(T) \
-    WHET_INLINE wide_##T conv_transpose_point_##T(const T *x, const T *w, const window_shape *s, \
-                                                  const long b, const long *at, \
-                                                  const long depth) \
+    WHET_INLINE void conv_transpose_pixels_##T( \
+        const T *x, const T *w, const T *bias, T *y, const window_shape *s, const long b, \
+        const long o0, const long o1, const long o2, const long pixels, const long outputs, \
+        const long groups) \
     { \
-        wide_##T sum = 0; \
-        for (long k0 = 0; k0 < s->kernel[0]; k0++) \
-        for (long k1 = 0; k1 < s->kernel[1]; k1++) \
-        for (long k2 = 0; k2 < s->kernel[2]; k2++) { \
-            const long i0 = conv_transpose_source(s, 0, at[0], k0); \
-            const long i1 = conv_transpose_source(s, 1, at[1], k1); \
-            const long i2 = conv_transpose_source(s, 2, at[2], k2); \
-            if (i0 < 0 || i1 < 0 || i2 < 0) \
-                continue; \
-            const long tap = (k0 * s->kernel[1] + k1) * s->kernel[2] + k2; \
-            sum += conv_dot_##T(x + conv_row(s->in, b, i0, i1, i2) * s->channels, \
-                                w + tap * depth, depth); \
+        const long depth = s->channels / groups, share = outputs / groups; \
+        const long taps = s->kernel[0] * s->kernel[1] * s->kernel[2]; \
+        for (long o = 0; o < outputs; o++) { \
+            conv_vector_##T sum[CONV_PIXELS] = {{0}, {0}, {0}, {0}}; \
+            for (long k0 = 0; k0 < s->kernel[0]; k0++) \
+            for (long k1 = 0; k1 < s->kernel[1]; k1++) { \
+                long i0, i1, i2; \
+                if (!conv_transpose_source(s, 0, o0, k0, &i0) || i0 < 0 || i0 >= s->in[0]) \
+                    continue; \
+                if (!conv_transpose_source(s, 1, o1, k1, &i1) || i1 < 0 || i1 >= s->in[1]) \
+                    continue; \
+                const T *line = \
+                    x + conv_row(s->in, b, i0, i1, 0) * s->channels + o / share * depth; \
+                const T *factors = \
+                    w + (o * taps + (k0 * s->kernel[1] + k1) * s->kernel[2]) * depth; \
+                for (long k2 = 0; k2 < s->kernel[2]; k2++) \
+                    if (conv_transpose_source(s, 2, o2, k2, &i2)) \
+                        conv_add_##T(sum, line, factors + k2 * depth, depth, i2, 1, s->in[2], \
+                                     s->channels, pixels); \
+            } \
+            conv_store_##T(sum, bias, y, o, s->stride[2] * outputs, pixels); \
         } \
-        return sum; \
     } \
     WHET_INLINE void conv_transpose_##T(const T *x, const T *w, const T *bias, T *y, \
                                         const window_shape *s, const long outputs, \
                                         const long groups) \
     { \
-        const long depth = s->channels / groups, share = outputs / groups; \
-        const long taps_all = s->kernel[0] * s->kernel[1] * s->kernel[2]; \
-        CONV_OUTPUTS(s) { \
-            const long at[3] = {o0, o1, o2}; \
+        const long stride = s->stride[2]; \
+        for (long b = 0; b < s->batch; b++) \
+        for (long o0 = 0; o0 < s->out[0]; o0++) \
+        for (long o1 = 0; o1 < s->out[1]; o1++) \
+        for (long phase = 0; phase < stride; phase++) \
+        for (long o2 = phase; o2 < s->out[2]; o2 += CONV_PIXELS * stride) { \
+            const long rest = (s->out[2] - o2 + stride - 1) / stride; \
             T *row = y + conv_row(s->out, b, o0, o1, o2) * outputs; \
-            for (long o = 0; o < outputs; o++) { \
-                const wide_##T sum = conv_transpose_point_##T( \
-                    x + o / share * depth, w + o * taps_all * depth, s, b, at, depth); \
-                row[o] = narrow_##T(sum + (bias ? widen_##T(bias[o]) : 0)); \
-            } \
+            conv_transpose_pixels_##T(x, w, bias, row, s, b, o0, o1, o2, \
+                                      rest < CONV_PIXELS ? rest : CONV_PIXELS, outputs, groups); \
         } \
     }
 
@@ -220,7 +276,7 @@ WHET_INLINE long conv_transpose_source(const window_shape *s, const int axis, co
         } \
     }
 
-#define CONV_FAMILY(T) CONV_DOT(T) CONV_FORWARD(T) CONV_TRANSPOSE(T) DEFORM_CONV(T)
+#define CONV_FAMILY(T) CONV_SUMS(T) CONV_FORWARD(T) CONV_TRANSPOSE(T) DEFORM_CONV(T)
 WHET_FOR_FLOATS(CONV_FAMILY)
 CONV_INTEGER(u8, u8)
 CONV_INTEGER(u8, i8)

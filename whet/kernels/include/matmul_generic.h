@@ -13,7 +13,15 @@
 #define WHET_MATMUL_GENERIC_H
 #include "types.h"
 
-enum { MATMUL_WIDTH = 64, MATMUL_RANK = 8 };
+enum { MATMUL_ROWS = 4 };
+/* A tile of sums that stays in registers; its size does not decide the bits. */
+#if defined(__AVX512F__)
+enum { MATMUL_WIDTH = 64 };
+#elif defined(__thumb__)
+enum { MATMUL_WIDTH = 4 };
+#else
+enum { MATMUL_WIDTH = 16 };
+#endif
 
 /* Where batch element `index` starts. */
 WHET_INLINE long matmul_start(long index, const long *shape, const long *strides, const int rank)
@@ -35,19 +43,36 @@ WHET_INLINE long matmul_batches(const long *shape, const int rank)
 }
 
 #define MATMUL_FAMILY(T) \
-    WHET_INLINE void matmul_row_##T(const T *a, const T *b, T *y, const long k, const long n) \
+    WHET_INLINE void matmul_tile_##T(const T *a, const T *b, T *y, const long k, const long n, \
+                                     const long rows, const long width) \
     { \
-        for (long start = 0; start < n; start += MATMUL_WIDTH) { \
-            const long rest = n - start, width = rest < MATMUL_WIDTH ? rest : MATMUL_WIDTH; \
-            sum_##T sum[MATMUL_WIDTH] = {0}; \
-            for (long l = 0; l < k; l++) { \
-                const sum_##T factor = (sum_##T)widen_##T(a[l]); \
-                for (long j = 0; j < width; j++) \
-                    sum[j] += factor * (sum_##T)widen_##T(b[l * n + start + j]); \
-            } \
+        sum_##T sum[MATMUL_ROWS][MATMUL_WIDTH]; \
+        for (long i = 0; i < rows; i++) \
             for (long j = 0; j < width; j++) \
-                y[start + j] = narrow_##T((wide_##T)sum[j]); \
-        } \
+                sum[i][j] = 0; \
+        for (long l = 0; l < k; l++) \
+            for (long i = 0; i < rows; i++) { \
+                const sum_##T factor = (sum_##T)widen_##T(a[i * k + l]); \
+                for (long j = 0; j < width; j++) \
+                    sum[i][j] += factor * (sum_##T)widen_##T(b[l * n + j]); \
+            } \
+        for (long i = 0; i < rows; i++) \
+            for (long j = 0; j < width; j++) \
+                y[i * n + j] = narrow_##T((wide_##T)sum[i][j]); \
+    } \
+    WHET_INLINE void matmul_one_##T(const T *a, const T *b, T *y, const long m, const long k, \
+                                    const long n) \
+    { \
+        for (long i = 0; i < m; i += MATMUL_ROWS) \
+            for (long j = 0; j < n; j += MATMUL_WIDTH) { \
+                const long rows = m - i < MATMUL_ROWS ? m - i : MATMUL_ROWS; \
+                const long width = n - j < MATMUL_WIDTH ? n - j : MATMUL_WIDTH; \
+                if (rows == MATMUL_ROWS && width == MATMUL_WIDTH) \
+                    matmul_tile_##T(a + i * k, b + j, y + i * n + j, k, n, MATMUL_ROWS, \
+                                    MATMUL_WIDTH); \
+                else \
+                    matmul_tile_##T(a + i * k, b + j, y + i * n + j, k, n, rows, width); \
+            } \
     } \
     WHET_INLINE void matmul_##T(const T *a, const T *b, T *y, const long m, const long k, \
                                 const long n, const long *batch_shape, const long *a_strides, \
@@ -57,8 +82,7 @@ WHET_INLINE long matmul_batches(const long *shape, const int rank)
         for (long c = 0; c < batches; c++) { \
             const T *left = a + matmul_start(c, batch_shape, a_strides, rank); \
             const T *right = b + matmul_start(c, batch_shape, b_strides, rank); \
-            for (long i = 0; i < m; i++) \
-                matmul_row_##T(left + i * k, right, y + (c * m + i) * n, k, n); \
+            matmul_one_##T(left, right, y + c * m * n, m, k, n); \
         } \
     }
 
