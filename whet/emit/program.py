@@ -8,6 +8,7 @@ here knows C.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from whet.ir.dim import Size
 from whet.ir.element import Scalar
@@ -88,13 +89,16 @@ class Longs:
     values: tuple[Size, ...]
 
 
+Field: TypeAlias = "Size | float | Name | Weight | tuple[Field, ...]"
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A pointer to a constant struct of the kernel headers: fields are sizes, lists of them, or
-    pointers."""
+    """A pointer to a constant struct of the kernel headers: fields are numbers, enumerators,
+    pointers, or lists of such."""
 
     type: str
-    fields: tuple[tuple[str, Size | tuple[Size, ...] | Weight], ...]
+    fields: tuple[tuple[str, Field], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from whet.emit.program import (
     Argument,
     Call,
     Epilogue,
+    Field,
     In,
     Item,
     Longs,
@@ -55,15 +56,13 @@ def call(statement: Call, stage: Stage, epilogue: Named, span: str) -> str:
     return text
 
 
-def _record(record: Record, stage: Stage) -> str:
-    def field(value: Size | tuple[Size, ...] | Weight) -> str:
-        if isinstance(value, Weight):
-            return pointer(value, stage)
+def _record(record: Record, stage: Stage, epilogue: Named) -> str:
+    def shown(value: Field) -> str:
         if isinstance(value, tuple):
-            return "{" + ", ".join(size(v) for v in value) + "}"
-        return size(value)
+            return "{" + ", ".join(map(shown, value)) + "}"
+        return _argument(value, stage, epilogue)
 
-    fields = ", ".join(f".{name} = {field(value)}" for name, value in record.fields)
+    fields = ", ".join(f".{name} = {shown(value)}" for name, value in record.fields)
     return f"&(const {record.type}){{{fields}}}"
 
 
@@ -78,7 +77,7 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
     if isinstance(argument, Name):
         return argument.text
     if isinstance(argument, Record):
-        return _record(argument, stage)
+        return _record(argument, stage, epilogue)
     if isinstance(argument, Item):
         return f"*{pointer(In(argument.index), stage)}"
     if isinstance(argument, Epilogue):
