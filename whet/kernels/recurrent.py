@@ -1,0 +1,58 @@
+"""Recurrent layers of floats: rnn.h."""
+
+from __future__ import annotations
+
+from whet.emit.program import Argument, Call, Field, In, Lowered, Name, Out, Record, Scratch
+from whet.ir.node import Node
+from whet.kernels.kernel import kernel
+from whet.kernels.normalization import float_type
+from whet.ops.recurrent import gru, lstm, rnn
+from whet.targets.target import Target
+
+SCRATCH_VECTORS = 7
+
+
+def _activations(node: Node) -> Field:
+    """[direction][f, g, h] as {kind, alpha, beta}."""
+    chosen = node["activations"]
+    assert isinstance(chosen, tuple)
+    return tuple(
+        tuple(
+            (Name(f"RNN_{str(name).upper()}"), float(str(alpha)), float(str(beta)))
+            for name, alpha, beta in direction  # type: ignore[misc,union-attr]
+        )
+        for direction in chosen
+    )
+
+
+def _shape(node: Node) -> Record:
+    x, w, r = node.inputs[:3]
+    assert x is not None
+    assert w is not None
+    assert r is not None
+    steps, batch, size = x.shape
+    if node["batch_first"]:
+        steps, batch = batch, steps
+    flags = ("reverse", "batch_first", "linear_before_reset", "input_forget")
+    fields: tuple[tuple[str, Field], ...] = (
+        ("steps", steps), ("batch", batch), ("input", size), ("hidden", r.shape[2]),
+        ("directions", w.shape[0]), *((f, int(bool(node[f]))) for f in flags),
+        ("clip", float(str(node["clip"]))), ("activations", _activations(node)),
+    )  # fmt: skip
+    return Record("rnn_shape", fields)
+
+
+@kernel("recurrent", rnn, gru, lstm)
+def lower(node: Node, target: Target) -> Lowered | None:
+    r = node.inputs[2]
+    assert r is not None
+    s, hidden = float_type(node.outputs[0].tensor), r.shape[2]
+    if s is None or not isinstance(hidden, int):
+        return None
+    count = 8 if node.op is lstm else 6
+    inputs: tuple[Argument, ...] = tuple(
+        0 if node.operand(i) is None else In(i) for i in range(count)
+    )
+    outputs = tuple(Out(i) for i in range(len(node.outputs)))
+    call = Call(f"{node.op.name}_{s}", (*inputs, *outputs, Scratch(0), _shape(node)))
+    return Lowered((call,), ("rnn.h",), scratch=SCRATCH_VECTORS * hidden * 8)
