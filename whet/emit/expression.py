@@ -26,7 +26,7 @@ def _atom(atom: Symbol | Operation) -> str:
         return symbol(atom.name)
     left, right = size(atom.left), size(atom.right)
     if atom.kind == "//":
-        return f"math_floordiv({left}, {right})"
+        return f"floordiv_i64({left}, {right})"
     return f"{atom.kind}_i64({left}, {right})"
 
 

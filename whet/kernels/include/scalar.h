@@ -34,6 +34,12 @@ WHET_SCALAR_INTEGER(u16, 16)
 WHET_SCALAR_INTEGER(u32, 32)
 WHET_SCALAR_INTEGER(u64, 64)
 
+/* Division of sizes, toward minus infinity; b > 0. */
+WHET_INLINE i64 floordiv_i64(i64 a, i64 b)
+{
+    return a / b - (a % b < 0);
+}
+
 WHET_INLINE double sigmoid_f64(double x)
 {
     const double e = math_exp_f64(x < 0 ? x : -x);
