@@ -83,6 +83,7 @@ def tile_f32(
     block counts output rows.
     """
     stride = stride or k
+    m, n = max(m, 1), max(n, 1)
     mr, nv = min(
         tiles_f32(registers),
         key=lambda t: (_cost(m, n, lanes, stride, *t), t[0] + t[1]),

@@ -1,5 +1,5 @@
-"""Random numbers that depend on a seed and an element's place alone: the same in every run, on every
-target (SplitMix64: Steele, Lea, Flood 2014; normal ones after Box and Muller 1958).
+"""Random numbers that depend on a seed and an element's place alone: the same in every run, on
+every target (SplitMix64: Steele, Lea, Flood 2014; normal ones after Box and Muller 1958).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 from onnx import GraphProto, NodeProto, TypeProto, ValueInfoProto
 
 from whet.errors import ModelError, ShapeError, UnsupportedError, UnsupportedOp
+from whet.importers.malformed import MALFORMED
 from whet.importers.onnx import rows
 from whet.importers.onnx.check import check_opsets, layer_name
 from whet.importers.onnx.expand import expand
@@ -173,6 +174,8 @@ class Scope:
                 result = function(Layer(proto, inputs, version, name, self))
         except ShapeError as error:
             raise ShapeError(error.what, error.where or name, error.why, error.hint) from None
+        except MALFORMED as error:
+            raise ModelError("the layer is malformed", name, f"{error}") from error
         except UnsupportedError as error:
             self.missing += error.ops
             self._skip(proto)
