@@ -46,7 +46,7 @@ CALLS = {
     "average_pool": ("pool.h", f"average_pool_f32(p[0], p[1], {WINDOW}, 0)", (1440, 320)),
     "conv": (
         "conv_generic.h",
-        f"conv_f32(p[0], p[1], p[2], p[3], {WINDOW}, 6, 2)",
+        f"conv_plain_f32(p[0], p[1], p[2], p[3], {WINDOW}, 6, 2)",
         (1440, 360, 6, 96),
     ),
     "matmul": (

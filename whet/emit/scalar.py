@@ -14,6 +14,8 @@ from whet.ir.node import Node
 
 NARROW = ("f16", "bf16")
 SMALL_FLOATS = ("f8e4m3fn", "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz", "f8e8m0", "f4e2m1")
+PACKED = ("i4", "u4", "i2", "u2")
+ROUND_MODES = {"up": "F8E8M0_UP", "down": "F8E8M0_DOWN", "nearest": "F8E8M0_NEAREST"}
 
 INFIX = {
     "add": "+", "sub": "-", "mul": "*", "bit_and": "&", "bit_or": "|", "bit_xor": "^",
@@ -66,21 +68,31 @@ def wide(element: Element) -> str:
 
 
 def load(element: Element, place: str) -> str:
-    """Read an element from memory as a number."""
+    """Read an element from memory as a number; the unused bits of a packed one mean nothing."""
     if _is_small(element):
-        return f"f32_from_{element}({place})"
+        return f"cast_f32_of_{element}({place})"
+    if str(element) in PACKED:
+        return f"cast_{element}_of_i32({place})"
     return f"widen_{suffix(element)}({place})" if suffix(element) in NARROW else place
 
 
 def store(element: Element, value: str) -> str:
     """A number as it is written to memory."""
     if _is_small(element):
-        return f"{element}_from_f32({value}, 1)"
+        return _small(str(element), value, saturate=False, round_mode="down")
     return f"narrow_{suffix(element)}({value})" if suffix(element) in NARROW else value
 
 
 def _is_small(element: Element) -> bool:
     return isinstance(element, Scalar) and element.name in SMALL_FLOATS
+
+
+def _small(name: str, value: str, saturate: bool, round_mode: str) -> str:
+    """The code of a float in one of the small formats."""
+    arguments = [] if name == "f4e2m1" else [str(int(saturate))]
+    if name == "f8e8m0":
+        arguments.append(ROUND_MODES[round_mode])
+    return f"cast_{name}_of_f32({', '.join([value, *arguments])})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +172,17 @@ def _convert(node: Node, source: Element, x: str) -> str:
         raise UnsupportedError(
             [UnsupportedOp("convert", node.origin, "quantised in a scalar body")]
         )
-    to, kind = wide(target), target.kind
+    to, kind, read = wide(target), target.kind, wide(source)
     if kind == "b":
         return f"{x} != 0"
     if kind in "iu" and source.kind == "f":
-        cast = "to_u64_f64" if target.name == "u64" else "to_i64_f64"
-        return f"({to}){cast}({x})"
-    if suffix(target) in NARROW or _is_small(target):
-        return load(target, store(target, x if source.kind == "f" else f"(f32)({x})"))
+        x = f"{'to_u64_f64' if target.name == 'u64' else 'to_i64_f64'}({x})"
+    if target.name in PACKED:
+        return f"cast_{target}_of_i32((i32)({x}))"
+    if _is_small(target):
+        saturate, mode = bool(node.attrs.get("saturate", True)), str(node["round"] or "up")
+        return load(target, _small(target.name, f"(f32)({x})", saturate, mode))
+    if suffix(target) in NARROW:
+        narrow = f"cast_f16_of_f64({x})" if (target.name, read) == ("f16", "f64") else None
+        return load(target, narrow or store(target, f"(f32)({x})"))
     return f"({to})({x})"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from whet.emit.program import Access, In, Lowered, Nest, Out, collapse
+from whet.emit.scalar import PACKED, SMALL_FLOATS
 from whet.ir.element import STRING, Quant
 from whet.ir.node import Node
 from whet.ir.type import size_product
@@ -27,7 +30,10 @@ def lower(node: Node, target: Target) -> Lowered | None:
         Access(In(i), broadcast_strides(t.shape, out.shape)) for i, t in enumerate(operands)
     )
     body = scalar_body(node)
-    return split(Nest(out.shape, Access(Out(), row_major(out.shape)), reads, body))
+    lowered = split(Nest(out.shape, Access(Out(), row_major(out.shape)), reads, body))
+    casts = any(n.op is convert.convert for n in body.nodes)
+    casts |= any(str(e) in (*SMALL_FLOATS, *PACKED) for e in elements)
+    return replace(lowered, headers=("convert.h",)) if casts else lowered
 
 
 def split(nest: Nest) -> Lowered:

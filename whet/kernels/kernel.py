@@ -28,12 +28,13 @@ class Kernel:
 _registry: dict[Op, list[Kernel]] = {}
 
 
-def kernel(name: str, *ops: Op) -> Callable[[Lower], Lower]:
-    """Register a lowering for ops; later registrations are tried first."""
+def kernel(name: str, *ops: Op, fallback: bool = False) -> Callable[[Lower], Lower]:
+    """Register a lowering for ops; later registrations are tried first, fallbacks after all."""
 
     def register(lower: Lower) -> Lower:
         for op in ops:
-            _registry.setdefault(op, []).insert(0, Kernel(name, lower))
+            chosen = _registry.setdefault(op, [])
+            chosen.insert(len(chosen) if fallback else 0, Kernel(name, lower))
         return lower
 
     return register

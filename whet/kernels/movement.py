@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Access, In, Lowered, Nest, Out
+from whet.emit.program import Access, Call, In, Lowered, Nest, Out
 from whet.ir.dim import Size
 from whet.ir.node import Attr, Node
 from whet.kernels.elementwise import split
@@ -24,7 +24,14 @@ def _copy(shape: tuple[Size, ...], strides: tuple[Size, ...], offset: Size = 0) 
     return split(Nest(shape, write, (Access(In(0), strides, offset),)))
 
 
-@kernel("reshape", movement.reshape, bitcast)
+@kernel("bitcast", bitcast)
+def same_bytes(node: Node, target: Target) -> Lowered | None:
+    out = node.outputs[0].tensor
+    copy = Call("__builtin_memmove", (Out(), In(0), out.elements * out.element.size))
+    return Lowered((copy,))
+
+
+@kernel("reshape", movement.reshape)
 def reshape(node: Node, target: Target) -> Lowered | None:
     shape = node.outputs[0].shape
     return _copy(shape, row_major(shape))

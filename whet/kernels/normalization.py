@@ -1,46 +1,71 @@
-"""Softmax and layer norms of floats as runs over rows."""
+"""Softmax and normalisations of floats: softmax.h and norm.h."""
 
 from __future__ import annotations
 
 from whet.emit.program import Argument, Call, In, Lowered, Out
 from whet.emit.scalar import suffix
-from whet.ir.element import Scalar
+from whet.ir.element import BF16, F16, F32, F64
 from whet.ir.node import Node
-from whet.ir.type import size_product
+from whet.ir.type import Type, size_product
 from whet.kernels.kernel import kernel
+from whet.ops import normalization as n
 from whet.ops.movement import flattened
-from whet.ops.normalization import layer_norm, rms_norm, softmax
 from whet.targets.target import Target
 
-FLOATS = ("f32", "f64", "f16", "bf16")
+FLOATS = (F32, F64, F16, BF16)
 
 
-def float_suffix(node: Node) -> str | None:
-    """The headers' name of the operands' float type, None for anything else."""
-    elements = {v.tensor.element for v in node.inputs if v is not None}
-    first = next(iter(elements))
-    fits = len(elements) == 1 and isinstance(first, Scalar) and first.name in FLOATS
-    return suffix(first) if fits else None
+def float_type(t: Type) -> str | None:
+    """The headers' name of a float element, None for any other."""
+    return suffix(t.element) if t.element in FLOATS else None
 
 
-@kernel("softmax", softmax)
-def soft(node: Node, target: Target) -> Lowered | None:
-    s = float_suffix(node)
-    if s is None or node["element"] is not None or node.attrs.get("beta", 1.0) != 1.0:
+def real(node: Node, attr: str) -> float:
+    """A float attribute."""
+    value = node[attr]
+    assert isinstance(value, float)
+    return value
+
+
+@kernel("softmax", n.softmax, n.log_softmax)
+def softmax(node: Node, target: Target) -> Lowered | None:
+    x = node.outputs[0].tensor
+    s = float_type(x)
+    if s is None or node["beta"] not in (None, 1.0) or node["element"] is not None:
         return None
-    outer, n, inner = flattened(node.outputs[0].shape, node.integer("axis"))
-    return Lowered((Call(f"softmax_{s}", (In(0), Out(), outer, n, inner)),), ("softmax.h",))
+    run = flattened(x.shape, node.integer("axis"))
+    return Lowered((Call(f"{node.op.name}_{s}", (In(0), Out(), *run)),), ("softmax.h",))
 
 
-@kernel("layer_norm", layer_norm, rms_norm)
-def norm(node: Node, target: Target) -> Lowered | None:
-    s, epsilon = float_suffix(node), node["epsilon"]
-    if s is None or node["element"] is not None or not isinstance(epsilon, float):
+def _lowered(node: Node, *arguments: Argument) -> Lowered | None:
+    s = float_type(node.outputs[0].tensor)
+    elements = {v.tensor.element for v in (*node.inputs, *node.outputs) if v is not None}
+    if s is None or len(elements) > 1 or node["element"] is not None:
         return None
-    shape, axis = node.outputs[0].shape, node.integer("axis")
-    outer, n = size_product(shape[:axis]), size_product(shape[axis:])
-    bias: Argument = In(2) if node.operand(2) is not None else 0
-    arguments: tuple[Argument, ...] = (In(0), In(1), Out(), outer, n, epsilon)
-    if node.op is layer_norm:
-        arguments = (In(0), In(1), bias, Out(), 0, 0, outer, n, epsilon)
     return Lowered((Call(f"{node.op.name}_{s}", arguments),), ("norm.h",))
+
+
+@kernel("layer_norm", n.layer_norm, n.rms_norm)
+def layer_norm(node: Node, target: Target) -> Lowered | None:
+    x, axis = node.outputs[0].tensor, node.integer("axis")
+    run = (size_product(x.shape[:axis]), size_product(x.shape[axis:]), real(node, "epsilon"))
+    if node.op is n.rms_norm:
+        return _lowered(node, In(0), In(1), Out(), *run)
+    bias: Argument = 0 if node.operand(2) is None else In(2)
+    return _lowered(node, In(0), In(1), bias, Out(), 0, 0, *run)
+
+
+@kernel("group_norm", n.group_norm)
+def group_norm(node: Node, target: Target) -> Lowered | None:
+    shape = node.outputs[0].shape
+    return _lowered(
+        node, In(0), In(1), In(2), Out(), shape[0], size_product(shape[1:-1]), shape[-1],
+        node.integer("groups"), real(node, "epsilon"),
+    )  # fmt: skip
+
+
+@kernel("lrn", n.lrn)
+def lrn(node: Node, target: Target) -> Lowered | None:
+    run = flattened(node.outputs[0].shape, node.integer("axis"))
+    reals = (real(node, a) for a in ("alpha", "beta", "bias"))
+    return _lowered(node, In(0), Out(), *run, node.integer("size"), *reals)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 
 from whet.errors import ShapeError
-from whet.ir.element import Element, Quant, Scalar
+from whet.ir.element import F4E2M1, F8E8M0, Element, Quant, Scalar
 from whet.ir.node import Array, Node, Op, Value
 from whet.ir.type import Type
 from whet.ops.affine import affine
@@ -13,7 +14,7 @@ from whet.ops.integer.quantization import Rounding
 from whet.ops.integer.unary import rescale, rescale_constants
 
 
-def _infer(x: Type, *, to: Element, saturate: bool = True, round: str = "even") -> Type:
+def _infer(x: Type, *, to: Element, saturate: bool = True, round: str = "up") -> Type:
     if isinstance(to, Quant):
         _check_axis(to, x)
     return Type(x.shape, to)
@@ -72,13 +73,37 @@ def integer_limits(store: Scalar) -> tuple[int, int]:
     )
 
 
-def _cast(x: Array, target: Scalar, saturate: bool) -> Array:
+def _cast(x: Array, target: Scalar, saturate: bool, mode: str) -> Array:
+    """ONNX Cast. A float becomes an integer toward zero, its low bits kept."""
     if target.kind == "b":
         return np.asarray(x != 0)
     if target.kind in "iu" and x.dtype.kind in "fV":
-        wide = x.astype(np.float64).astype(np.int64)
-        return np.asarray(wide.astype(target.dtype))
-    return x.astype(target.dtype)
+        wide = x.astype(np.float64)
+        whole = wide.astype(np.uint64 if target.name == "u64" else np.int64)
+        return np.asarray(whole.astype(target.dtype))
+    if target.kind != "f" or target.size > 1:
+        return x.astype(target.dtype)
+    if target == F8E8M0:
+        return _power_of_two(x.astype(np.float32), saturate, mode)
+    narrow = x.astype(np.float32).astype(target.dtype)
+    if not saturate or target == F4E2M1:
+        return narrow
+    largest = np.float32(ml_dtypes.finfo(target.dtype).max)  # type: ignore[no-untyped-call]
+    held = np.clip(x.astype(np.float32), -largest, largest)
+    return np.asarray(held.astype(target.dtype))
+
+
+def _power_of_two(x: Array, saturate: bool, mode: str) -> Array:
+    """The f8e8m0 code: the exponent of |x|, rounded up, down or to nearest. Infinity is NaN."""
+    bits = np.ascontiguousarray(x).view(np.uint32).reshape(x.shape)
+    exponent, fraction = (bits >> 23 & 0xFF).astype(np.int32), bits & 0x7FFFFF
+    up = fraction != 0
+    if mode == "nearest":
+        up = (fraction > 0x400000) | ((fraction == 0x400000) & (exponent > 0))
+    up &= mode != "down"
+    up &= (exponent != 0xFE) | (not saturate)
+    code = np.where(exponent == 0xFF, 0xFF, exponent + up).astype(np.uint8)
+    return code.view(F8E8M0.dtype)
 
 
 def _evaluate(node: Node, x: Array) -> Array:
@@ -90,7 +115,8 @@ def _evaluate(node: Node, x: Array) -> Array:
     if isinstance(element, Quant):
         return quantize(x, element)
     assert isinstance(element, Scalar)
-    return _cast(x, element, bool(node.attrs.get("saturate", True)))
+    saturate, mode = bool(node.attrs.get("saturate", True)), str(node["round"] or "up")
+    return _cast(x, element, saturate, mode)
 
 
 def _rescaled(x: Array, source: Quant, element: Quant) -> Array:

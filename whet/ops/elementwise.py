@@ -98,13 +98,19 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _shift_left(x: Array, n: Array) -> Array:
+    """0 where n is not below the width."""
     width = x.dtype.itemsize * 8
-    return np.where(n >= width, 0, np.left_shift(x, np.minimum(n, width - 1))).astype(x.dtype)
+    outside = (n < 0) | (n >= width)
+    return np.where(outside, 0, np.left_shift(x, np.where(outside, 0, n))).astype(x.dtype)
 
 
 def _shift_right(x: Array, n: Array) -> Array:
+    """The sign's bits where n is not below the width."""
     width = x.dtype.itemsize * 8
-    return np.where(n >= width, 0, np.right_shift(x, np.minimum(n, width - 1))).astype(x.dtype)
+    held = np.where((n < 0) | (n >= width), width - 1, n)
+    shifted = np.right_shift(x, held.astype(x.dtype))
+    outside = 0 if x.dtype.kind == "u" else shifted
+    return np.where(held != n, outside, shifted).astype(x.dtype)
 
 
 def _row(

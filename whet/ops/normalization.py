@@ -71,3 +71,59 @@ layer_norm = Op("layer_norm", _infer_layer_norm, _layer_norm, "reduction")
 """(x - mean) / sqrt(variance + epsilon) * scale + bias (arXiv 1607.06450)."""
 rms_norm = Op("rms_norm", _infer_layer_norm, _rms_norm, "reduction")
 """x / sqrt(mean(x * x) + epsilon) * scale (arXiv 1910.07467)."""
+
+
+def _log_softmax(node: Node, x: Array) -> Array:
+    axis, wide = node.integer("axis"), _wide(x)
+    shifted = wide - wide.max(axis=axis, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)))
+
+
+def _wide(x: Array) -> Array:
+    return x.astype(np.float32) if x.dtype.itemsize < 4 else x
+
+
+def _standard(x: Array, axes: tuple[int, ...], node: Node) -> Array:
+    """(x - mean) / sqrt(variance + epsilon)"""
+    epsilon = x.dtype.type(node["epsilon"])
+    centred = x - x.mean(axis=axes, keepdims=True)
+    variance = np.square(centred).mean(axis=axes, keepdims=True)
+    return np.asarray(centred / np.sqrt(variance + epsilon))
+
+
+def _infer_group(x: Type, scale: Type, bias: Type, *, groups: int, epsilon: float) -> Type:
+    """x: [N, *S, C], statistics over each image's C/groups channels; scale, bias: [C]."""
+    channels = x.shape[-1]
+    if x.rank < 2 or scale.shape != (channels,) or bias.shape != (channels,):
+        raise ShapeError(f"{x} normalised in groups with scale {scale} and bias {bias}")
+    if isinstance(channels, int) and channels % groups:
+        raise ShapeError(f"{channels} channels in {groups} groups")
+    return x
+
+
+def _group_norm(node: Node, x: Array, scale: Array, bias: Array) -> Array:
+    wide, groups = _wide(x), node.integer("groups")
+    rows = wide.reshape(x.shape[0], -1, groups, x.shape[-1] // groups)
+    y = _standard(rows, (1, 3), node).reshape(x.shape)
+    return np.asarray(y * scale.astype(wide.dtype) + bias.astype(wide.dtype))
+
+
+def _infer_lrn(x: Type, *, axis: int, size: int, alpha: float, beta: float, bias: float) -> Type:
+    return _infer(x, axis=axis)
+
+
+def _lrn(node: Node, x: Array) -> Array:
+    """x / (bias + alpha / size * sum of squares of `size` neighbours along the axis) ** beta."""
+    wide, axis, size = np.moveaxis(_wide(x), node.integer("axis"), -1), -1, node.integer("size")
+    before = (size - 1) // 2
+    widths = [(0, 0)] * (x.ndim - 1) + [(before, size - 1 - before)]
+    squares = np.pad(np.square(wide), widths)
+    windows = np.lib.stride_tricks.sliding_window_view(squares, size, axis=axis)
+    alpha, beta, bias = (float(str(node[a])) for a in ("alpha", "beta", "bias"))
+    y = wide / (bias + alpha / size * windows.sum(axis=-1)) ** beta
+    return np.moveaxis(y, -1, node.integer("axis"))
+
+
+log_softmax = Op("log_softmax", _infer, _log_softmax, "reduction")
+group_norm = Op("group_norm", _infer_group, _group_norm, "reduction")
+lrn = Op("lrn", _infer_lrn, _lrn, "reduction")

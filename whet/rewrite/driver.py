@@ -119,19 +119,26 @@ class _Rebuild:
         if node.op not in self.by_op:
             fits = tuple(r for r in self.rules if not r.ops or node.op in r.ops)
             self.by_op[node.op] = fits
-        for r in self.by_op[node.op]:
-            try:
-                with origin(node.origin):
-                    result = r.rewrite(node, lambda v: self.counts.get(v, 1))
-            except FAILURES as error:
-                raise CompileError(f"rule {r.name} failed", node.origin, str(error)) from error
-            if result is None:
-                continue
-            values = result if isinstance(result, tuple) else (result,)
-            _check(r, node, values)
-            self.fired[r.name] += 1
-            return values
-        return node.outputs
+        chosen = self.by_op[node.op]
+        if not chosen:
+            return node.outputs
+        with origin(node.origin):
+            return next((v for r in chosen if (v := self._rewritten(r, node))), node.outputs)
+
+    def _rewritten(self, r: Rule, node: Node) -> tuple[Value, ...] | None:
+        try:
+            result = r.rewrite(node, self._uses)
+        except FAILURES as error:
+            raise CompileError(f"rule {r.name} failed", node.origin, str(error)) from error
+        if result is None:
+            return None
+        values = result if isinstance(result, tuple) else (result,)
+        _check(r, node, values)
+        self.fired[r.name] += 1
+        return values
+
+    def _uses(self, value: Value) -> int:
+        return self.counts.get(value, 1)
 
 
 def _check(r: Rule, node: Node, values: tuple[Value, ...]) -> None:

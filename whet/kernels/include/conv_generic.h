@@ -1,7 +1,7 @@
 /* Plain convolution over one to three spatial axes, for the types and shapes without a tuned
  * kernel. Tensors are channels-last; window.h has the geometry.
  *
- *   conv_T(x, w, bias, y, shape, outputs, groups)               f32 f64 f16 bf16
+ *   conv_plain_T(x, w, bias, y, shape, outputs, groups)         f32 f64 f16 bf16
  *   conv_transpose_T(x, w, bias, y, shape, outputs, groups)
  *       x[batch][in][channels], y[batch][out][outputs], w[outputs][k0][k1][k2][channels / groups]
  *       for both directions (ONNX keeps the transposed one's channels first); bias[outputs] may be
@@ -115,7 +115,7 @@ enum { CONV_LANES = 16, CONV_PIXELS = 4 };
             conv_store_##T(sum, bias, y, o, outputs, pixels); \
         } \
     } \
-    WHET_INLINE void conv_##T(const T *x, const T *w, const T *bias, T *y, \
+    WHET_INLINE void conv_plain_##T(const T *x, const T *w, const T *bias, T *y, \
                               const window_shape *s, const long outputs, const long groups) \
     { \
         for (long b = 0; b < s->batch; b++) \

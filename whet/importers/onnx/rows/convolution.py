@@ -46,13 +46,17 @@ def window(layer: Layer, kernel: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
 
 @row("Conv")
 def convolution(layer: Layer) -> Value:
-    x, w = layer[0], layer[1]
+    return convolved(layer, layer[0], layer[1], layer.optional(2))
+
+
+def convolved(layer: Layer, x: Value, w: Value, bias: Value | None) -> Value:
+    """The convolution a layer's attributes describe, of operands stored as ONNX stores them."""
     kernel = tuple(int(str(d)) for d in w.shape[2:])
     given = layer.integers("kernel_shape", kernel)
     if given != kernel:
         raise ModelError(f"kernel_shape {given} but weights are {kernel}", where=layer.name)
     y = conv(
-        channels_last(x), channels_last(w), layer.optional(2),
-        groups=layer.integer("group", 1), **window(layer, kernel),
+        channels_last(x), channels_last(w), bias, groups=layer.integer("group", 1),
+        **window(layer, kernel),
     )  # fmt: skip
     return channels_first(y)

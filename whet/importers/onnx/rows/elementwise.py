@@ -32,11 +32,40 @@ def greater(layer: Layer) -> Value:
     return op(layer[1], layer[0])
 
 
-@row("Min", "Max", "Sum")
+@row("Min", "Max", "Sum", "Mean")
 def variadic(layer: Layer) -> Value:
-    op = {"Min": e.minimum, "Max": e.maximum, "Sum": e.add}[layer.proto.op_type]
-    values = [layer[i] for i in range(len(layer.inputs))]
-    return reduce(lambda a, b: op(a, b), values)
+    kind, count = layer.proto.op_type, len(layer.inputs)
+    op = {"Min": e.minimum, "Max": e.maximum}.get(kind, e.add)
+    y = reduce(lambda a, b: op(a, b), [layer[i] for i in range(count)])
+    return e.div(y, scalar(count, y)) if kind == "Mean" else y
+
+
+@row("Mod")
+def modulo(layer: Layer) -> Value:
+    """The remainder has the sign of the divisor, or with `fmod` of the dividend."""
+    op = e.fmod if layer.integer("fmod") else e.mod
+    return op(layer[0], layer[1])
+
+
+@row("BitShift")
+def shift(layer: Layer) -> Value:
+    op = e.shift_left if layer.text("direction") == "LEFT" else e.shift_right
+    return op(layer[0], layer[1])
+
+
+@row("IsInf")
+def is_infinite(layer: Layer) -> Value:
+    x, found = layer[0], e.is_inf(layer[0])
+    if not layer.integer("detect_negative", 1):
+        found = e.bit_and(found, e.less(scalar(0, x), x))
+    if not layer.integer("detect_positive", 1):
+        found = e.bit_and(found, e.less(x, scalar(0, x)))
+    return found
+
+
+@row("Reciprocal")
+def reciprocal(layer: Layer) -> Value:
+    return e.div(scalar(1, layer[0]), layer[0])
 
 
 @row("Relu")

@@ -11,7 +11,11 @@ from whet.ops.movement import reshape, transpose
 
 @row("MatMul")
 def product(layer: Layer) -> Value:
-    a, b = layer[0], layer[1]
+    return multiplied(layer[0], layer[1])
+
+
+def multiplied(a: Value, b: Value) -> Value:
+    """NumPy's matrix product: an operand of one axis is a row, or a column, without that axis."""
     left, right = len(a.shape) == 1, len(b.shape) == 1
     a = reshape(a, shape=(1, *a.shape)) if left else a
     b = reshape(b, shape=(*b.shape, 1)) if right else b

@@ -1,0 +1,71 @@
+"""Matrix products whose operands are both known only at run time, over broadcast batches."""
+
+from __future__ import annotations
+
+from math import prod
+
+from whet.emit.program import Argument, Call, In, Longs, Lowered, Name, Out
+from whet.ir.dim import Size
+from whet.ir.element import F32
+from whet.ir.node import Node
+from whet.kernels.kernel import kernel
+from whet.kernels.order import number_type
+from whet.kernels.strides import broadcast_strides
+from whet.kernels.tiling import tile_f32
+from whet.ops.matmul import matmul
+from whet.targets.target import Target
+
+MAX_RANK = 8
+
+
+def batch_strides(node: Node, index: int) -> tuple[Size, ...]:
+    """Elements between the matrices of an operand along each axis of the result's batch."""
+    x, batch = node.inputs[index], node.outputs[0].shape[:-2]
+    assert x is not None
+    size = x.shape[-2] * x.shape[-1]
+    return tuple(s * size for s in broadcast_strides(x.shape[:-2], batch))
+
+
+def _batch(node: Node) -> tuple[Argument, ...]:
+    shape = node.outputs[0].shape[:-2]
+    strides = (Longs(batch_strides(node, i)) for i in range(2))
+    return (Longs(shape), *strides, len(shape))
+
+
+def _plain(node: Node) -> bool:
+    return (
+        node["epilogue"] is None and node["element"] is None
+        and len(node.outputs[0].shape) <= MAX_RANK + 2
+    )  # fmt: skip
+
+
+@kernel("matmul", matmul, fallback=True)
+def generic(node: Node, target: Target) -> Lowered | None:
+    a, y = node.inputs[0], node.outputs[0]
+    s = number_type(y.tensor)
+    if not _plain(node) or node.operand(2) is not None or a is None or s is None:
+        return None
+    sizes = (y.shape[-2], a.shape[-1], y.shape[-1])
+    call = Call(f"matmul_{s}", (In(0), In(1), Out(), *sizes, *_batch(node)))
+    return Lowered((call,), ("matmul_generic.h",))
+
+
+@kernel("gemm_batch_f32", matmul)
+def batched(node: Node, target: Target) -> Lowered | None:
+    a, b, y = node.inputs[0], node.inputs[1], node.outputs[0]
+    assert a is not None
+    assert b is not None
+    static = a.tensor.static and b.tensor.static
+    if not _plain(node) or not static or y.tensor.element != F32:
+        return None
+    *batch, m, n = (int(str(d)) for d in y.shape)
+    k = int(str(a.shape[-1]))
+    if not prod((*batch, m, n, k)):
+        return None
+    t = tile_f32(m, n, k, target.lanes, target.registers)
+    units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
+    bias: Argument = 0 if node.operand(2) is None else In(2)
+    ends = (Name("begin"), Name("end"), In(0), In(1), bias, Out())
+    sizes = (m, n, k, t.rows, t.vectors, t.block)
+    call = Call("gemm_batch_f32", (units, *_batch(node), *sizes, *ends))
+    return Lowered((call,), ("gemm_batch_f32.h",), parallel=prod(batch) * units)
