@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
+# The upper bound of a symbol that has none: no memory can be planned for it.
+UNBOUNDED = 1 << 31
+
 
 @dataclass(frozen=True, slots=True)
 class Symbol:

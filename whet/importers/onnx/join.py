@@ -11,14 +11,12 @@ import numpy as np
 
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer
-from whet.ir.dim import Dim, Size, Symbol, bounds, of, symbols
+from whet.ir.dim import UNBOUNDED, Dim, Size, Symbol, bounds, of, symbols
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant
 from whet.ir.node import Value
 from whet.ir.type import AnyType, Optional, Sequence, Type
 from whet.ops.size import size_scalar
-
-FREE = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,9 @@ def _free(layer: Layer, d: Size, n: Size, place: tuple[int, int]) -> Size:
     if d == n or _is_symbol(d, layer):
         return d
     declared = layer.declared(place[0])
-    high = bounds(declared.shape[place[1]])[1] if declared and place[1] < declared.rank else FREE
+    high = (
+        bounds(declared.shape[place[1]])[1] if declared and place[1] < declared.rank else UNBOUNDED
+    )
     return of(layer.scope.fresh(f"{layer.name} carried size", 0, max(high, bounds(d)[1])))
 
 

@@ -18,7 +18,7 @@ from whet.importers.onnx.load import LoadedModel, Source, load_model
 from whet.importers.onnx.tensors import element_of
 from whet.importers.onnx.type_proto import type_proto
 from whet.importers.onnx.whole import Memo, sizes_of
-from whet.ir.dim import Size, Symbol, bounds, of, symbols
+from whet.ir.dim import UNBOUNDED, Size, Symbol, bounds, of, symbols
 from whet.ir.element import scalar_of
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
@@ -29,8 +29,6 @@ from whet.passes.fold import fold_constants
 from whet.rewrite.bind import bind
 
 Sizes = Mapping[str, int | tuple[int, int]]
-FREE = 1 << 31
-
 rows.load_all()
 
 
@@ -294,7 +292,7 @@ class Scope:
                 raise ModelError(f"a dimension of {value}", where=fallback)
             return int(value)
         label = named or fallback
-        given = self.sizes.get(label, (0, FREE))
+        given = self.sizes.get(label, (0, UNBOUNDED))
         return given if isinstance(given, int) else of(Symbol(label, *given))
 
 

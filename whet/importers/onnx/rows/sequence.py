@@ -5,7 +5,7 @@ from __future__ import annotations
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row
 from whet.importers.onnx.rows.constant import element_named
-from whet.ir.dim import Dim, Size, of
+from whet.ir.dim import UNBOUNDED, Dim, Size, of
 from whet.ir.element import F32
 from whet.ir.leaf import constant
 from whet.ir.node import Value
@@ -45,7 +45,7 @@ def fresh(layer: Layer, t: AnyType) -> AnyType:
     if not isinstance(t, Type):
         return t
     shape: tuple[Size, ...] = tuple(
-        of(layer.scope.fresh(f"{layer.name} size", 0, 1 << 31)) if isinstance(d, Dim) else d
+        of(layer.scope.fresh(f"{layer.name} size", 0, UNBOUNDED)) if isinstance(d, Dim) else d
         for d in t.shape
     )
     return Type(shape, t.element)
