@@ -14,11 +14,13 @@ from whet.ir.leaf import constant, known, parameter
 from whet.ir.node import Array, Node, Op, Value
 from whet.ir.type import Type
 from whet.ops.convolution import conv
+from whet.ops.convolution_transpose import conv_transpose
 from whet.ops.elementwise import add, div, is_float, mul, sub
 from whet.ops.matmul import matmul
 from whet.rewrite.rule import Example, Replacement, Rule, Uses, rule
 
 Parts = tuple[Array, Array | None]
+CONTRACTIONS = (conv, conv_transpose, matmul)
 
 
 def constant_channels(value: Value | None, result: Type) -> Array | None:
@@ -38,7 +40,7 @@ def constant_channels(value: Value | None, result: Type) -> Array | None:
 
 def folded(value: Value | None, uses: Uses) -> Parts | None:
     """Weights and bias, in float64, of a contraction that nothing but one node reads."""
-    if value is None or value.op not in (conv, matmul) or uses(value) > 1:
+    if value is None or value.op not in CONTRACTIONS or uses(value) > 1:
         return None
     node = value.node
     w = known(node.inputs[1])
@@ -114,7 +116,7 @@ def offset_after(node: Node, uses: Uses) -> Replacement:
 
 def _bias_of_any(node: Node, a: Value, offset: Array, uses: Uses) -> Value | None:
     """A bias for a contraction whose weights are not constant."""
-    plain = a.op in (conv, matmul) and a.node.operand(2) is None and a.node["epilogue"] is None
+    plain = a.op in CONTRACTIONS and a.node.operand(2) is None and a.node["epilogue"] is None
     if not plain or uses(a) > 1 or a.node["element"] is not None:
         return None
     element = a.tensor.element
