@@ -46,7 +46,7 @@ long peak(long n) {
 def default_choice(v: Conv) -> Choice:
     """The tile that a compiler without measurements would take."""
     if v.depthwise:
-        return depthwise_tile_s8((v.out,) * 2, (v.k,) * 2, (v.s,) * 2, (1, 1), REGISTERS)
+        return depthwise_tile_s8((v.out,) * 2, (v.k,) * 2, (v.s,) * 2, 1, REGISTERS)
     if v.k == v.s == 1:
         t = tile_s8(v.size**2, v.n, v.c, LANES, REGISTERS)
     else:
@@ -57,7 +57,7 @@ def default_choice(v: Conv) -> Choice:
 def choices(v: Conv) -> Iterator[Choice]:
     """The choices worth measuring."""
     if v.depthwise:
-        yield from depthwise_tiles_s8((v.out,) * 2, (v.k,) * 2, (v.s,) * 2, (1, 1), REGISTERS)
+        yield from depthwise_tiles_s8((v.out,) * 2, (v.k,) * 2, (v.s,) * 2, 1, REGISTERS)
         return
     m = v.size**2 if v.k == v.s == 1 else v.out
     for mr, nv in tiles_s8(REGISTERS):

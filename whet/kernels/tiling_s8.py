@@ -49,14 +49,14 @@ def tile_s8(
     return Tile(mr, nv, min(-(-m // mr), max(room // mr, 8)) * mr)
 
 
-def _interleaved(kernel: Pair, stride: Pair, dilation: Pair, th: int, tw: int) -> tuple[int, int]:
+def _interleaved(kernel: Pair, stride: Pair, dilation_h: int, th: int, tw: int) -> tuple[int, int]:
     """Columns and quads of rows that a tile interleaves."""
-    rows = (th - 1) * stride[0] + kernel[0] if dilation[0] == 1 else kernel[0]
-    return (tw - 1) * stride[1] + (kernel[1] - 1) * dilation[1] + 1, -(-rows // 4)
+    rows = (th - 1) * stride[0] + kernel[0] if dilation_h == 1 else kernel[0]
+    return (tw - 1) * stride[1] + kernel[1], -(-rows // 4)
 
 
 def depthwise_tiles_s8(
-    out: Pair, kernel: Pair, stride: Pair, dilation: Pair, registers: int
+    out: Pair, kernel: Pair, stride: Pair, dilation_h: int, registers: int
 ) -> list[Pair]:
     """All (TH, TW) of depthwise_s8 worth trying: the space of a tuner. Pairs are (height, width).
 
@@ -65,14 +65,14 @@ def depthwise_tiles_s8(
     """
     return [
         (th, tw)
-        for th in range(1, min(out[0], 4 if dilation[0] == 1 else 1) + 1)
+        for th in range(1, min(out[0], 4 if dilation_h == 1 else 1) + 1)
         for tw in range(1, min(out[1], registers // 2 // th) + 1)
-        if th * tw == 1 or math.prod(_interleaved(kernel, stride, dilation, th, tw)) <= 20
+        if th * tw == 1 or math.prod(_interleaved(kernel, stride, dilation_h, th, tw)) <= 20
     ]
 
 
 def depthwise_tile_s8(
-    out: Pair, kernel: Pair, stride: Pair, dilation: Pair, registers: int
+    out: Pair, kernel: Pair, stride: Pair, dilation_h: int, registers: int
 ) -> Pair:
     """The default (TH, TW): the least interleaving and multiplying for each output."""
 
@@ -80,11 +80,11 @@ def depthwise_tile_s8(
         th, tw = tile
         tiles, strips = -(-out[1] // tw), -(-out[0] // th)
         wide = out[1] / tiles
-        columns, quads = _interleaved(kernel, stride, dilation, th, -(-out[1] // tiles))
+        columns, quads = _interleaved(kernel, stride, dilation_h, th, -(-out[1] // tiles))
         touched = sum(
             (r * stride[0] + kernel[0] - 1) // 4 - r * stride[0] // 4 + 1 for r in range(th)
         )
         multiplies = touched * kernel[1] * wide
         return strips * tiles * (2.5 * columns * quads + multiplies + 4 * th * wide)
 
-    return min(depthwise_tiles_s8(out, kernel, stride, dilation, registers), key=cost)
+    return min(depthwise_tiles_s8(out, kernel, stride, dilation_h, registers), key=cost)

@@ -18,7 +18,7 @@
 //   double_s8, double_wide_s8                 m, left, right, zero
 //   int32_s8        none                      the accumulators, for OUT = 4
 //   float_s8        scale (f32)               acc * scale in f32, for OUT = 4
-// An emitter's own epilogue calls requantize_*, clamp_i, then table_s8, add_* or its own arithmetic.
+// An emitter's own epilogue calls requantize_*, clamp_i, then table_s8, add_* or its own code.
 #pragma once
 #include "dot8.h"
 
