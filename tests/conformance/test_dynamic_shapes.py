@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from onnx import parser
 
-from tests.conformance.peers import agree
+from tests.conformance.peers import HEAD, agree
+from whet.compile.pipeline import compile_graph
+from whet.importers.onnx import load_graph
+from whet.session.session import RunError
 
 F = np.float32
 RANDOM = np.random.default_rng(0)
@@ -122,3 +127,27 @@ def test_greatest_and_distinct() -> None:
         d = Unique(r)
     }"""
     agree(text, *({"x": data(3, 7), "k": np.array([k])} for k in (1, 4, 7)))
+
+
+REFUSED = {
+    "wide (float[n, 3] x, float[m, 3] y) => (float[k, 3] z) { z = Add(x, y) }": {
+        "x": data(3, 3), "y": data(4, 3),
+    },
+    "side (float[2, n] x, float[2, m] y) => (float[4, n] z) { z = Concat <axis = 0> (x, y) }": {
+        "x": data(2, 3), "y": data(2, 4),
+    },
+    "best (float[n] x) => (float[4] v, int64[4] i) "
+    "{ k = Constant <value_ints = [4]> () v, i = TopK(x, k) }": {"x": data(3)},
+    "flat (float[n, 2] x) => (float[3, 2] y) "
+    "{ s = Constant <value_ints = [3, 2]> () y = Reshape(x, s) }": {"x": data(2, 2)},
+    "pick (float[n] x, int64[1] i) => (float[1] y) { y = Gather(x, i) }": {
+        "x": data(3), "i": np.array([3]),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=lambda text: text[:4])
+def test_sizes_that_do_not_fit_stop_the_run(text: str) -> None:
+    graph = load_graph(parser.parse_model(HEAD + text), {"n": (1, 4), "m": (1, 4)})
+    with pytest.raises(RunError):
+        compile_graph(graph).session()(REFUSED[text])

@@ -104,6 +104,15 @@ def of(symbol: Symbol) -> Dim:
     return _atom(symbol)
 
 
+def symbol_of(size: Size) -> Symbol | None:
+    """The symbol that a size is, where it is nothing but one."""
+    if isinstance(size, int) or len(size.terms) != 1:
+        return None
+    term, coefficient = size.terms[0]
+    atom = term[0] if coefficient == 1 and len(term) == 1 else None
+    return atom if isinstance(atom, Symbol) else None
+
+
 def dim_max(left: Size, right: Size) -> Size:
     """The larger of two sizes, decided now where the bounds allow."""
     if bounds(left)[0] >= bounds(right)[1]:

@@ -9,7 +9,7 @@ import numpy as np
 from whet.errors import ModelError
 from whet.importers.onnx.join import common, joined, sizes_outside
 from whet.importers.onnx.layer import Layer, row
-from whet.ir.dim import UNBOUNDED, Size, bounds, of
+from whet.ir.dim import UNBOUNDED, Size, bounds, of, symbol_of
 from whet.ir.element import BOOL, I64
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
@@ -108,9 +108,9 @@ def run_loop(
         body=sizes.bodies[0], carried=count + len(sizes.begins), made=made, limit=limit,
     )  # fmt: skip
     sizes.bind(layer, results[count:])
-    if not isinstance(length, int):
-        (symbol,) = [s for (s,), _ in ((t, c) for t, c in length.terms)]
-        layer.scope.bindings.append((symbol, results[-1]))  # type: ignore[arg-type]
+    symbol = symbol_of(length)
+    if symbol is not None and symbol.name.startswith(f"{layer.name} iterations"):
+        layer.scope.bindings.append((symbol, results[-1]))
     return (*results[:count], *results[count + len(sizes.begins) : -1])
 
 
