@@ -57,9 +57,7 @@ def default_choice(v: Conv) -> Choice:
 def choices(v: Conv) -> Iterator[Choice]:
     """The choices worth measuring."""
     if v.depthwise:
-        for th, tw in depthwise_tiles_s8((v.out,) * 2, (v.k,) * 2, 1, REGISTERS):
-            if v.out % tw == 0 or tw in (4, 5, 6, 7, 8):
-                yield th, tw
+        yield from depthwise_tiles_s8((v.out,) * 2, (v.k,) * 2, (v.s,) * 2, 1, REGISTERS)
         return
     m = v.size**2 if v.k == v.s == 1 else v.out
     for mr, nv in tiles_s8(REGISTERS):

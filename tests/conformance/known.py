@@ -28,16 +28,25 @@ def known_failures() -> dict[str, dict[str, str]]:
     return found
 
 
+def regressions(runner: str, outcomes: Mapping[str, Outcome]) -> list[str]:
+    """The failures that are not on the list."""
+    listed = known_failures().get(runner, {})
+    return [
+        f"{name} fails with {runner}: {outcome}"
+        for name, outcome in outcomes.items()
+        if not outcome.passed and name not in listed
+    ]
+
+
 def surprises(runner: str, outcomes: Mapping[str, Outcome]) -> list[str]:
     """What differs from the list: new failures, and listed cases that pass."""
     listed = known_failures().get(runner, {})
-    found = []
-    for name, outcome in outcomes.items():
-        if outcome.passed and name in listed:
-            found.append(f"{name} passes with {runner}: take it out of {PATH.name}")
-        elif not outcome.passed and name not in listed:
-            found.append(f"{name} fails with {runner}: {outcome}")
-    return found
+    stale = [
+        f"{name} passes with {runner}: take it out of {PATH.name}"
+        for name, outcome in outcomes.items()
+        if outcome.passed and name in listed
+    ]
+    return regressions(runner, outcomes) + stale
 
 
 def shrink(results: Mapping[str, Mapping[str, Outcome]]) -> int:

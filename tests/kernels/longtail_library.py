@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -63,7 +64,7 @@ def library(*headers: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         source = "".join(f'#include "{name}"\n' for name in headers)
-        built = path.with_name(f"{key}-{id(path)}.so")
+        built = path.with_name(f"{key}-{os.getpid()}.so")
         compile_c(source, built, "-O0", "-shared", "-fPIC", EXPORT, *TARGETS["x86_64"], *flags)
         built.replace(path)
     return ctypes.CDLL(str(path))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,22 +12,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.kernels.native import CPUS, build, compile_c
+from tests.kernels.native import CPUS, EMULATOR, compile_c
 from whet.kernels.packing_s8 import Requantization, accumulator_bounds, requantization
 
 Ints = npt.NDArray[np.int64]
 
 _native = "avx512_vnni" in Path("/proc/cpuinfo").read_text().split()
-EMULATOR = shutil.which("qemu-aarch64") or ""
 ARM = ("generic", "generic+dotprod")
-PATHS = (
-    [(cpu, False) for cpu in [*CPUS, *["native"] * _native]]
-    + [(CPUS[-1], True)]
-    + [
-        pytest.param((cpu, False), marks=pytest.mark.skipif(not EMULATOR, reason="no qemu-aarch64"))
+HERE = [cpu for cpu in CPUS if cpu != "aarch64"]
+PATHS = [
+    *((cpu, False) for cpu in [*HERE, *["native"] * _native]),
+    (HERE[-1], True),
+    *(
+        pytest.param((cpu, False), marks=pytest.mark.skipif(not EMULATOR, reason="no qemu"))
         for cpu in ARM
-    ]
-)
+    ),
+]
 """(CPU, portable definitions forced) of every vocabulary this computer can run or emulate."""
 EPILOGUES = ("single_s8", "single_left_s8", "single_wide_s8", "double_s8", "double_wide_s8")
 HEADER = """
@@ -119,14 +117,12 @@ def library(source: str, path: tuple[str, bool]) -> Library | Emulated:
     cpu, scalar = path
     text = "#define WHET_SCALAR\n" * scalar + HEADER + source
     if cpu not in ARM:
-        functions = build(text, cpu)
+        functions = ctypes.CDLL(str(compile_c(text, cpu, "-shared", "-Wl,-z,defs")))
         lanes, shift = (ctypes.c_int.in_dll(functions, n).value for n in ("lanes", "shift"))
         return Library(functions, lanes, shift)
     table = ", ".join(re.findall(r"void (f\d+)\(ARGS\)", source))
-    program = compile_c(text + PROGRAM.replace("FUNCTIONS", table), cpu, "aarch64-linux-musl")
-    linked = program.with_suffix(".exe")
-    command = [sys.executable, "-m", "ziglang", "ld.lld", str(program), "-o", str(linked)]
-    subprocess.run(command, check=True)
+    flags = ("-target", "aarch64-linux-musl", "-static", "-Wl,-z,defs")
+    linked = compile_c(text + PROGRAM.replace("FUNCTIONS", table), cpu, *flags)
     lanes, shift = np.frombuffer(_emulate(linked, -1, 0, 0, ()), np.int32)
     return Emulated(linked, int(lanes), int(shift))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels.longtail_library import EXPORT, TARGETS, compile_c
+from tests.kernels.longtail_library import EXPORT, INCLUDE, TARGETS, compile_c
 
 HEADERS = [
     "types.h",
@@ -69,3 +69,12 @@ def test_headers_compile_and_need_no_library(target: str, tmp_path: Path) -> Non
 def test_every_header_stands_alone(tmp_path: Path) -> None:
     for name in HEADERS:
         compile_c(f'#include "{name}"\nint unused;\n', tmp_path / "one.o", "-c", *TARGETS["x86_64"])
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc on this machine")
+def test_headers_compile_with_gcc(tmp_path: Path) -> None:
+    text = tmp_path / "all.c"
+    text.write_text("".join(f'#include "{name}"\n' for name in HEADERS))
+    flags = ["-std=c11", "-ffreestanding", "-fsyntax-only", "-Werror", "-iquote", str(INCLUDE)]
+    done = subprocess.run(["gcc", *flags, str(text)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

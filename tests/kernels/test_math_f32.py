@@ -99,3 +99,13 @@ def test_limits(name: str, inputs: list[float], outputs: list[float], cpu: str) 
     got = np.empty_like(x)
     library.run(NAMES.index(name), 0, 16, x, got)
     np.testing.assert_allclose(got, np.resize(np.array(outputs, np.float32), 16), 1e-6)
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+def test_clamp_keeps_nan(cpu: str) -> None:
+    clamp = "void f0(int i, int end, const float *x, float *y) { for (; i < end; i += VL)"
+    clamp += " vstore(y + i, vmin(vset(6.f), vmax(vset(0.f), vload(x + i)))); }\n"
+    x = np.resize(np.array([np.nan, -1, 7, 3, -np.inf, np.inf], np.float32), 16)
+    got = np.empty_like(x)
+    build([clamp], cpu).run(0, 0, 16, x, got)
+    np.testing.assert_array_equal(got, np.clip(x, 0, 6))

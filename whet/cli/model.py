@@ -15,13 +15,12 @@ from whet.compile.pipeline import Compiled
 from whet.emit.program import Port
 from whet.errors import ArtifactError, InputError
 from whet.importers import Sizes, import_model
+from whet.ir.dim import UNBOUNDED
 from whet.ir.graph import Graph, symbols_of
 from whet.media import Pipeline, TensorSpec, load_pipeline, parse_pipeline
 from whet.session.session import Session
 
 PIPELINE_ENTRY = "pipeline.toml"
-# A dimension with no bound of its own is given this one by importers.
-UNBOUNDED = 1 << 31
 Progress = Callable[[str], None]
 
 

@@ -25,7 +25,7 @@ from whet.emit.program import (
     Weight,
     collapse,
 )  # fmt: skip
-from whet.ir.dim import Dim, Size
+from whet.ir.dim import Dim
 from whet.ir.element import Element
 
 Named = Callable[[Epilogue], str]

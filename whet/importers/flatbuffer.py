@@ -26,7 +26,7 @@ class Buffer:
     reads: int = field(default=0)
 
     def broken(self, why: str) -> ModelError:
-        return ModelError("malformed metadata", self.where, why)
+        return ModelError("malformed FlatBuffer", self.where, why)
 
     def _at(self, form: str, position: int) -> int | float:
         self.reads += 1

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
+# The upper bound of a symbol that has none: no memory can be planned for it.
+UNBOUNDED = 1 << 31
+
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
@@ -99,6 +102,15 @@ Size = int | Dim
 def of(symbol: Symbol) -> Dim:
     """The symbol as a size."""
     return _atom(symbol)
+
+
+def symbol_of(size: Size) -> Symbol | None:
+    """The symbol that a size is, where it is nothing but one."""
+    if isinstance(size, int) or len(size.terms) != 1:
+        return None
+    term, coefficient = size.terms[0]
+    atom = term[0] if coefficient == 1 and len(term) == 1 else None
+    return atom if isinstance(atom, Symbol) else None
 
 
 def dim_max(left: Size, right: Size) -> Size:

@@ -99,6 +99,10 @@ class Node:
         except ShapeError as error:
             where = error.where or (f"{op.name} of {layer}" if layer else op.name)
             raise ShapeError(error.what, where, error.why, error.hint) from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # An operand that is absent, of another kind or of another rank than the op can take.
+            why = f"{type(error).__name__}: {error}"
+            raise ShapeError(f"operands do not fit {op.name}", layer, why) from error
         return Node(op, inputs, attrs, types, layer)
 
     def __getitem__(self, attr: str) -> Attr:

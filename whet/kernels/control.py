@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.program import Branch, Carried, In, Lowered, Repeat
-from whet.ir.graph import symbols_of
+from whet.ir.graph import Graph, symbols_of
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.kernel import kernel
@@ -32,11 +32,13 @@ def repeat(node: Node, target: Target) -> Lowered | None:
     ends, captured = _tensors(node.outputs), _tensors(node.inputs[2 + count :])
     if begins is None or ends is None or captured is None:
         return None
-    scratch, carried = 64, []
-    for begin, end in zip(begins, ends[:count], strict=True):
+    scratch, carried, body = 64, [], node["body"]
+    assert isinstance(body, Graph)
+    made = body.outputs[1 : 1 + count]
+    for begin, end, value in zip(begins, ends[:count], made, strict=True):
         first = begin.elements * begin.element.size
         carried.append(Carried(end.nbytes, first, scratch))
-        scratch += -(-end.nbytes // 64) * 64
+        scratch += -(-max(end.nbytes, value.tensor.nbytes) // 64) * 64
     slices = [Type(t.shape[1:], t.element) for t in ends[count:-1]]
     if any(True for t in slices for _ in symbols_of(t)):
         return None

@@ -9,6 +9,7 @@ from whet.emit.scalar import PACKED, SMALL_FLOATS
 from whet.ir.element import STRING, Quant
 from whet.ir.node import Node
 from whet.ir.type import size_product
+from whet.kernels.checks import after, broadcasts
 from whet.kernels.kernel import kernel
 from whet.kernels.strides import broadcast_strides, row_major
 from whet.ops import convert, elementwise
@@ -31,9 +32,10 @@ def lower(node: Node, target: Target) -> Lowered | None:
     )
     body = scalar_body(node)
     lowered = split(Nest(out.shape, Access(Out(), row_major(out.shape)), reads, body))
+    lowered = after(tuple(c for t in operands for c in broadcasts(t.shape, out.shape)), lowered)
     casts = any(n.op is convert.convert for n in body.nodes)
     casts |= any(str(e) in (*SMALL_FLOATS, *PACKED) for e in elements)
-    return replace(lowered, headers=("convert.h",)) if casts else lowered
+    return replace(lowered, headers=(*lowered.headers, "convert.h")) if casts else lowered
 
 
 def split(nest: Nest) -> Lowered:

@@ -11,6 +11,7 @@ from pkgutil import iter_modules
 from whet.emit.program import Lowered
 from whet.errors import UnsupportedError, UnsupportedOp
 from whet.ir.node import Node, Op
+from whet.ir.type import Type
 from whet.targets.target import Target
 
 Lower = Callable[[Node, Target], Lowered | None]
@@ -58,6 +59,8 @@ def lower(node: Node, target: Target) -> Lowered:
     Raises:
         UnsupportedError: no kernel computes this node on this target.
     """
+    if node.outputs and all(isinstance(t, Type) and t.elements == 0 for t in node.types):
+        return Lowered((), kernel="empty")
     for candidate in kernels_for(node.op):
         lowered = candidate.lower(node, target)
         if lowered is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from whet.emit.program import Access, Call, In, Lowered, Nest, Out
 from whet.ir.dim import Size
 from whet.ir.node import Attr, Node
+from whet.kernels.checks import after, broadcasts, equal
 from whet.kernels.elementwise import split
 from whet.kernels.kernel import kernel
 from whet.kernels.strides import broadcast_strides, row_major
@@ -33,8 +34,9 @@ def same_bytes(node: Node, target: Target) -> Lowered | None:
 
 @kernel("reshape", movement.reshape)
 def reshape(node: Node, target: Target) -> Lowered | None:
-    shape = node.outputs[0].shape
-    return _copy(shape, row_major(shape))
+    x, out = node.inputs[0], node.outputs[0].tensor
+    assert x is not None
+    return after(equal(x.tensor.elements, out.elements), _copy(out.shape, row_major(out.shape)))
 
 
 @kernel("transpose", movement.transpose)
@@ -62,20 +64,23 @@ def broadcast(node: Node, target: Target) -> Lowered | None:
     x = node.inputs[0]
     assert x is not None
     shape = node.outputs[0].shape
-    return _copy(shape, broadcast_strides(x.shape, shape))
+    return after(broadcasts(x.shape, shape), _copy(shape, broadcast_strides(x.shape, shape)))
 
 
 @kernel("concat", movement.concat)
 def concat(node: Node, target: Target) -> Lowered | None:
     out, axis = node.outputs[0].shape, node.integer("axis")
-    strides, at, nests = row_major(out), 0, []
-    offset: Size = at
+    strides, nests = row_major(out), []
+    offset: Size = 0
+    checks: tuple[Call, ...] = ()
     for i, x in enumerate(node.inputs):
         assert x is not None
+        pairs = enumerate(zip(x.shape, out, strict=True))
+        checks += tuple(c for j, (d, n) in pairs if j != axis for c in equal(d, n))
         write = Access(Out(), strides, offset)
         nests.append(Nest(x.shape, write, (Access(In(i), row_major(x.shape)),)))
         offset = offset + x.shape[axis] * strides[axis]
-    return Lowered(tuple(nests))
+    return after(checks, Lowered(tuple(nests)))
 
 
 @kernel("pad", movement.pad)

@@ -8,6 +8,7 @@ from whet.ir.dim import bounds
 from whet.ir.element import BOOL, Quant, Scalar
 from whet.ir.node import Node
 from whet.ir.type import Type
+from whet.kernels.checks import after, at_most
 from whet.kernels.kernel import kernel
 from whet.ops.cumulative import cumprod, cumsum
 from whet.ops.movement import flattened
@@ -34,7 +35,7 @@ def greatest(node: Node, target: Target) -> Lowered | None:
     outer, n, inner = flattened(x.shape, axis)
     k, largest = node.outputs[0].shape[axis], bool(node.attrs.get("largest", True))
     call = Call(f"topk_{s}", (In(0), Out(0), Out(1), outer, n, inner, k, largest))
-    return Lowered((call,), ("sort.h",))
+    return after(at_most(k, n), Lowered((call,), ("sort.h",)))
 
 
 @kernel("unique", unique)

@@ -6,13 +6,12 @@ is four bytes along the summed dimension; see tile_s8.h for how a remainder of K
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from whet.errors import ShapeError
+from whet.ops.integer.requantize import quantize_multiplier
 
 __all__ = [
     "Packed",
@@ -53,23 +52,6 @@ class Requantization:
 
     epilogue: str
     arrays: tuple[Words, ...]
-
-
-def quantize_multiplier(real: float) -> tuple[int, int]:
-    """(m, t) with real = m / 2**t to 31 bits, m in [2**30, 2**31); (0, 31) for 0.
-
-    Raises ShapeError where t would leave [1, 62] upwards; below 2**-32 the multiplier is 0.
-    """
-    if not 0 <= real < math.inf:
-        raise ShapeError("cannot requantise", why=f"the multiplier is {real:g}")
-    fraction, exponent = math.frexp(real)
-    m = math.floor(math.ldexp(fraction, 31) + 0.5)
-    m, exponent = (m >> 1, exponent + 1) if m == 1 << 31 else (m, exponent)
-    if m == 0 or exponent < -31:
-        return 0, 31
-    if exponent > 30:
-        raise ShapeError("cannot requantise", why=f"the multiplier is {real:g}, above 2**30")
-    return m, 31 - exponent
 
 
 def _wrap(v: Integers) -> Words:

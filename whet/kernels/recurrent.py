@@ -6,7 +6,7 @@ from whet.emit.program import Argument, Call, Field, In, Lowered, Name, Out, Rec
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
 from whet.kernels.normalization import float_type
-from whet.ops.recurrent import gru, lstm, rnn
+from whet.ops.recurrent import activations_of, gru, lstm, rnn
 from whet.targets.target import Target
 
 SCRATCH_VECTORS = 7
@@ -14,14 +14,9 @@ SCRATCH_VECTORS = 7
 
 def _activations(node: Node) -> Field:
     """[direction][f, g, h] as {kind, alpha, beta}."""
-    chosen = node["activations"]
-    assert isinstance(chosen, tuple)
     return tuple(
-        tuple(
-            (Name(f"RNN_{str(name).upper()}"), float(str(alpha)), float(str(beta)))
-            for name, alpha, beta in direction  # type: ignore[misc,union-attr]
-        )
-        for direction in chosen
+        tuple((Name(f"RNN_{name.upper()}"), alpha, beta) for name, alpha, beta in direction)
+        for direction in activations_of(node)
     )
 
 

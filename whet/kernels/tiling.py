@@ -83,6 +83,7 @@ def tile_f32(
     block counts output rows.
     """
     stride = stride or k
+    m, n = max(m, 1), max(n, 1)
     mr, nv = min(
         tiles_f32(registers),
         key=lambda t: (_cost(m, n, lanes, stride, *t), t[0] + t[1]),
@@ -122,11 +123,13 @@ def winograd_outputs(oh: int, ow: int, c: int, n: int, lanes: int) -> int:
     """The side m of winograd_f32's output tiles that is likely fastest for a 3 x 3 convolution of
     stride 1: 2, 4, or 0 where conv_f32 is. Weights grow by 16 / 9 and 4; m = 4 must earn that."""
 
+    inputs, outputs = -(-c // lanes), -(-n // lanes)
+
     def cost(m: int) -> float:
         tiles, positions = -(-oh // m) * -(-ow // m), (m + 2) ** 2 if m > 1 else 9
-        transforms = 8 * (c + n) if m > 1 else 0
-        streamed = positions * c * n * 4 / 8  # bytes of weights a cycle from memory
-        return tiles * positions * (c * n + transforms) / lanes + streamed
+        transforms = 8 * (inputs + outputs) if m > 1 else 0
+        streamed = positions * c * outputs * lanes * 4 / 8  # bytes of weights, 8 a cycle
+        return tiles * positions * (c * outputs + transforms) + streamed
 
     two, four = cost(2), cost(4)
     best = 4 if four < 0.8 * two else 2

@@ -6,9 +6,13 @@ mostly about waste: rows and lanes computed but not wanted, weights streamed aga
 
 from __future__ import annotations
 
+import math
+
 from whet.kernels.tiling import Tile, tiles_f32
 
 __all__ = ["depthwise_tile_s8", "depthwise_tiles_s8", "tile_s8", "tiles_s8"]
+
+Pair = tuple[int, int]
 
 
 def tiles_s8(registers: int) -> list[tuple[int, int]]:
@@ -45,38 +49,42 @@ def tile_s8(
     return Tile(mr, nv, min(-(-m // mr), max(room // mr, 8)) * mr)
 
 
+def _interleaved(kernel: Pair, stride: Pair, dilation_h: int, th: int, tw: int) -> tuple[int, int]:
+    """Columns and quads of rows that a tile interleaves."""
+    rows = (th - 1) * stride[0] + kernel[0] if dilation_h == 1 else kernel[0]
+    return (tw - 1) * stride[1] + kernel[1], -(-rows // 4)
+
+
 def depthwise_tiles_s8(
-    out: tuple[int, int], kernel: tuple[int, int], dilation_h: int, registers: int
-) -> list[tuple[int, int]]:
-    """All (TH, TW) of depthwise_s8 that stay in registers: the space of a tuner."""
-    room = registers - 8
+    out: Pair, kernel: Pair, stride: Pair, dilation_h: int, registers: int
+) -> list[Pair]:
+    """All (TH, TW) of depthwise_s8 worth trying: the space of a tuner. Pairs are (height, width).
+
+    Half the registers hold accumulators; a tile of more than 20 quads is more than a compiler
+    keeps in order.
+    """
     return [
         (th, tw)
-        for th in range(1, 5 if dilation_h == 1 else 2)
-        for tw in range(1, room // th + 1)
-        if th <= out[0] and tw <= out[1]
+        for th in range(1, min(out[0], 4 if dilation_h == 1 else 1) + 1)
+        for tw in range(1, min(out[1], registers // 2 // th) + 1)
+        if th * tw == 1 or math.prod(_interleaved(kernel, stride, dilation_h, th, tw)) <= 20
     ]
 
 
 def depthwise_tile_s8(
-    out: tuple[int, int],
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    dilation_h: int,
-    registers: int,
-) -> tuple[int, int]:
+    out: Pair, kernel: Pair, stride: Pair, dilation_h: int, registers: int
+) -> Pair:
     """The default (TH, TW): the least interleaving and multiplying for each output."""
 
-    def cost(tile: tuple[int, int]) -> float:
+    def cost(tile: Pair) -> float:
         th, tw = tile
-        tiles = -(-out[1] // tw)
-        wide, strips = out[1] / tiles, -(-out[0] // th)
-        rows = (th - 1) * stride[0] + kernel[0] if dilation_h == 1 else kernel[0]
-        columns = (wide - 1) * stride[1] + kernel[1]
-        quads = sum(
+        tiles, strips = -(-out[1] // tw), -(-out[0] // th)
+        wide = out[1] / tiles
+        columns, quads = _interleaved(kernel, stride, dilation_h, th, -(-out[1] // tiles))
+        touched = sum(
             (r * stride[0] + kernel[0] - 1) // 4 - r * stride[0] // 4 + 1 for r in range(th)
         )
-        multiplies = quads * kernel[1] * wide
-        return strips * tiles * (5.0 * columns * -(-rows // 4) + multiplies + 6 * th * wide)
+        multiplies = touched * kernel[1] * wide
+        return strips * tiles * (2.5 * columns * quads + multiplies + 4 * th * wide)
 
-    return min(depthwise_tiles_s8(out, kernel, dilation_h, registers), key=cost)
+    return min(depthwise_tiles_s8(out, kernel, stride, dilation_h, registers), key=cost)

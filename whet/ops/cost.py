@@ -8,13 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from whet.ir.dim import Size, bounds
+from whet.ir.dim import UNBOUNDED, Size, bounds
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
-
-UNBOUNDED = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def _index(node: Node, k: Array, n: int, ends: tuple[float, float]) -> Array:
         return np.where(inside, k, -1).astype(np.int64)
     if node["padding"] == "reflection":
         k = np.where(inside, k, _reflect(k, *ends))
-    return np.trunc(np.clip(k, 0, n - 1)).astype(np.int64)
+    return np.asarray(np.trunc(np.clip(k, 0, n - 1)), np.int64)
 
 
 def _weight(node: Node, d: Array) -> Array:

@@ -6,6 +6,7 @@ Time and batch first as ONNX has them; gates in ONNX's order: h; z r h; i o f c.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
@@ -59,6 +60,14 @@ def _infer(gates: int) -> Callable[..., tuple[Type, ...]]:
     return infer
 
 
+Activation = tuple[str, float, float]
+
+
+def activations_of(node: Node) -> tuple[tuple[Activation, ...], ...]:
+    """For each direction f, g and h: name, alpha, beta."""
+    return cast("tuple[tuple[Activation, ...], ...]", node["activations"])
+
+
 class _Cell:
     """One direction of a layer: a step from the state h (and c) to the next."""
 
@@ -71,9 +80,7 @@ class _Cell:
         bias = np.zeros(2 * len(self.w), self.w.dtype) if b is None else b[direction]
         self.wb, self.rb = bias[: len(self.w)], bias[len(self.w) :]
         self.p = np.zeros(3 * self.hidden, self.w.dtype) if p is None else p[direction]
-        chosen = node["activations"]
-        assert isinstance(chosen, tuple)
-        self.activations = chosen[direction]
+        self.activations = activations_of(node)[direction]
 
     def activate(self, which: int, x: Array) -> Array:
         clip = self.node["clip"]
@@ -82,8 +89,8 @@ class _Cell:
         return self.plain(which, x)
 
     def plain(self, which: int, x: Array) -> Array:
-        name, alpha, beta = self.activations[which]  # type: ignore[index,misc]
-        return ACTIVATIONS[str(name)](x, float(str(alpha)), float(str(beta)))
+        name, alpha, beta = self.activations[which]
+        return ACTIVATIONS[name](x, alpha, beta)
 
     def rnn(self, x: Array, h: Array, c: Array) -> tuple[Array, Array]:
         return self.activate(0, x @ self.w.T + h @ self.r.T + self.wb + self.rb), c
@@ -114,16 +121,14 @@ def _evaluate(
     p: Array | None = None,
 ) -> tuple[Array, ...]:  # fmt: skip
     wide = np.float64 if x.dtype == np.float64 else np.float32
-    x, w, r, b, h0, c0, p = (None if a is None else a.astype(wide) for a in (x, w, r, b, h0, c0, p))
+    x, w, r = x.astype(wide), w.astype(wide), r.astype(wide)
+    b, h0, c0, p = (None if a is None else a.astype(wide) for a in (b, h0, c0, p))
     first = bool(node["batch_first"])
-    assert x is not None
     if first:
         x = x.swapaxes(0, 1)
         h0, c0 = (None if a is None else a.swapaxes(0, 1) for a in (h0, c0))
     steps, batch, _ = x.shape
     counts = np.full(batch, steps) if lengths is None else np.clip(lengths, 0, steps)
-    assert w is not None
-    assert r is not None
     y = np.zeros((steps, len(w), batch, r.shape[2]), wide)
     h, c = (np.zeros((len(w), batch, r.shape[2]), wide) if a is None else a.copy()
             for a in (h0, c0))  # fmt: skip

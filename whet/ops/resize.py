@@ -56,7 +56,7 @@ def _filter(node: Node, distance: Array) -> Array:
     """A tent, or the cubic convolution of Keys (1981)."""
     d, a = np.abs(distance), node["cubic_a"]
     if node["mode"] == "linear":
-        return np.clip(1 - d, 0, 1)
+        return np.asarray(np.clip(1 - d, 0, 1))
     assert isinstance(a, float)
     near = ((a + 2) * d - (a + 3)) * d * d + 1
     far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
@@ -86,7 +86,7 @@ def _nearest(node: Node, at: Array, n: int) -> Array:
         "round_prefer_ceil": fraction >= 0.5,
         "ceil": fraction > 0,
     }.get(str(kind), np.zeros(at.shape, bool))
-    return np.clip(low.astype(int) + up, 0, n - 1)
+    return np.asarray(np.clip(low.astype(int) + up, 0, n - 1))
 
 
 def _evaluate(

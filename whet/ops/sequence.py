@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from whet.errors import ShapeError
-from whet.ir.dim import Dim, Symbol, of
+from whet.ir.dim import UNBOUNDED, Dim, Symbol, of
 from whet.ir.element import BOOL, I64
 from whet.ir.node import Array, Node, Op
 from whet.ir.type import AnyType, Optional, Sequence, Type
 
-ANY = of(Symbol("any", 0, 1 << 31))
+ANY = of(Symbol("any", 0, UNBOUNDED))
 NUMBER = Type((), I64)
 
 

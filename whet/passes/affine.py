@@ -14,11 +14,13 @@ from whet.ir.leaf import constant, known, parameter
 from whet.ir.node import Array, Node, Op, Value
 from whet.ir.type import Type
 from whet.ops.convolution import conv
+from whet.ops.convolution_transpose import conv_transpose
 from whet.ops.elementwise import add, div, is_float, mul, sub
 from whet.ops.matmul import matmul
 from whet.rewrite.rule import Example, Replacement, Rule, Uses, rule
 
 Parts = tuple[Array, Array | None]
+CONTRACTIONS = (conv, conv_transpose, matmul)
 
 
 def constant_channels(value: Value | None, result: Type) -> Array | None:
@@ -37,8 +39,8 @@ def constant_channels(value: Value | None, result: Type) -> Array | None:
 
 
 def folded(value: Value | None, uses: Uses) -> Parts | None:
-    """Weights and bias, in float64, of a contraction that nothing but one node reads."""
-    if value is None or value.op not in (conv, matmul) or uses(value) > 1:
+    """Weights, and bias in float64, of a contraction that nothing but one node reads."""
+    if value is None or value.op not in CONTRACTIONS or uses(value) > 1:
         return None
     node = value.node
     w = known(node.inputs[1])
@@ -50,13 +52,15 @@ def folded(value: Value | None, uses: Uses) -> Parts | None:
     b = known(bias)
     if bias is not None and b is None:
         return None
-    return w.astype(np.float64), None if b is None else b.astype(np.float64)
+    return w, None if b is None else b.astype(np.float64)
 
 
-def rebuilt(value: Value, w: Array, b: Array | None) -> Value:
-    """The contraction with other weights and bias."""
+def rebuilt(value: Value, w: Array | None, b: Array | None) -> Value:
+    """The contraction with another bias, and other weights where some are given."""
     element = value.tensor.element
-    inputs = [value.node.inputs[0], constant(w.astype(element.dtype), element)]
+    inputs = list(value.node.inputs[:2])
+    if w is not None:
+        inputs[1] = constant(w.astype(element.dtype), element)
     if b is not None:
         inputs.append(constant(b.astype(element.dtype), element))
     return value.node.replace(tuple(inputs)).outputs[0]
@@ -84,8 +88,10 @@ def scale_after(node: Node, uses: Uses) -> Replacement:
     factor = constant_channels(c, node.outputs[0].tensor)
     if factor is None and node.op is mul:
         a, factor = c, constant_channels(a, node.outputs[0].tensor)
+    if factor is None or a is None or a.shape != node.outputs[0].shape:
+        return None
     parts = folded(a, uses)
-    if factor is None or parts is None or a is None or a.shape != node.outputs[0].shape:
+    if parts is None:
         return None
     if node.op is div:
         if not factor.all():
@@ -106,15 +112,15 @@ def offset_after(node: Node, uses: Uses) -> Replacement:
         return None
     parts = folded(a, uses)
     if parts is not None:
-        w, b = parts
+        b = parts[1]
         offset = -offset if node.op is sub else offset
-        return rebuilt(a, w, offset if b is None else b + offset)
+        return rebuilt(a, None, offset if b is None else b + offset)
     return _bias_of_any(node, a, offset, uses)
 
 
 def _bias_of_any(node: Node, a: Value, offset: Array, uses: Uses) -> Value | None:
     """A bias for a contraction whose weights are not constant."""
-    plain = a.op in (conv, matmul) and a.node.operand(2) is None and a.node["epilogue"] is None
+    plain = a.op in CONTRACTIONS and a.node.operand(2) is None and a.node["epilogue"] is None
     if not plain or uses(a) > 1 or a.node["element"] is not None:
         return None
     element = a.tensor.element
@@ -147,8 +153,10 @@ def scale_before(node: Node, uses: Uses) -> Replacement:
     factor = constant_channels(c, x.tensor)
     if factor is None and x.op is mul:
         inner, factor = c, constant_channels(inner, x.tensor)
+    if inner is None or factor is None or inner.shape != x.shape:
+        return None
     w = _weights(node)
-    if inner is None or factor is None or w is None or inner.shape != x.shape:
+    if w is None:
         return None
     if x.op is div:
         if not factor.all():
@@ -167,8 +175,10 @@ def offset_before(node: Node, uses: Uses) -> Replacement:
     offset = constant_channels(c, x.tensor)
     if offset is None and x.op is add:
         inner, offset = c, constant_channels(inner, x.tensor)
+    if inner is None or offset is None or inner.shape != x.shape:
+        return None
     w = _weights(node)
-    if inner is None or offset is None or w is None or inner.shape != x.shape:
+    if w is None:
         return None
     if node.op is conv and any((*node.integers("low"), *node.integers("high"))):
         return None

@@ -20,7 +20,7 @@ from whet.ops.elementwise import add
 from whet.ops.lookup import lookup
 from whet.ops.matmul import matmul
 from whet.ops.movement import broadcast, concat, pad, reshape, slice_op, transpose
-from whet.ops.normalization import layer_norm, rms_norm, softmax
+from whet.ops.normalization import layer_norm, log_softmax, rms_norm, softmax
 from whet.passes.movement import sizes, source, unary
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
@@ -140,7 +140,7 @@ def _kept(perm: Perm, axes: tuple[int, ...], keep: bool) -> Perm:
     return tuple(sorted(left).index(p) for p in left)
 
 
-@sinks(softmax)
+@sinks(softmax, log_softmax)
 def _softmax(node: Node, perm: Perm) -> Value | None:
     y = node.replace((source(source(node).node),), axis=perm[node.integer("axis")]).outputs[0]
     return transpose(y, perm=perm)

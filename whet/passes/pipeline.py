@@ -18,7 +18,7 @@ from whet.passes.epilogue import EPILOGUE
 from whet.passes.fold import fold_constants, fold_dequantized
 from whet.passes.fuse import FUSE
 from whet.passes.layout import LAYOUT
-from whet.passes.movement import MOVEMENT
+from whet.passes.movement import MOVEMENT, identity_reshape, reshape_of_reshape
 from whet.passes.normalization import NORMALIZATION
 from whet.passes.padding import PADDING
 from whet.passes.quantize import QUANTIZE
@@ -54,7 +54,7 @@ PASSES: tuple[Pass, ...] = (
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     Pass("split", split_contractions),
     rules("settle", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, *AFFINE),
-    rules("fuse", *FUSE),
+    rules("fuse", *FUSE, *RESHAPE, identity_reshape, reshape_of_reshape),
     rules("epilogue", *EPILOGUE),
 )
 

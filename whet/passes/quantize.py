@@ -76,7 +76,11 @@ def _bias(real: Array, x: Quant, w: Quant, channels: int) -> Value | None:
         return None
     flat = np.broadcast_to(real.reshape(-1), (channels,)).astype(np.float64)
     scales = np.float64(x.scale[0]) * np.asarray(w.scale, np.float64)
-    codes = np.clip(np.rint(flat / scales), -(2**31), 2**31 - 1).astype(np.int32)
+    with np.errstate(all="ignore"):
+        real_codes = np.rint(flat / scales)
+    if not np.isfinite(real_codes).all():
+        return None
+    codes = np.clip(real_codes, -(2**31), 2**31 - 1).astype(np.int32)
     axis = None if len(scales) == 1 else 0
     scale = tuple(float(s) for s in scales)
     return constant(codes, Quant(I32, scale, (0,) * len(scale), axis))

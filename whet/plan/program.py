@@ -26,9 +26,9 @@ from whet.emit.program import (
 )  # fmt: skip
 from whet.emit.program import Step as RunStep
 from whet.errors import UnsupportedError, UnsupportedOp
-from whet.ir.dim import Symbol
+from whet.ir.dim import UNBOUNDED, Symbol
 from whet.ir.element import Element, Quant, Scalar
-from whet.ir.graph import Graph
+from whet.ir.graph import Graph, symbols_of
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
@@ -38,8 +38,6 @@ from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.view import views_of
 from whet.plan.weights import Weights
 from whet.targets.target import Target
-
-ENDLESS_BYTES = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +260,7 @@ def _check_bounds(graph: Graph) -> None:
     endless = [
         UnsupportedOp(n.op.name, n.origin, f"no bound is known for the size of {v.type}")
         for n in graph.nodes for v in n.outputs
-        if isinstance(v.type, Type) and v.tensor.nbytes > ENDLESS_BYTES
+        if isinstance(v.type, Type) and any(s.high >= UNBOUNDED for s in symbols_of(v.type))
     ]  # fmt: skip
     if endless:
         raise UnsupportedError(endless, hint="give bounds for the model's free sizes")

@@ -13,16 +13,14 @@ from whet.ops.movement import broadcast, concat, reshape, slice_op
 def views_of(node: Node) -> dict[Value, tuple[Value, int]]:
     """{value: (value whose memory holds it, byte offset)} for the values of one node.
 
-    A reshape and a contiguous slice live in their input; the inputs of a concat along an outermost
-    axis live in its output.
+    A reshape of as many elements, whatever the sizes, and a contiguous slice live in their input;
+    the inputs of a concat along an outermost axis live in its output.
     """
     x = node.operand(0)
     if x is None or not isinstance(x.type, Type):
         return {}
     out = node.outputs[0]
-    if node.op in (reshape, bitcast) or (
-        node.op is broadcast and out.tensor.elements == x.tensor.elements
-    ):
+    if node.op in (reshape, bitcast, broadcast) and out.tensor.elements == x.tensor.elements:
         return {out: (x, 0)}
     if node.op is slice_op:
         offset = _slice_offset(node, x.tensor)
@@ -52,7 +50,8 @@ def _concat_views(node: Node) -> dict[Value, tuple[Value, int]]:
     for d in out.shape[:axis]:
         outer = outer * d
     inputs = [v for v in node.inputs if v is not None]
-    if outer != 1 or not out.tensor.static or len(set(inputs)) != len(inputs):
+    static = all(v.tensor.static for v in (out, *inputs))
+    if outer != 1 or not static or len(set(inputs)) != len(inputs):
         return {}
     found, offset = {}, 0
     for v in inputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from whet.ir.dim import Size, Symbol
+from whet.ir.dim import Size, Symbol, symbol_of
 from whet.ir.graph import Graph, State
 from whet.ir.node import Attr, Node, Value, bind_attr, origin
 
@@ -19,7 +19,7 @@ def bind(graph: Graph, values: Mapping[Symbol, Size]) -> Graph:
     for node in graph.nodes:
         made.update(zip(node.outputs, _bound(node, made, values).outputs, strict=True))
     states = tuple(State(s.name, made[s.value], made[s.next], s.initial) for s in graph.states)
-    renamed = {s: _symbol(n) for s, n in values.items()}
+    renamed = {s: symbol_of(n) for s, n in values.items()}
     bindings = tuple(
         (renamed.get(s) or s, made[v])
         for s, v in graph.live_bindings
@@ -44,12 +44,3 @@ def _bound(node: Node, made: Mapping[Value, Value], values: Mapping[Symbol, Size
         return node
     with origin(node.origin):
         return Node.make(node.op, inputs, attrs)
-
-
-def _symbol(size: Size) -> Symbol | None:
-    """The symbol that a size is, where it is one."""
-    if isinstance(size, int) or len(size.terms) != 1:
-        return None
-    term, coefficient = size.terms[0]
-    alone = coefficient == 1 and len(term) == 1 and isinstance(term[0], Symbol)
-    return term[0] if alone else None  # type: ignore[return-value]

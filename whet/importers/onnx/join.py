@@ -11,14 +11,13 @@ import numpy as np
 
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer
-from whet.ir.dim import Dim, Size, Symbol, bounds, of, symbols
+from whet.ir.dim import UNBOUNDED, Dim, Size, Symbol, bounds, of, symbol_of, symbols
+from whet.ir.element import I64
 from whet.ir.graph import Graph
-from whet.ir.leaf import constant
+from whet.ir.leaf import constant, parameter
 from whet.ir.node import Value
 from whet.ir.type import AnyType, Optional, Sequence, Type
 from whet.ops.size import size_scalar
-
-FREE = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,9 @@ def _free(layer: Layer, d: Size, n: Size, place: tuple[int, int]) -> Size:
     if d == n or _is_symbol(d, layer):
         return d
     declared = layer.declared(place[0])
-    high = bounds(declared.shape[place[1]])[1] if declared and place[1] < declared.rank else FREE
+    high = (
+        bounds(declared.shape[place[1]])[1] if declared and place[1] < declared.rank else UNBOUNDED
+    )
     return of(layer.scope.fresh(f"{layer.name} carried size", 0, max(high, bounds(d)[1])))
 
 
@@ -123,7 +124,9 @@ def sizes_outside(layer: Layer, body: Graph, begins: tuple[Value, ...]) -> Told:
     changing = _changing(body, begins)
     inside |= set(changing)
     outer = {s: layer.scope.fresh(f"{layer.name} size", s.low, s.high) for s in changing}
-    told = [(s, outer[s], begin, end) for s, (begin, end) in changing.items()]
+    told: list[tuple[Symbol | None, Symbol, Size, Size]] = [
+        (s, outer[s], begin, end) for s, (begin, end) in changing.items()
+    ]
     types: list[AnyType] = []
     for i, v in enumerate(body.outputs):
         if not isinstance(v.type, Type):
@@ -132,13 +135,13 @@ def sizes_outside(layer: Layer, body: Graph, begins: tuple[Value, ...]) -> Told:
         seen = body.inputs[i + 1].tensor.shape if 1 <= i <= count else v.shape
         shape: list[Size] = []
         for d in seen:
-            own = next(iter(symbols(d)), None)
-            if own is not None and own in outer and d == of(own):
+            own = symbol_of(d)
+            if own is not None and own in outer:
                 shape.append(of(outer[own]))
             elif inside.intersection(symbols(d)):
                 low, high = bounds(d)
                 symbol = layer.scope.fresh(f"{layer.name} size", max(0, low), high)
-                told.append((None, symbol, 0, d))  # type: ignore[arg-type]
+                told.append((None, symbol, 0, d))
                 shape.append(of(symbol))
             else:
                 shape.append(d)
@@ -162,12 +165,9 @@ def _changing(body: Graph, begins: tuple[Value, ...]) -> dict[Symbol, tuple[Size
 
 def _carrying(
     body: Graph, count: int, types: list[AnyType],
-    told: list[tuple[Symbol, Symbol, Size, Size]],
+    told: list[tuple[Symbol | None, Symbol, Size, Size]],
 ) -> Told:  # fmt: skip
     """The body with the numbers told as further carried values, after its own."""
-    from whet.ir.element import I64
-    from whet.ir.leaf import parameter
-
     numbers = tuple(parameter(f"size {i}", Type((), I64)) for i in range(len(told)))
     ends = tuple(size_scalar(end) for _, _, _, end in told)
     names = tuple(f"size {i}" for i in range(len(told)))

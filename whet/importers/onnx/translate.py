@@ -9,6 +9,7 @@ import numpy as np
 from onnx import GraphProto, NodeProto, TypeProto, ValueInfoProto
 
 from whet.errors import ModelError, ShapeError, UnsupportedError, UnsupportedOp
+from whet.importers.malformed import MALFORMED
 from whet.importers.onnx import rows
 from whet.importers.onnx.check import check_opsets, layer_name
 from whet.importers.onnx.expand import expand
@@ -17,7 +18,7 @@ from whet.importers.onnx.load import LoadedModel, Source, load_model
 from whet.importers.onnx.tensors import element_of
 from whet.importers.onnx.type_proto import type_proto
 from whet.importers.onnx.whole import Memo, sizes_of
-from whet.ir.dim import Size, Symbol, bounds, of, symbols
+from whet.ir.dim import UNBOUNDED, Size, Symbol, bounds, of, symbols
 from whet.ir.element import scalar_of
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
@@ -28,8 +29,6 @@ from whet.passes.fold import fold_constants
 from whet.rewrite.bind import bind
 
 Sizes = Mapping[str, int | tuple[int, int]]
-FREE = 1 << 31
-
 rows.load_all()
 
 
@@ -173,6 +172,8 @@ class Scope:
                 result = function(Layer(proto, inputs, version, name, self))
         except ShapeError as error:
             raise ShapeError(error.what, error.where or name, error.why, error.hint) from None
+        except MALFORMED as error:
+            raise ModelError("the layer is malformed", name, f"{error}") from error
         except UnsupportedError as error:
             self.missing += error.ops
             self._skip(proto)
@@ -291,7 +292,7 @@ class Scope:
                 raise ModelError(f"a dimension of {value}", where=fallback)
             return int(value)
         label = named or fallback
-        given = self.sizes.get(label, (0, FREE))
+        given = self.sizes.get(label, (0, UNBOUNDED))
         return given if isinstance(given, int) else of(Symbol(label, *given))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from whet.errors import ModelError, ShapeError, UnsupportedError, UnsupportedOp
+from whet.importers.malformed import MALFORMED
 from whet.importers.tflite import rows
 from whet.importers.tflite.layer import ROWS, Layer
 from whet.importers.tflite.names import op_name
@@ -137,6 +138,8 @@ class _Translation:
                 result = row(layer)
         except ShapeError as error:
             raise ShapeError(error.what, error.where or name, error.why, error.hint) from None
+        except MALFORMED as error:
+            raise ModelError("the layer is malformed", name, f"{error}") from error
         results = result if isinstance(result, tuple) else (result,)
         for index, value in zip(operator.outputs, results, strict=False):
             self.values[index] = value

@@ -53,8 +53,8 @@ enum { CONV_LANES = 16, CONV_PIXELS = 4 };
                 loaded[l] = widen_##T(x[l]); \
         *v = loaded; \
     } \
-    /* Add one tap to the sums of `pixels` outputs: `depth` channels of i, i + step, ... */ \
-    /* of a line of `size` elements, times w. An element outside the line adds nothing. */ \
+    /* Add one tap to the sums of `pixels` outputs: `depth` channels of the elements i, */ \
+    /* i + step, ... of a line of `size` elements, times w; one outside the line adds nothing. */ \
     WHET_INLINE void conv_add_##T(conv_vector_##T *sum, const T *line, const T *w, \
                                   const long depth, const long i, const long step, \
                                   const long size, const long channels, const long pixels) \

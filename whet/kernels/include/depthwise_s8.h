@@ -35,20 +35,26 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
     const int span = (TW - 1) * SW + (KW - 1) * DW + 1;
     tile_start_s8(TH * TW, 1, 0, acc, bias); // every accumulator starts from the same VL channels
     UNROLL(column, span) {
-        const int iw = left + column, valid = INSIDE || (iw >= 0 && iw < W);
+        const int iw = left + column;
         UNROLL(g, groups) {
-            const s8 *p[4];
-            UNROLL(i, 4) {
-                const s8 *line = row[4 * g + i < rows ? 4 * g + i : rows - 1];
-                p[i] = INSIDE || (valid && line) ? line + iw * ldx + n / M : outside;
-            }
-            s8 spread[4][VL];
-            if (M > 1)
+            vq a;
+            if (INSIDE || (iw >= 0 && iw < W)) {
+                const s8 *p[4];
                 UNROLL(i, 4) {
-                    UNROLL(l, lanes) spread[i][l] = p[i][(n % M + l) / M];
-                    p[i] = spread[i];
+                    const s8 *line = row[4 * g + i < rows ? 4 * g + i : rows - 1];
+                    p[i] = INSIDE || line ? line + iw * ldx + n / M : outside;
                 }
-            const vq a = quad_interleave(p, lanes);
+                s8 spread[4][VL];
+                if (M > 1)
+                    UNROLL(i, 4) {
+                        UNROLL(l, lanes) spread[i][l] = p[i][(n % M + l) / M];
+                        p[i] = spread[i];
+                    }
+                a = quad_interleave(p, lanes);
+            } else {
+                const s8 *p[4] = {outside, outside, outside, outside};
+                a = quad_interleave(p, lanes);
+            }
             UNROLL(kw, KW) {
                 const int t = (column - kw * DW) / SW;
                 if (column < kw * DW || t * SW != column - kw * DW || t >= TW) continue;

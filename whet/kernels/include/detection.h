@@ -54,11 +54,14 @@ WHET_INLINE long non_max_suppression(const float *boxes, const float *scores, i6
         for (long c = 0; c < classes; c++) {
             const float *score = scores + (b * classes + c) * n;
             const long first = rows;
-            topk_f32(score, 0, order, 1, n, 1, n, 1);
-            for (long i = 0; i < n && rows - first < limit; i++) {
+            long candidates = 0;
+            for (long i = 0; i < n; i++)
+                if (!use_threshold || score[i] > score_threshold)
+                    order[candidates++] = i;
+            topk_build_f32(score, 1, 1, order, candidates);
+            topk_unwind_f32(score, 1, 1, order, candidates);
+            for (long i = 0; i < candidates && rows - first < limit; i++) {
                 const long candidate = (long)order[i];
-                if (use_threshold && !(score[candidate] > score_threshold))
-                    continue;
                 const box_corners box = box_load(boxes + (b * n + candidate) * 4, centred);
                 int keep = 1;
                 for (long r = first; r < rows && keep; r++) {

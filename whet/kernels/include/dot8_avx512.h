@@ -77,6 +77,18 @@ INLINE vi mul_high(vi a, vi m) {
     return (vi)high;
 }
 
+#if defined(__AVX512VBMI__)
+#define DOT8_TABLE
+INLINE vi table_s8(const s8 *table, vi x) {
+    const __m512i i = (__m512i)x, low = _mm512_loadu_si512(table + 128);
+    const __m512i positive = _mm512_permutex2var_epi8(low, i, _mm512_loadu_si512(table + 192));
+    const __m512i negative =
+        _mm512_permutex2var_epi8(_mm512_loadu_si512(table), i, _mm512_loadu_si512(table + 64));
+    const __mmask16 below = _mm512_movepi32_mask(i);
+    return (vi)_mm512_mask_blend_epi32(below, positive, negative) << 24 >> 24;
+}
+#endif
+
 // 4 vectors, of which the first `n` lanes together exist.
 INLINE void store_four_s8(s8 *p, vi a, vi b, vi c, vi d, const int n, const int low,
                           const int high) {

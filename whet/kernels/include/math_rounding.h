@@ -142,8 +142,10 @@ WHET_INLINE double math_sqrt_f64(double x)
 
 WHET_INLINE float math_sqrt_f32(float x)
 {
-#if defined(__ARM_FP)
+#if defined(__ARM_FP) && defined(__clang__)
     return __builtin_elementwise_sqrt(x);
+#elif defined(__ARM_FP)
+    return __builtin_sqrtf(x);
 #else
     return (float)math_sqrt_f64(x);
 #endif

@@ -18,14 +18,13 @@
 //   double_s8, double_wide_s8                 m, left, right, zero
 //   int32_s8        none                      the accumulators, for OUT = 4
 //   float_s8        scale (f32)               acc * scale in f32, for OUT = 4
-// An emitter's own epilogue calls requantize_* and then add_s8, table_s8 or its own arithmetic.
+// An emitter's own epilogue calls requantize_*, clamp_i, then table_s8, add_* or its own code.
 #pragma once
 #include "dot8.h"
 
 INLINE vi clamp_i(vi v, const int low, const int high) {
-    vi y;
-    UNROLL(l, VL) y[l] = v[l] < low ? low : v[l] > high ? high : v[l];
-    return y;
+    const vi above = v > low, raised = (above & v) | (~above & low), below = raised < high;
+    return (below & raised) | (~below & high);
 }
 INLINE int clamp_wide(const long long v) { return (int)(v < -128 ? -128 : v > 127 ? 127 : v); }
 
@@ -92,14 +91,28 @@ EPILOGUE(float_s8) {
 }
 #undef CONSTANT
 
-// y = table[x + 128]; x in [-128, 127].
+#if !defined(DOT8_TABLE)
+// table[x + 128] for x in [-128, 127].
 INLINE vi table_s8(const s8 *table, vi x) {
     UNROLL(l, VL) x[l] = table[x[l] + 128];
     return x;
 }
-// Residual addition: ((x - x_zero) * x_m + (r - r_zero) * r_m + (y_zero << t) + 2^(t-1)) >> t, with
-// constant = 2^(t-1) + (y_zero << t) - x_zero * x_m - r_zero * r_m; x and r are int8 values in
-// 32-bit lanes.
-INLINE vi add_s8(vi x, vi r, const int x_m, const int r_m, const int constant, const int t) {
-    return (x * x_m + r * r_m + constant) >> t;
+#endif
+
+// Residual additions of int8 values x and r in 32-bit lanes, unclamped. `single`: one rounding,
+// ((x - x_zero) * x_m + (r - r_zero) * r_m + 2^(t-1)) >> t, plus y_zero; |x_m|, |r_m| <= 2^21, and
+// constant = 2^(t-1) - x_zero * x_m - r_zero * r_m.
+INLINE vi add_single_s8(vi x, vi r, const int x_m, const int r_m, const int constant, const int t,
+                        const int y_zero) {
+    return ((x * x_m + r * r_m + constant) >> t) + y_zero;
+}
+// `double`: both operands, shifted left by 20, times m / 2^(31 + right), summed, and the sum times
+// its own multiplier; every product rounded as `double` rounds (TensorFlow Lite Micro's ADD).
+INLINE vi add_double_s8(vi x, vi r, const int x_zero, const int r_zero, const int x_m,
+                        const int x_right, const int r_m, const int r_right, const int y_m,
+                        const int y_right, const int y_zero) {
+    const vi none = {0};
+    const vi a = requantize_double((x - x_zero) << 20, vset_i(x_m), none, vset_i(x_right), none);
+    const vi b = requantize_double((r - r_zero) << 20, vset_i(r_m), none, vset_i(r_right), none);
+    return requantize_double(a + b, vset_i(y_m), none, vset_i(y_right), vset_i(y_zero));
 }

@@ -1,7 +1,7 @@
 // What every instruction set shares. The including header defines VL (float lanes of a vector) and
 // VREGS (vector registers); clang and GCC lower the vector extension, so only what they cannot see
 // is left to the ISA headers:
-//   vmax vmin     of a NaN: the result is b, so vmax(bound, x) and vmin(bound, x) keep a NaN of x
+//   vmax vmin     a NaN in b is the result: vmax(bound, x) and vmin(bound, x) keep a NaN of x
 //   vload_n(p, n) vstore_n(p, v, n)   the first n of VL lanes, 1 <= n <= VL, and no byte beyond;
 //                 absent lanes read as 0
 //   vfma_low      vfma of the first VL / 2 lanes, the others rubbish: cheaper on some machines

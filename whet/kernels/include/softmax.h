@@ -24,6 +24,23 @@ WHET_INLINE double softmax_exp_f64(double x) { return math_exp_f64(x); }
         for (long j = 0; j < n; j++) \
             y[j] = narrow_##T(widen_##T(y[j]) * scale); \
     } \
+    WHET_INLINE void log_softmax_row_##T(const T *x, T *y, const long n) \
+    { \
+        const wide_##T largest = reduce_max_run_##T(x, n); \
+        wide_##T sum[REDUCE_LANES] = {0}; \
+        long j = 0; \
+        for (; j + REDUCE_LANES <= n; j += REDUCE_LANES) \
+            for (int l = 0; l < REDUCE_LANES; l++) \
+                sum[l] += softmax_exp_##K(widen_##T(x[j + l]) - largest); \
+        for (int l = 0; j < n; j++, l++) \
+            sum[l] += softmax_exp_##K(widen_##T(x[j]) - largest); \
+        for (int half = REDUCE_LANES / 2; half; half /= 2) \
+            for (int l = 0; l < half; l++) \
+                sum[l] += sum[l + half]; \
+        const wide_##T log_sum = math_log_##K(sum[0]); \
+        for (long i = 0; i < n; i++) \
+            y[i] = narrow_##T((widen_##T(x[i]) - largest) - log_sum); \
+    } \
     WHET_INLINE void softmax_columns_##T(const T *x, T *y, const long n, const long inner, \
                                          const long width, const int logarithm) \
     { \
@@ -77,8 +94,12 @@ WHET_INLINE double softmax_exp_f64(double x) { return math_exp_f64(x); }
     WHET_INLINE void log_softmax_##T(const T *x, T *y, const long outer, const long n, \
                                      const long inner) \
     { \
-        for (long o = 0; o < outer; o++) \
-            softmax_all_columns_##T(x + o * n * inner, y + o * n * inner, n, inner, 1); \
+        for (long o = 0; o < outer; o++) { \
+            if (inner == 1) \
+                log_softmax_row_##T(x + o * n, y + o * n, n); \
+            else \
+                softmax_all_columns_##T(x + o * n * inner, y + o * n * inner, n, inner, 1); \
+        } \
     } \
     WHET_INLINE void hardmax_##T(const T *x, T *y, const long outer, const long n, \
                                  const long inner) \

@@ -42,24 +42,35 @@
         } \
         heap[root * inner] = moved; \
     } \
-    WHET_INLINE void topk_column_##T(const T *x, i64 *heap, const long n, const long inner, \
-                                     const long k, const int largest) \
+    /* Make a heap of k indices; put the indices of a heap in order. */ \
+    WHET_INLINE void topk_build_##T(const T *x, const long inner, const int largest, i64 *heap, \
+                                    const long k) \
     { \
-        for (long i = 0; i < k; i++) \
-            heap[i * inner] = i; \
         for (long root = k / 2 - 1; root >= 0; root--) \
             topk_sink_##T(x, inner, largest, heap, root, k); \
-        for (long i = k; i < n && k > 0; i++) \
-            if (topk_before_##T(x, inner, largest, i, heap[0])) { \
-                heap[0] = i; \
-                topk_sink_##T(x, inner, largest, heap, 0, k); \
-            } \
+    } \
+    WHET_INLINE void topk_unwind_##T(const T *x, const long inner, const int largest, i64 *heap, \
+                                     const long k) \
+    { \
         for (long last = k - 1; last > 0; last--) { \
             const i64 top = heap[0]; \
             heap[0] = heap[last * inner]; \
             heap[last * inner] = top; \
             topk_sink_##T(x, inner, largest, heap, 0, last); \
         } \
+    } \
+    WHET_INLINE void topk_column_##T(const T *x, i64 *heap, const long n, const long inner, \
+                                     const long k, const int largest) \
+    { \
+        for (long i = 0; i < k; i++) \
+            heap[i * inner] = i; \
+        topk_build_##T(x, inner, largest, heap, k); \
+        for (long i = k; i < n && k > 0; i++) \
+            if (topk_before_##T(x, inner, largest, i, heap[0])) { \
+                heap[0] = i; \
+                topk_sink_##T(x, inner, largest, heap, 0, k); \
+            } \
+        topk_unwind_##T(x, inner, largest, heap, k); \
     } \
     WHET_INLINE void topk_##T(const T *x, T *values, i64 *indices, const long outer, \
                               const long n, const long inner, const long k, const int largest) \

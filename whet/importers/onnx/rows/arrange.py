@@ -5,7 +5,7 @@ from __future__ import annotations
 from whet.importers.onnx.layer import Layer, row
 from whet.importers.onnx.rows.constant import whole
 from whet.importers.onnx.rows.shape import declared_shape, wanted_shape
-from whet.ir.dim import Size
+from whet.ir.dim import UNBOUNDED, Size
 from whet.ir.node import Value
 from whet.ir.type import size_product
 from whet.ops import elementwise as e
@@ -44,7 +44,7 @@ def columns_to_image(layer: Layer) -> Value:
     image, blocks = layer.elements(1), layer.elements(2)
     axes = len(image)
     declared = declared_shape(layer)
-    pixels = declared[2:] if declared else wanted_shape(layer, 1, 1 << 31)
+    pixels = declared[2:] if declared else wanted_shape(layer, 1, UNBOUNDED)
     known = layer.sizes(2)
     channels = x.shape[1] // size_product(known) if known else declared[1] if declared else 1
     inside, places = x.shape[1] // channels, x.shape[2]

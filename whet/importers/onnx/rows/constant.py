@@ -9,7 +9,7 @@ from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row, scalar
 from whet.importers.onnx.rows.shape import wanted_shape
 from whet.importers.onnx.tensors import element_of
-from whet.ir.dim import Size
+from whet.ir.dim import UNBOUNDED, Size
 from whet.ir.element import I64, Scalar, scalar_of
 from whet.ir.leaf import constant
 from whet.ir.node import Value
@@ -58,7 +58,7 @@ def constant_value(layer: Layer) -> Value:
 def filled(layer: Layer) -> Value:
     data = layer.tensor("value")
     value = constant(np.float32(0) if data is None else data.reshape(()))
-    return broadcast(value, shape=wanted_shape(layer, 0, 1 << 31))
+    return broadcast(value, shape=wanted_shape(layer, 0, UNBOUNDED))
 
 
 @row("Range")
@@ -79,7 +79,7 @@ def _range_size(layer: Layer, start: Value, limit: Value, delta: Value) -> Size:
         distance, step = convert(distance, to=I64), convert(delta, to=I64)
         away = e.select(e.less(whole(0), step), e.sub(step, whole(1)), e.add(step, whole(1)))
         count = e.div(e.add(distance, away), step)
-    return layer.extent(e.maximum(count, whole(0)), 0, 1 << 31)
+    return layer.extent(e.maximum(count, whole(0)), 0, UNBOUNDED)
 
 
 @row("EyeLike")
@@ -109,7 +109,7 @@ def one_hot(layer: Layer) -> Value:
     rank = len(indices.shape) + 1
     axis = layer.axis("axis", rank, -1)
     count = reshape(convert(layer[1], to=I64), shape=())
-    depth = layer.extent(count, axis, 1 << 31)
+    depth = layer.extent(count, axis, UNBOUNDED)
     position = convert(indices, to=I64)
     position = e.select(e.less(position, whole(0)), e.add(position, count), position)
     shape = (*indices.shape[:axis], 1, *indices.shape[axis:])

@@ -9,7 +9,7 @@ import numpy as np
 from whet.errors import ModelError
 from whet.importers.onnx.join import common, joined, sizes_outside
 from whet.importers.onnx.layer import Layer, row
-from whet.ir.dim import Size, bounds, of
+from whet.ir.dim import UNBOUNDED, Size, bounds, of, symbol_of
 from whet.ir.element import BOOL, I64
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
@@ -23,7 +23,6 @@ from whet.ops.movement import concat, reshape, slice_op, transpose
 from whet.ops.size import size_scalar
 
 SCALAR = Type((), I64)
-FREE = 1 << 31
 
 
 @row("If")
@@ -109,9 +108,9 @@ def run_loop(
         body=sizes.bodies[0], carried=count + len(sizes.begins), made=made, limit=limit,
     )  # fmt: skip
     sizes.bind(layer, results[count:])
-    if not isinstance(length, int):
-        (symbol,) = [s for (s,), _ in ((t, c) for t, c in length.terms)]
-        layer.scope.bindings.append((symbol, results[-1]))  # type: ignore[arg-type]
+    symbol = symbol_of(length)
+    if symbol is not None and symbol.name.startswith(f"{layer.name} iterations"):
+        layer.scope.bindings.append((symbol, results[-1]))
     return (*results[:count], *results[count + len(sizes.begins) : -1])
 
 
@@ -120,8 +119,8 @@ def _iterations(
 ) -> tuple[int, Size]:
     """The most iterations, and how many there are where that is known: a symbol where not."""
     found = layer.sizes(trip)
-    limit = bounds(found[0])[1] if found else FREE
-    for index in range(count, len(layer.proto.output) if limit >= FREE else 0):
+    limit = bounds(found[0])[1] if found else UNBOUNDED
+    for index in range(count, len(layer.proto.output) if limit >= UNBOUNDED else 0):
         declared = layer.declared(index)
         if declared is not None and declared.rank:
             limit = min(limit, bounds(declared.shape[0])[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row, scalar
 from whet.importers.onnx.rows.constant import whole
-from whet.ir.dim import Size, bounds, dim_max, dim_min
+from whet.ir.dim import UNBOUNDED, Size, bounds, dim_max, dim_min
 from whet.ir.element import I64
 from whet.ir.node import Value
 from whet.ops import elementwise as e
@@ -58,7 +58,7 @@ def _read(layer: Layer, axes: tuple[int, ...] | None) -> tuple[list[Size], list[
     named = None if axes is not None else layer.whole(3)
     widths: tuple[list[Size], list[Size]] = ([], [])
     for axis, extent in enumerate(layer[0].shape):
-        high = 1 << 31
+        high = UNBOUNDED
         if declared is not None:
             high = max(0, bounds(declared.shape[axis])[1] - bounds(extent)[0])
         for side, found in enumerate(widths):

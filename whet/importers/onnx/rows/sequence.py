@@ -5,7 +5,7 @@ from __future__ import annotations
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row
 from whet.importers.onnx.rows.constant import element_named
-from whet.ir.dim import Dim, Size, of
+from whet.ir.dim import UNBOUNDED, Dim, Size, of, symbol_of
 from whet.ir.element import F32
 from whet.ir.leaf import constant
 from whet.ir.node import Value
@@ -34,9 +34,8 @@ def told(layer: Layer, results: tuple[Value, ...]) -> Value:
     """The first of the results, the symbols of its sizes bound to the others."""
     t, numbers = results[0].type, iter(results[1:])
     assert isinstance(t, Type)
-    for d in t.shape:
-        if isinstance(d, Dim):
-            layer.scope.bindings.append((d.terms[0][0][0], next(numbers)))  # type: ignore[arg-type]
+    for symbol in filter(None, map(symbol_of, t.shape)):
+        layer.scope.bindings.append((symbol, next(numbers)))
     return results[0]
 
 
@@ -45,7 +44,7 @@ def fresh(layer: Layer, t: AnyType) -> AnyType:
     if not isinstance(t, Type):
         return t
     shape: tuple[Size, ...] = tuple(
-        of(layer.scope.fresh(f"{layer.name} size", 0, 1 << 31)) if isinstance(d, Dim) else d
+        of(layer.scope.fresh(f"{layer.name} size", 0, UNBOUNDED)) if isinstance(d, Dim) else d
         for d in t.shape
     )
     return Type(shape, t.element)

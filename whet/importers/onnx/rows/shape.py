@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row
-from whet.ir.dim import Size, bounds
+from whet.ir.dim import UNBOUNDED, Size, bounds
 from whet.ir.node import Value
 from whet.ir.type import size_product
 from whet.ops.broadcast import broadcast_shapes
@@ -120,7 +120,7 @@ def unsqueezed(layer: Layer) -> Value:
 @row("Expand")
 def expanded(layer: Layer) -> Value:
     x = layer[0]
-    high = max((bounds(d)[1] for t in (layer.declared(),) if t for d in t.shape), default=1 << 31)
+    high = max((bounds(d)[1] for t in (layer.declared(),) if t for d in t.shape), default=UNBOUNDED)
     return broadcast(x, shape=broadcast_shapes(x.shape, wanted_shape(layer, 1, high)))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row
-from whet.ir.dim import of
+from whet.ir.dim import UNBOUNDED, of
 from whet.ir.element import scalar_of
 from whet.ir.node import Array, Value
 from whet.ir.type import Type
@@ -20,7 +20,7 @@ def concatenated(layer: Layer) -> Value:
 
 @row("StringSplit")
 def split(layer: Layer) -> tuple[Value, ...]:
-    symbol = layer.scope.fresh(f"{layer.name} pieces", 0, 1 << 31)
+    symbol = layer.scope.fresh(f"{layer.name} pieces", 0, UNBOUNDED)
     limit = layer.integer("maxsplit", -1)
     pieces, counts, most = t.string_split.many(
         layer[0], delimiter=layer.text("delimiter"), limit=limit, pieces=of(symbol)
@@ -31,7 +31,7 @@ def split(layer: Layer) -> tuple[Value, ...]:
 
 @row("StringNormalizer")
 def normalized(layer: Layer) -> Value:
-    symbol = layer.scope.fresh(f"{layer.name} words", 0, 1 << 31)
+    symbol = layer.scope.fresh(f"{layer.name} words", 0, UNBOUNDED)
     words, count = t.string_normalize.many(
         layer[0], case=layer.text("case_change_action", "NONE"),
         stopwords=layer.texts("stopwords"), sensitive=bool(layer.integer("is_case_sensitive")),

@@ -1,0 +1,86 @@
+"""What follows the sum: raw and float outputs, residual additions, tables; every bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.kernels.native_s8 import PATHS, assert_canary, guarded, library
+from whet.kernels.packing_s8 import (
+    accumulator_bounds,
+    pack_gemm_s8,
+    requantization,
+)
+from whet.ops.integer.addition import Addition, add, addition_constants
+from whet.ops.integer.quantization import Affine
+from whet.ops.integer.requantize import multiplier, multiply
+
+M, N, K, NV = 9, 37, 20, 2
+LOW, HIGH = -90, 100
+X, R, Y = Affine(0.037, -4, "int8"), Affine(0.021, 17, "int8"), Affine(0.05, 3, "int8")
+
+
+def addition(rounding: str) -> tuple[Addition, str]:
+    """A residual addition and the C call that makes it of x and r."""
+    c = addition_constants(X, R, Y, "none", "double" if rounding == "double" else "single")
+    if c.a_by is None or c.b_by is None or c.y_by is None:
+        constant = (1 << (c.t - 1)) - c.a_zero * c.a_m - c.b_zero * c.b_m
+        return c, f"add_single_s8(x, r, {c.a_m}, {c.b_m}, {constant}, {c.t}, {c.y_zero})"
+    by = ", ".join(f"{int(m.m)}, {int(m.t) - 31}" for m in (c.a_by, c.b_by, c.y_by))
+    return c, f"add_double_s8(x, r, {c.a_zero}, {c.b_zero}, {by}, {c.y_zero})"
+
+
+def source() -> str:
+    gemm = f"gemm_s8({M}, {N}, {K}, {K}, {N}, 3, {NV}, 9, 0"
+    ends = "begin, end, x, w, bias, y, extra"
+    residual = "".join(
+        f"""
+EPILOGUE(layer_{rounding}) {{
+    vi x = requantize_{rounding}(acc, {arrays});
+    x = table_s8((const s8 *)extra[4], clamp_i(x, {LOW}, {HIGH}));
+    const vi r = load_s8((const s8 *)extra[5] + row * {N} + channel, lanes);
+    return {addition(rounding)[1]};
+}}
+void f{i}(ARGS) {{ {gemm}, 1, -128, 127, {ends}, layer_{rounding}); }}
+"""
+        for i, (rounding, arrays) in enumerate(
+            [("single", "A(0), A(1), A(2)"), ("double", "A(0), A(1), A(2), A(3)")]
+        )
+    )
+    return f"""#define A(i) vload_i((const int *)extra[i] + channel)
+{residual}
+void f2(ARGS) {{ {gemm}, 4, 0, 0, {ends}, int32_s8); }}
+void f3(ARGS) {{ {gemm}, 4, 0, 0, {ends}, float_s8); }}
+"""
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_epilogues_match_the_meaning(path: tuple[str, bool]) -> None:
+    lib = library(source(), path)
+    rng = np.random.default_rng(8)
+    x = rng.integers(-128, 128, (M, K)).astype(np.int8)
+    w, bias = rng.integers(-127, 128, (K, N)), rng.integers(-5000, 5000, N)
+    acc = bias + (x.astype(np.int64) - 5) @ w
+    packed = pack_gemm_s8(w, bias, 5, lanes=lib.lanes, vectors=NV, shift=lib.shift)
+    units = -(-N // (NV * lib.lanes))
+    by = multiplier(rng.uniform(0.0005, 0.002, N))
+    table = rng.integers(-128, 128, 256).astype(np.int8)
+    residual = rng.integers(-128, 128, (M, N)).astype(np.int8)
+    for i, rounding in enumerate(("single", "double")):
+        form = requantization(by.m, by.t, -7, accumulator_bounds(w, bias, 5), rounding)
+        assert form.epilogue == f"{rounding}_s8"
+        first = np.clip(multiply(acc, by, rounding) - 7, LOW, HIGH)  # type: ignore[arg-type]
+        want = add(table[first + 128], residual, addition(rounding)[0])
+        y, whole = guarded(M * N)
+        extras = (*form.arrays, *form.arrays[: 4 - len(form.arrays)], table, residual)
+        lib.call(i, 0, units, x, packed.weights, packed.bias, y, y, *extras)
+        np.testing.assert_array_equal(y.reshape(M, N), want)
+        assert_canary(whole)
+    y, whole = guarded(M * N * 4)
+    lib.call(2, 0, units, x, packed.weights, packed.bias, y, y)
+    np.testing.assert_array_equal(y.view(np.int32).reshape(M, N), acc)
+    scale = rng.uniform(0, 1, N + 16).astype(np.float32)
+    lib.call(3, 0, units, x, packed.weights, packed.bias, y, y, scale)
+    want_float = acc.astype(np.float32) * scale[:N]
+    np.testing.assert_array_equal(y.view(np.float32).reshape(M, N), want_float)
+    assert_canary(whole)
