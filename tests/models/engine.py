@@ -16,19 +16,22 @@ from whet.media import TensorSpec
 
 
 @cache
-def built(path: Path) -> Compiled:
+def built(path: Path, sizes: tuple[tuple[str, int], ...]) -> Compiled:
     """A model compiled once for all tests of a run."""
     if not path.exists():
         pytest.skip(f"no {path.name} in the shared data")
-    return whet.compile(whet.import_model(path))
+    return whet.compile(whet.import_model(path, dict(sizes)))
 
 
 class Engine:
-    """A model file with its inputs and outputs as TensorSpecs; its states start afresh."""
+    """A model file with its inputs and outputs as TensorSpecs; its states start afresh.
 
-    def __init__(self, path: Path) -> None:
+    sizes: values of the sizes that the file leaves free.
+    """
+
+    def __init__(self, path: Path, **sizes: int) -> None:
         self.path = path
-        compiled = built(path)
+        compiled = built(path, tuple(sizes.items()))
         self.graph = compiled.model
         self.session = compiled.session()
         self.inputs = [_spec(port) for port in compiled.program.inputs]

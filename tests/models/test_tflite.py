@@ -30,6 +30,14 @@ def picture(path: Path, size: tuple[int, int], mode: str = "RGB") -> np.ndarray:
     return np.asarray(image, np.float32).reshape(1, size[1], size[0], len(mode))
 
 
+def digits(folder: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first MNIST test images, 0..255 [count, 1, 28, 28], and their labels."""
+    pixels = gzip.decompress((folder / "t10k-images-idx3-ubyte.gz").read_bytes())
+    labels = gzip.decompress((folder / "t10k-labels-idx1-ubyte.gz").read_bytes())
+    images = np.frombuffer(pixels, np.uint8, count * 784, 16).reshape(-1, 1, 28, 28)
+    return images, np.frombuffer(labels, np.uint8, count, 8)
+
+
 @pytest.mark.parametrize(("name", "least"), [("mlperf_kws_int8", 901), ("mlperf_kws_fp32", 900)])
 def test_keywords_are_spotted(name: str, least: int, shared_data: Path) -> None:
     spotter = engine(shared_data, name)
@@ -47,10 +55,8 @@ def test_keywords_are_spotted(name: str, least: int, shared_data: Path) -> None:
 def test_lstm_reads_digits(name: str, least: int, shared_data: Path) -> None:
     reader = engine(shared_data, name)
     folder = shared_data / "datasets/mnist"
-    pixels = np.frombuffer(gzip.open(folder / "t10k-images-idx3-ubyte.gz").read(), np.uint8, -1, 16)
-    labels = np.frombuffer(gzip.open(folder / "t10k-labels-idx1-ubyte.gz").read(), np.uint8, -1, 8)
     right = 0
-    for image, label in zip(pixels.reshape(-1, 1, 28, 28)[:1000], labels, strict=False):
+    for image, label in zip(*digits(folder, 1000), strict=True):
         reader.reset()
         right += int(reader(stored(image / np.float32(255), reader.inputs[0])).argmax() == label)
     assert right >= least
@@ -101,8 +107,8 @@ def test_wake_word_windows(shared_data: Path) -> None:
 def test_persons(shared_data: Path) -> None:
     detector = engine(shared_data, "person_detect")
     for name, scores in (("person", [-113, 113]), ("no_person", [57, -57])):
-        image = np.asarray(pytest.importorskip("PIL.Image").open(shared_data / f"images/{name}.bmp"))
-        x = image.astype(np.uint8).view(np.int8).reshape(1, 96, 96, 1)
+        gray = picture(shared_data / f"images/{name}.bmp", (96, 96), "L")
+        x = gray.astype(np.uint8).view(np.int8)
         assert detector(x).reshape(-1).tolist() == scores
 
 
@@ -133,12 +139,12 @@ def test_anomalies_of_the_codes_follow_those_of_the_floats(shared_data: Path) ->
 
 def test_small_photos_are_recognised_by_the_float_net(shared_data: Path) -> None:
     net = engine(shared_data, "mlperf_ic_resnet_fp32")
-    cat = [picture(shared_data / f"images/{n}.bmp", (32, 32)) for n in
-           ("cat", "cat_test_0", "cat_train_0")]  # fmt: skip
-    bird = [picture(shared_data / f"images/{n}", (32, 32)) for n in
-            ("bird.bmp", "parrot.jpg", "owl.jpg", "sparrow.png", "bird_segmentation.bmp")]  # fmt: skip
-    assert [int(net(x).argmax()) for x in cat] == [3] * 3
-    assert [int(net(x).argmax()) for x in bird] == [2] * 5
+    cats = ("cat.bmp", "cat_test_0.bmp", "cat_train_0.bmp")
+    birds = ("bird.bmp", "parrot.jpg", "owl.jpg", "sparrow.png", "bird_segmentation.bmp")
+    for names, label in ((cats, 3), (birds, 2)):
+        for name in names:
+            x = picture(shared_data / "images" / name, (32, 32))
+            assert net(x).argmax() == label, name
 
 
 def test_birds_mask(shared_data: Path) -> None:
