@@ -7,9 +7,11 @@ of sizes. Arithmetic that turns out constant returns a plain int.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+
+from whet.errors import ShapeError
 
 # The upper bound of a symbol that has none: no memory can be planned for it.
 UNBOUNDED = 1 << 31
@@ -104,6 +106,22 @@ def of(symbol: Symbol) -> Dim:
     return _atom(symbol)
 
 
+def static_size(size: Size) -> int:
+    """The size as a number.
+
+    Raises:
+        ShapeError: it is known only at run time.
+    """
+    if isinstance(size, Dim):
+        raise ShapeError(f"the size {size} must be known", why="it varies from run to run")
+    return int(size)
+
+
+def static_shape(sizes: Iterable[Size]) -> tuple[int, ...]:
+    """The sizes as numbers. Raises ShapeError like `static_size`."""
+    return tuple(static_size(d) for d in sizes)
+
+
 def symbol_of(size: Size) -> Symbol | None:
     """The symbol that a size is, where it is nothing but one."""
     if isinstance(size, int) or len(size.terms) != 1:
@@ -188,7 +206,7 @@ def _atom_bounds(atom: Atom) -> tuple[int, int]:
         return max(a, c), max(b, d)
     if atom.kind == "min":
         return min(a, c), min(b, d)
-    divisors = [v for v in (c, d) if v] or [1]
+    divisors = [v for v in {c, d, -1, 1} if c <= v <= d and v] or [1]
     corners = [x // y for x in (a, b) for y in divisors]
     return min(corners), max(corners)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from whet.emit.program import Argument, Call, In, Lowered, Out, Scratch, Weight
+from whet.ir.dim import static_shape, static_size
 from whet.ir.node import Array, Node
 from whet.kernels.kernel import kernel
 from whet.ops import audio as a
@@ -16,7 +17,7 @@ from whet.targets.target import Target
 def _count(node: Node, index: int = 0) -> int:
     value = node.inputs[index]
     assert value is not None
-    return int(str(value.tensor.elements))
+    return static_size(value.tensor.elements)
 
 
 def _lowered(function: str, *arguments: Argument, constants: tuple[Array, ...] = ()) -> Lowered:
@@ -43,14 +44,14 @@ def spectrum(node: Node, target: Target) -> Lowered:
     length = node.integer("length")
     c = real_fft_constants(length)
     shape = node.outputs[0].shape
-    n = int(str(node.inputs[0].shape[-1]))  # type: ignore[union-attr]
+    n = static_size(node.inputs[0].shape[-1])  # type: ignore[union-attr]
     tables = (Weight(0), Weight(1), Weight(2), Scratch())
     calls = [
         Call(
             "integer_real_fft_codes",
             (n, length, In(0, i * n), *tables, Out(0, i * (length + 2))),
         )
-        for i in range(math.prod(int(str(d)) for d in shape[:-1]))
+        for i in range(math.prod(static_shape(shape[:-1])))
     ]
     constants = (c.order, c.twiddles, c.super_twiddles)
     return Lowered(tuple(calls), ("integer_audio.h",), constants, scratch=2 * length)

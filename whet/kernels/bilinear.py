@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.ir.dim import static_shape
 from whet.ir.element import Quant
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
@@ -19,7 +20,7 @@ from whet.targets.target import Target
 def lower(node: Node, target: Target) -> Lowered | None:
     x = node.inputs[0]
     assert x is not None
-    batch, h, w, c = (int(str(d)) for d in x.shape)
+    batch, h, w, c = static_shape(x.shape)
     out_h, out_w = sizes(node)
     tables = tuple(Weight(i) for i in range(6))
     element = x.tensor.element

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.ir.dim import Size, static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
@@ -14,9 +15,9 @@ from whet.ops.convolution import conv
 from whet.targets.target import Target
 
 
-def image(shape: tuple[object, ...]) -> tuple[int, int, int, int]:
+def image(shape: tuple[Size, ...]) -> tuple[int, int, int, int]:
     """[N, *S, C] of one or two spatial axes as (N, H, W, C)."""
-    n, *spatial, c = (int(str(d)) for d in shape)
+    n, *spatial, c = static_shape(shape)
     h, w = spatial if len(spatial) == 2 else (1, *spatial)
     return n, h, w, c
 

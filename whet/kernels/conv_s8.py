@@ -9,6 +9,7 @@ import numpy as np
 
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Ready, Scratch, Weight
 from whet.errors import ShapeError
+from whet.ir.dim import static_size
 from whet.ir.element import I8, Quant
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
@@ -67,7 +68,7 @@ def operands(node: Node, channels: int) -> Operands | None:
 
 @kernel("conv_s8", conv)
 def lower(node: Node, target: Target) -> Lowered | None:
-    found = operands(node, int(str(node.outputs[0].shape[-1])))
+    found = operands(node, static_size(node.outputs[0].shape[-1]))
     if found is None or found.w.ndim > 4:
         return None
     shape = node.inputs[0].shape  # type: ignore[union-attr]
@@ -85,10 +86,10 @@ def lower(node: Node, target: Target) -> Lowered | None:
 @kernel("matmul_s8", matmul)
 def product(node: Node, target: Target) -> Lowered | None:
     out = node.outputs[0].tensor
-    found = operands(node, int(str(out.shape[-1]))) if out.static else None
+    found = operands(node, static_size(out.shape[-1])) if out.static else None
     if found is None or found.w.ndim != 2:
         return None
-    rows = int(str(node.outputs[0].tensor.elements)) // found.w.shape[1]
+    rows = static_size(node.outputs[0].tensor.elements) // found.w.shape[1]
     return gemm(found, rows, found.w, target)
 
 

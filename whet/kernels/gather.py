@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from whet.emit.program import Argument, Call, In, Longs, Lowered, Out
 from whet.emit.scalar import suffix
+from whet.ir.dim import static_size
 from whet.ir.element import STRING
 from whet.ir.node import Node
 from whet.ir.type import Type, size_product
@@ -75,7 +76,7 @@ def _scatter(node: Node, function: str, shared: tuple[Argument, ...], size: Argu
     name = function if combine == "none" else f"{function}_{suffix(x.element)}"
     last: tuple[Argument, ...] = (size, width) if combine == "none" else (width, COMBINE[combine])
     if combine != "none" and "nd" in function:
-        inner = size_product(x.shape[int(str(indices.shape[-1])) :])
+        inner = size_product(x.shape[static_size(indices.shape[-1]) :])
         last = (inner, width, COMBINE[combine])
     write = Call(name, (Out(), In(1), In(2), *shared, *last), checked=True)
     return Lowered((copy, write), ("scatter.h",))

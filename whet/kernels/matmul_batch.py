@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from whet.emit.program import Argument, Call, In, Longs, Lowered, Name, Out
-from whet.ir.dim import Size
+from whet.ir.dim import Size, static_shape, static_size
 from whet.ir.element import F32
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
@@ -58,8 +58,8 @@ def batched(node: Node, target: Target) -> Lowered | None:
     static = a.tensor.static and b.tensor.static
     if not _plain(node) or not static or y.tensor.element != F32:
         return None
-    *batch, m, n = (int(str(d)) for d in y.shape)
-    k = int(str(a.shape[-1]))
+    *batch, m, n = static_shape(y.shape)
+    k = static_size(a.shape[-1])
     if not prod((*batch, m, n, k)):
         return None
     t = tile_f32(m, n, k, target.lanes, target.registers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.ir.dim import static_size
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Node
@@ -22,12 +23,12 @@ def lower(node: Node, target: Target) -> Lowered | None:
         return None
     if not (a.tensor.static and b.tensor.static):
         return None
-    m, k, n = (int(str(d)) for d in (a.shape[-2], a.shape[-1], b.shape[-1]))
+    m, k, n = (static_size(d) for d in (a.shape[-2], a.shape[-1], b.shape[-1]))
     weights, bias = known(b), node.operand(2)
     offset: Argument = In(2) if bias is not None else 0
     span = (Name("begin"), Name("end"))
     if weights is not None and weights.ndim == 2:
-        m *= int(str(node.outputs[0].tensor.elements)) // (m * n) if m * n else 0
+        m *= static_size(node.outputs[0].tensor.elements) // (m * n) if m * n else 0
         t = tile_f32(m, n, k, target.lanes, target.registers)
         packed = pack_panels(weights, target.lanes, t.vectors)
         sizes = (m, n, k, k, 0, n, t.rows, t.vectors, t.block)

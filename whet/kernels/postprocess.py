@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whet.emit.program import Argument, Call, In, Lowered, Out, Record, Scratch, Weight
+from whet.ir.dim import static_size
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
 from whet.ops.postprocess import detection_postprocess, settings
@@ -15,8 +16,8 @@ from whet.targets.target import Target
 def lower(node: Node, target: Target) -> Lowered | None:
     s = settings(node)
     boxes, scores = (v.shape for v in node.inputs[:2] if v is not None)
-    n, width, columns = (int(str(d)) for d in (boxes[1], boxes[2], scores[2]))
-    rows, most = int(str(node.outputs[1].shape[1])), max(s.detections, s.per_class)
+    n, width, columns = (static_size(d) for d in (boxes[1], boxes[2], scores[2]))
+    rows, most = static_size(node.outputs[1].shape[1]), max(s.detections, s.per_class)
     shape = Record(
         "detection_shape",
         (

@@ -8,6 +8,7 @@ import numpy as np
 
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
 from whet.errors import ShapeError
+from whet.ir.dim import static_size
 from whet.ir.element import F32, Quant
 from whet.ir.node import Array, Node, Value
 from whet.kernels.conv_f32 import image, pair
@@ -125,13 +126,13 @@ def pool(node: Node, target: Target) -> Lowered | None:
         return None
     if any(d != 1 for d in node.integers("dilation")):
         return None
-    y, clamp = result(node), node["clamp"]
-    low, high = clamp if isinstance(clamp, tuple) else (y.low, y.high)
+    y = result(node)
+    low, high = node.integers("clamp") if node["clamp"] else (y.low, y.high)
     b, h, w, c = image(x.shape)
     _, oh, ow, _ = image(node.outputs[0].shape)
     windows = (*pair(node.integers("kernel"), 1), *pair(node.integers("stride"), 1))
     shape = (b, h, w, c, oh, ow, *windows, *pair(node.integers("low"), 0))
-    ends = (store(y), int(node.op is average_pool), In(0), int(str(low)), int(str(high)), Out())
+    ends = (store(y), int(node.op is average_pool), In(0), low, high, Out())
     return Lowered((Call("integer_pool2d", (*shape, *ends)),), ("integer_reduction.h",))
 
 
@@ -144,7 +145,7 @@ def total(node: Node, target: Target) -> Lowered | None:
     spans = runs(x.shape, axes)
     if len(spans) != 1:
         return None
-    count = math.prod(int(str(x.shape[a])) for a in axes)
+    count = math.prod(static_size(x.shape[a]) for a in axes)
     constants_of = mean_constants if node.op is reduce_mean else sum_constants
     c = constants_of(operand(node, 0), result(node), count, rounding(node))
     by = (scalar(c.by.m), scalar(c.by.t), c.y_zero, c.low, c.high, rounding_name(node))

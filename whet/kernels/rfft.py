@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whet.emit.program import Call, In, Lowered, Out, Scratch, Weight
+from whet.ir.dim import static_size
 from whet.ir.node import Array, Node
 from whet.kernels.kernel import kernel
 from whet.ops.rfft import rfft
@@ -24,8 +25,8 @@ def lower(node: Node, target: Target) -> Lowered | None:
     x = node.inputs[0]
     if x is None or not x.tensor.static:
         return None
-    length = int(str(x.shape[-1]))
-    half, rows = length // 2, int(str(x.tensor.elements)) // length
+    length = static_size(x.shape[-1])
+    half, rows = length // 2, static_size(x.tensor.elements) // length
     phase = -np.pi * np.arange(half) / half
     twiddles = np.stack([np.cos(phase), np.sin(phase)], axis=-1).astype(np.float32)
     arguments = (rows, half, In(0), Weight(0), Weight(1), Scratch(), Out())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.program import Argument, Call, In, Lowered, Out, Record, Weight
+from whet.ir.dim import static_shape, static_size
 from whet.ir.element import I8, I16, Quant
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
@@ -22,7 +23,7 @@ def lower(node: Node, target: Target) -> Lowered | None:
     x, cell = node.inputs[X], node.inputs[CELL]
     assert x is not None
     assert cell is not None
-    shape = (*(int(str(d)) for d in x.shape), int(str(cell.shape[-1])))
+    shape = (*static_shape(x.shape), static_size(cell.shape[-1]))
     if is_integer(node):
         return _integer(node, shape)
     clip = node.attrs.get("clip", 0.0)

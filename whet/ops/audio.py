@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from whet.errors import ShapeError
+from whet.ir.dim import static_size
 from whet.ir.element import I16, I32, U32, U64, Element, Quant, Scalar
 from whet.ir.node import Array, Node, Op
 from whet.ir.type import Type
@@ -52,7 +53,7 @@ def _spectrum(x: Type, *, length: int) -> Type:
     """x [..., n <= length] -> [..., length + 2]: (re, im) pairs of length / 2 + 1 bins."""
     _expect("a Fourier transform", (x, I16))
     real_fft_constants(length)
-    if not x.rank or int(str(x.shape[-1])) > length:
+    if not x.rank or static_size(x.shape[-1]) > length:
         raise ShapeError(f"a Fourier transform of {x} in {length} samples")
     return Type((*x.shape[:-1], length + 2), I16)
 
@@ -60,7 +61,7 @@ def _spectrum(x: Type, *, length: int) -> Type:
 def _energy(x: Type, *, start: int, end: int) -> Type:
     """x [2 * bins] -> [bins] uint32."""
     _expect("energies", (x, I16))
-    n = int(str(x.elements))
+    n = static_size(x.elements)
     if x.rank != 1 or n % 2 or not 0 <= start <= end <= n // 2:
         raise ShapeError(f"energies {start} to {end} of {x}")
     return Type((n // 2,), U32)
@@ -73,9 +74,9 @@ def _filter_bank(
     tables = (weights, unweights, starts, weight_starts, widths)
     _expect("a filter bank", (x, U32), *((t, I16) for t in tables))
     _same_length("a filter bank", starts, weight_starts, widths)
-    if x.rank != 1 or int(str(widths.elements)) < 2:
+    if x.rank != 1 or static_size(widths.elements) < 2:
         raise ShapeError(f"a filter bank of {widths} over {x}")
-    return Type((int(str(widths.elements)) - 1,), U64)
+    return Type((static_size(widths.elements) - 1,), U64)
 
 
 def _square_root(x: Type, shift: Type) -> Type:
@@ -96,7 +97,7 @@ def _pcan(x: Type, noise: Type, gains: Type, *, snr_shift: int) -> Type:
     """x, noise uint32 [channels], gains int16 [125] -> uint32."""
     _expect("gain control", (x, U32), (noise, U32), (gains, I16))
     _same_length("gain control", x, noise)
-    if int(str(gains.elements)) < 125 or not 0 <= snr_shift < 64:
+    if static_size(gains.elements) < 125 or not 0 <= snr_shift < 64:
         raise ShapeError(f"gain control with {gains}", why="125 entries cover 32 bits")
     return Type(x.shape, U32)
 

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from whet.errors import ShapeError
-from whet.ir.dim import Size, bounds
+from whet.ir.dim import Size, bounds, static_size
 from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
 from whet.ops.affine import clamped, operand, quant_of, result, rounding
@@ -32,13 +32,13 @@ def _infer(
     spatial = x.rank - 2
     if spatial < 1 or w.rank != x.rank or not len(stride) == len(low) == len(high) == spatial:
         raise ShapeError(f"convolution of {x} with {w}")
-    if x.shape[-1] != w.shape[-1] * groups or int(str(w.shape[0])) % groups:
+    if x.shape[-1] != w.shape[-1] * groups or static_size(w.shape[0]) % groups:
         raise ShapeError(f"convolution of {x} with {w} in {groups} groups: channels do not fit")
     if bias is not None and bias.shape != (w.shape[0],):
         raise ShapeError(f"bias {bias} for {w.shape[0]} channels")
     out = tuple(
         window_extent(
-            x.shape[i + 1], int(str(w.shape[i + 1])), stride[i], dilation[i], low[i] + high[i]
+            x.shape[i + 1], static_size(w.shape[i + 1]), stride[i], dilation[i], low[i] + high[i]
         )
         for i in range(spatial)
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whet.errors import ShapeError
+from whet.ir.dim import static_shape, static_size
 from whet.ir.element import F32
 from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
@@ -43,7 +44,7 @@ def _infer(
         raise ShapeError(f"detections of {boxes}, {scores} and {anchors}")
     if any(t.element != F32 for t in (boxes, scores, anchors)):
         raise ShapeError("detections of anything but f32")
-    columns, values = int(str(scores.shape[2])), int(str(boxes.shape[2]))
+    columns, values = static_size(scores.shape[2]), static_size(boxes.shape[2])
     if columns not in (classes, classes + 1) or values < 4:
         raise ShapeError(f"{columns} scores for {classes} classes")
     if min(detections, categories, per_class) < 1 or detections * categories > 1 << 16:
@@ -122,7 +123,7 @@ def _evaluate(node: Node, boxes: Array, scores: Array, anchors: Array) -> tuple[
     corners = decoded(boxes[0], anchors, s.scales)
     labelled = scores[0][:, scores.shape[2] - s.classes :]
     found = (_regular if s.regular else _together)(corners, labelled, s)
-    shown = [np.zeros([int(str(d)) for d in v.shape], np.float32) for v in node.outputs]
+    shown = [np.zeros(static_shape(v.shape), np.float32) for v in node.outputs]
     for i, (box, c) in enumerate(found):
         shown[0][0, i], shown[1][0, i], shown[2][0, i] = corners[box], c, labelled[box, c]
     shown[3][0] = len(found)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from whet.ir.dim import Size
+from whet.ir.dim import Size, static_shape
 from whet.ir.element import Element, Quant
 from whet.ir.leaf import constant, known
 from whet.ir.node import Attr, Node, Op, Value
@@ -109,7 +109,7 @@ def unpermuted(value: Value, perm: Perm) -> Value | None:
         if isinstance(element, Quant) and element.axis is not None:
             return None
         return constant(
-            np.ascontiguousarray(data.reshape([int(str(d)) for d in shape]).transpose(inverse)),
+            np.ascontiguousarray(data.reshape(static_shape(shape)).transpose(inverse)),
             element,
         )
     longer = [p for p in inverse if shape[p] != 1]
@@ -302,7 +302,7 @@ def flatten_of_transpose(node: Node, uses: Uses) -> Replacement:
     if perm[0] != 0 or shape[0] != a.shape[0] or not t.tensor.static:
         return None
     inverse = tuple(perm.index(i) for i in range(len(perm)))[1:]
-    split = w.reshape(*(int(str(d)) for d in shape[1:]), w.shape[1])
+    split = w.reshape(*static_shape(shape[1:]), w.shape[1])
     rows = split.transpose(*(i - 1 for i in inverse), len(inverse)).reshape(w.shape)
     x = reshape(source(t.node), shape=a.shape)
     weights = constant(np.ascontiguousarray(rows), b.tensor.element)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whet.ir.dim import static_shape
 from whet.ir.element import F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
@@ -168,7 +169,7 @@ def _affine(value: Value, x: Value, axis: int) -> Value | None:
         return value
     if data is None or not x.tensor.static or data.ndim > len(x.shape):
         return None
-    wanted = tuple(int(str(d)) for d in shape)
+    wanted = static_shape(shape)
     aligned = (1,) * (len(wanted) - data.ndim) + data.shape
     if any(d != 1 for d in aligned[: len(aligned) - len(wanted)]):
         return None
@@ -192,7 +193,7 @@ def recognise_normalisation(node: Node, uses: Uses) -> Replacement:
     element = found.x.tensor.element
     if not is_float(element):
         return None
-    shape = tuple(int(str(d)) for d in found.x.shape[found.axis :])
+    shape = static_shape(found.x.shape[found.axis :])
     ones = constant(np.ones(shape, element.dtype), element)
     op = layer_norm if found.centred else rms_norm
     return op(found.x, ones, axis=found.axis, epsilon=found.epsilon)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from whet.ir.dim import Size
+from whet.ir.dim import Size, static_size
 from whet.ir.element import F32, I8, I32, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
@@ -123,7 +123,7 @@ def quantized_contraction(node: Node, uses: Uses) -> Replacement:
     inputs = [x, w]
     if bias is not None or extra is not None:
         real = sum(b.astype(np.float64) for b in (bias, extra) if b is not None)
-        channels = int(str(y.shape[-1]))
+        channels = static_size(y.shape[-1])
         x_element, w_element = x.tensor.element, w.tensor.element
         assert isinstance(x_element, Quant)
         assert isinstance(w_element, Quant)

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from whet.ir.dim import static_size
 from whet.ir.element import Element, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known
@@ -76,7 +77,7 @@ def _part(user: Node, whole: Value, y: Value) -> Part | None:
     axis = partial[0]
     if size_product(y.shape[axis:]) != whole.shape[-1]:
         return None
-    inner = int(str(size_product(y.shape[axis + 1 :])))
+    inner = static_size(size_product(y.shape[axis + 1 :]))
     return Part(user.outputs[0], begin[axis] * inner, (begin[axis] + size[axis]) * inner)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whet.emit.program import Port
-from whet.ir.dim import Size, Symbol, substitute, symbols
+from whet.ir.dim import Size, Symbol, static_size, substitute, symbols
 from whet.ir.node import Array
 
 # Sizes that vary are tried up to here, however large their bound is.
@@ -29,7 +29,7 @@ def random_inputs(ports: tuple[Port, ...], seed: int) -> list[Array]:
 
 
 def _sample(port: Port, sizes: dict[Symbol, Size], generator: np.random.Generator) -> Array:
-    shape = tuple(int(str(substitute(size, sizes))) for size in port.shape)
+    shape = tuple(static_size(substitute(size, sizes)) for size in port.shape)
     dtype = port.element.dtype
     if port.element.kind in "iu" and (port.scale is not None or dtype.itemsize == 1):
         raw = generator.integers(0, 256, (*shape, dtype.itemsize), np.uint8)

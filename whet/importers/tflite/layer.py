@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from whet.errors import ModelError
 from whet.importers.tflite.schema import Operator
+from whet.ir.dim import static_size
 from whet.ir.element import I8, U8, Element, Quant
 from whet.ir.graph import State
 from whet.ir.leaf import known
@@ -137,7 +138,7 @@ class Layer:
         """stride, dilation, low and high of a window over the first input [N, H, W, C]."""
         if min(*stride, *dilation, *kernel) < 1:
             raise ModelError("a window with a stride or size below one", where=self.name)
-        sizes = [int(str(d)) for d in self[0].shape[1:3]]
+        sizes = [static_size(d) for d in self[0].shape[1:3]]
         pads = [(0, 0), (0, 0)]
         if self.option(0, "b") == 0:
             pads = [same_padding(*a) for a in zip(sizes, kernel, stride, dilation, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row
+from whet.ir.dim import static_shape
 from whet.ir.node import Value
 from whet.ops.convolution import conv
 from whet.ops.movement import transpose
@@ -51,7 +52,7 @@ def convolution(layer: Layer) -> Value:
 
 def convolved(layer: Layer, x: Value, w: Value, bias: Value | None) -> Value:
     """The convolution a layer's attributes describe, of operands stored as ONNX stores them."""
-    kernel = tuple(int(str(d)) for d in w.shape[2:])
+    kernel = static_shape(w.shape[2:])
     given = layer.integers("kernel_shape", kernel)
     if given != kernel:
         raise ModelError(f"kernel_shape {given} but weights are {kernel}", where=layer.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row
 from whet.importers.onnx.rows.convolution import channels_first, channels_last, window
-from whet.ir.dim import Size
+from whet.ir.dim import Size, static_shape
 from whet.ir.node import Value
 from whet.ops.convolution_transpose import conv_transpose, deform_conv
 from whet.ops.movement import reshape, transpose
@@ -15,7 +15,7 @@ from whet.ops.region import max_roi_pool, roi_align
 @row("ConvTranspose")
 def transposed(layer: Layer) -> Value:
     x, w, groups = layer[0], layer[1], layer.integer("group", 1)
-    kernel = tuple(int(str(d)) for d in w.shape[2:])
+    kernel = static_shape(w.shape[2:])
     rank = len(kernel)
     stride = layer.integers("strides", (1,) * rank)
     dilation = layer.integers("dilations", (1,) * rank)
@@ -67,7 +67,7 @@ def _outputs_first(w: Value, groups: int) -> Value:
 def deformed(layer: Layer) -> Value:
     """ONNX has offsets as [N, offset_group * KH * KW * 2, H', W']."""
     x, w, offset, mask = layer[0], layer[1], layer[2], layer.optional(4)
-    kernel = tuple(int(str(d)) for d in w.shape[2:])
+    kernel = static_shape(w.shape[2:])
     attrs = window(layer, kernel)
     attrs.pop("high")
     y = deform_conv(

@@ -7,6 +7,7 @@ from math import prod
 from whet.importers.onnx.layer import Layer, Result, row, scalar
 from whet.importers.onnx.rows.activation import scaled
 from whet.importers.onnx.rows.convolution import channels_first, channels_last, window
+from whet.ir.dim import static_size
 from whet.ir.node import Value
 from whet.ir.type import size_product
 from whet.ops import elementwise as e
@@ -107,7 +108,7 @@ def _ceiled(
         strict=True,
     )  # fmt: skip
     for d, k, s, dl, low, high in sizes:
-        size = int(str(d))
+        size = static_size(d)
         span = dl * (k - 1) + 1
         count = -(-(size + low + high - span) // s) + 1
         if (count - 1) * s >= size + low:

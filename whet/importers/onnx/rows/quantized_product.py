@@ -8,7 +8,7 @@ from whet.importers.onnx.layer import Layer, row
 from whet.importers.onnx.rows.convolution import convolved
 from whet.importers.onnx.rows.matmul import multiplied
 from whet.importers.onnx.rows.quantization import Codes, dequantized, quantized
-from whet.ir.dim import Size
+from whet.ir.dim import Size, static_size
 from whet.ir.element import F32, F64, I32, Scalar
 from whet.ir.node import Value
 from whet.ops import elementwise as e
@@ -70,7 +70,7 @@ def _differences(layer: Layer, index: int, zero: int, to: Scalar, axis: int) -> 
 @row("ConvInteger")
 def integer_convolution(layer: Layer) -> Value:
     """Products of 8-bit codes in floats, which are exact below 2^24 in f32 and 2^53 in f64."""
-    terms = int(np.prod([int(str(d)) for d in layer[1].shape[1:]]))
+    terms = int(np.prod([static_size(d) for d in layer[1].shape[1:]]))
     to = F32 if terms <= EXACT_TERMS else F64
     x, w = _differences(layer, 0, 2, to, 1), _differences(layer, 1, 3, to, 0)
     return convert(convolved(layer, x, w, None), to=I32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row
-from whet.ir.dim import UNBOUNDED, Size, bounds
+from whet.ir.dim import UNBOUNDED, Size, bounds, static_size
 from whet.ir.node import Value
 from whet.ir.type import size_product
 from whet.ops.broadcast import broadcast_shapes
@@ -105,7 +105,7 @@ def unsqueezed(layer: Layer) -> Value:
     x = layer[0]
     count = len(layer.integers("axes"))
     if layer.version >= 13:
-        count = int(str(layer[1].tensor.elements))
+        count = static_size(layer[1].tensor.elements)
     axes = axes_of(layer, 1, 13, len(x.shape) + count)
     if axes is None:
         declared = declared_shape(layer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from whet.errors import ModelError
 from whet.importers.tflite.layer import Layer, as_element, row
 from whet.importers.tflite.rows.activation import activated
+from whet.ir.dim import static_shape, static_size
 from whet.ir.element import F32, Quant
 from whet.ir.node import Attr, Value
 from whet.ops.convert import convert
@@ -14,18 +15,14 @@ from whet.ops.matmul import matmul
 from whet.ops.movement import reshape, transpose
 
 
-def _plain(shape: tuple[object, ...]) -> tuple[int, ...]:
-    return tuple(int(str(d)) for d in shape)
-
-
 @row("CONV_2D")
 def convolution(layer: Layer) -> Value:
     x, w = layer[0], layer[1]
-    _, kh, kw, depth = _plain(w.shape)
+    _, kh, kw, depth = static_shape(w.shape)
     stride, dilation = (
         (layer.option(2), layer.option(1)), (layer.option(5, "i", 1), layer.option(4, "i", 1)),
     )  # fmt: skip
-    channels = int(str(x.shape[-1]))
+    channels = static_size(x.shape[-1])
     if channels % depth:
         raise ModelError(f"{channels} channels in groups of {depth}", where=layer.name)
     activation = layer.activation(3)
@@ -39,13 +36,13 @@ def convolution(layer: Layer) -> Value:
 @row("DEPTHWISE_CONV_2D")
 def depthwise(layer: Layer) -> Value:
     x, w = layer[0], transpose(layer[1], perm=(3, 1, 2, 0))
-    _, kh, kw, _ = _plain(w.shape)
+    _, kh, kw, _ = static_shape(w.shape)
     stride, dilation = (
         (layer.option(2), layer.option(1)), (layer.option(6, "i", 1), layer.option(5, "i", 1)),
     )  # fmt: skip
     activation = layer.activation(4)
     y = conv(
-        *_real(layer, x, w, layer.optional(2)), groups=int(str(x.shape[-1])),
+        *_real(layer, x, w, layer.optional(2)), groups=static_size(x.shape[-1]),
         **layer.window((kh, kw), stride, dilation), **_attributes(layer, w, activation),
     )  # fmt: skip
     return activated(layer, y, activation)
@@ -54,8 +51,8 @@ def depthwise(layer: Layer) -> Value:
 @row("FULLY_CONNECTED")
 def fully_connected(layer: Layer) -> Value:
     x, w = layer[0], layer[1]
-    outputs, depth = _plain(w.shape)
-    rows = int(str(x.tensor.elements)) // depth
+    outputs, depth = static_shape(w.shape)
+    rows = static_size(x.tensor.elements) // depth
     flat = reshape(x, shape=(rows, depth))
     activation = layer.activation(0)
     attributes = _attributes(layer, w, activation, float32_product=True)

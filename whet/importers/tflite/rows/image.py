@@ -5,7 +5,7 @@ from __future__ import annotations
 from whet.errors import ModelError
 from whet.importers.flexbuffer import read_options
 from whet.importers.tflite.layer import Layer, as_element, row
-from whet.importers.tflite.rows.movement import plain
+from whet.ir.dim import static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import constant
 from whet.ir.node import Value
@@ -33,7 +33,9 @@ def resize_bilinear(layer: Layer) -> Value:
 @row("RESIZE_NEAREST_NEIGHBOR")
 def resize_nearest(layer: Layer) -> Value:
     y, options = layer[0], (bool(layer.option(0, "B")), bool(layer.option(1, "B")))
-    for axis, (size, out) in enumerate(zip(plain(y.shape)[1:3], _size(layer), strict=True), 1):
+    for axis, (size, out) in enumerate(
+        zip(static_shape(y.shape[1:3]), _size(layer), strict=True), 1
+    ):
         y = gather(y, constant(nearest_positions(size, out, *options)), axis=axis)
     return y
 

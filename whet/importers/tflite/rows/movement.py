@@ -8,6 +8,7 @@ from whet.errors import ModelError
 from whet.importers.tflite.layer import Layer, as_element, row, unsigned
 from whet.importers.tflite.names import op_name
 from whet.importers.tflite.rows.activation import activated
+from whet.ir.dim import static_shape
 from whet.ir.element import C64, Quant
 from whet.ir.leaf import constant
 from whet.ir.node import Value
@@ -17,11 +18,6 @@ from whet.ops.gather import gather
 from whet.ops.integer.concatenation import concatenation_table
 from whet.ops.lookup import lookup
 from whet.ops.movement import concat, pad, reshape, slice_op, transpose
-
-
-def plain(sizes: tuple[object, ...]) -> tuple[int, ...]:
-    """A static shape as ints."""
-    return tuple(int(str(d)) for d in sizes)
 
 
 @row("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
@@ -91,7 +87,7 @@ def sliced(layer: Layer) -> Value:
     x = layer[0]
     begin, given = layer.ints(1), layer.ints(2)
     size = tuple(
-        d - b if n < 0 else n for d, b, n in zip(plain(x.shape), begin, given, strict=True)
+        d - b if n < 0 else n for d, b, n in zip(static_shape(x.shape), begin, given, strict=True)
     )
     return slice_op(x, begin=begin, size=size, step=(1,) * len(size))
 
@@ -104,7 +100,7 @@ def strided_slice(layer: Layer) -> Value:
         raise ModelError("ellipsis or new axes in a strided slice", where=layer.name)
     shrink = layer.option(4)
     begin, size = [], []
-    for i, d in enumerate(plain(x.shape)):
+    for i, d in enumerate(static_shape(x.shape)):
         step = steps[i]
         first, last = _bounded(begins[i], d, step), _bounded(ends[i], d, step)
         if layer.option(0) >> i & 1:
@@ -128,7 +124,7 @@ def _bounded(index: int, size: int, step: int) -> int:
 def split(layer: Layer) -> tuple[Value, ...]:
     x_at, axis_at = (1, 0) if op_name(layer.operator.code) == "SPLIT" else (0, 2)
     x = layer[x_at]
-    shape = plain(x.shape)
+    shape = static_shape(x.shape)
     axis = layer.ints(axis_at)[0] % len(shape)
     parts, start = [], 0
     for out in layer.shapes:

@@ -6,6 +6,7 @@ import numpy as np
 
 from whet.errors import ModelError
 from whet.importers.tflite.layer import Layer, row
+from whet.ir.dim import static_size
 from whet.ir.element import Quant
 from whet.ir.leaf import constant
 from whet.ir.node import Value
@@ -46,4 +47,4 @@ def _bias(layer: Layer, index: int, weight: Value) -> Value:
     kind = np.float32
     if isinstance(element, Quant):
         kind = np.int64 if element.store.size == 2 else np.int32  # type: ignore[assignment]
-    return constant(np.zeros(int(str(weight.shape[0])), kind))
+    return constant(np.zeros(static_size(weight.shape[0]), kind))

@@ -8,7 +8,7 @@ from whet.errors import ModelError
 from whet.importers.flexbuffer import read_options
 from whet.importers.tflite.layer import Layer, row
 from whet.importers.tflite.names import op_name
-from whet.importers.tflite.rows.movement import plain
+from whet.ir.dim import static_shape, static_size
 from whet.ir.element import U32
 from whet.ir.leaf import constant, state
 from whet.ir.node import Value
@@ -23,7 +23,7 @@ from whet.ops.rfft import rfft
 def real_transform(layer: Layer) -> Value:
     """Complex tensors carry (re, im) in a last axis of two."""
     height, width = layer.ints(1)
-    shape = plain(layer[0].shape)
+    shape = static_shape(layer[0].shape)
     if height != 1 or len(shape) < 2 or shape[-2] != 1:
         raise ModelError("a transform over two axes", where=layer.name, why="one is known")
     return rfft(_resized(layer[0], width))
@@ -31,7 +31,7 @@ def real_transform(layer: Layer) -> Value:
 
 def _resized(x: Value, width: int) -> Value:
     """The last axis cut or padded with zeros."""
-    shape = plain(x.shape)
+    shape = static_shape(x.shape)
     if shape[-1] > width:
         x = slice_op(x, begin=(0,) * len(shape), size=(*shape[:-1], width), step=(1,) * len(shape))
     missing = max(0, width - shape[-1])
@@ -51,7 +51,7 @@ def part(layer: Layer) -> Value:
 
 
 def _component(x: Value, index: int) -> Value:
-    shape = plain(x.shape)
+    shape = static_shape(x.shape)
     begin = (*(0,) * (len(shape) - 1), index)
     y = slice_op(x, begin=begin, size=(*shape[:-1], 1), step=(1,) * len(shape))
     return reshape(y, shape=shape[:-1])
@@ -89,7 +89,7 @@ def energy(layer: Layer) -> Value:
 @row("SignalFilterBank")
 def filter_bank(layer: Layer) -> Value:
     weights, _, starts, weight_starts, widths = (layer.constant(i) for i in range(1, 6))
-    bins = int(str(layer[0].tensor.elements))
+    bins = static_size(layer[0].tensor.elements)
     for first, room in ((starts, bins), (weight_starts, weights.size)):
         last = first.astype(np.int64) + np.maximum(widths, 0)
         if first.min(initial=0) < 0 or last.max(initial=0) > room:
@@ -114,7 +114,7 @@ def spectral_subtraction(layer: Layer) -> tuple[Value, ...]:
     y, estimate = audio.spectral_subtraction.many(
         layer[0], noise, clamping=bool(clamping), **constants
     )
-    layer.keep(noise, estimate, np.zeros(plain(noise.shape), np.uint32))
+    layer.keep(noise, estimate, np.zeros(static_shape(noise.shape), np.uint32))
     return y, estimate
 
 
