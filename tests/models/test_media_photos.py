@@ -1,4 +1,4 @@
-"""Pictures through the declared steps into real networks; LiteRT and ONNX Runtime run them."""
+"""Pictures through the declared steps into real networks, compiled to C."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.models.litert_engine import Engine
-from whet.media import TensorSpec, load_pipeline, parse_pipeline
+from tests.models.engine import Engine
+from whet.media import load_pipeline, parse_pipeline
 
 CATS, DOGS, SONGBIRDS = (282, 283, 286), range(152, 270), range(11, 21)
 PHOTOS: Mapping[str, tuple[int, ...] | range] = {
@@ -55,7 +55,8 @@ def correct(read: Callable[[Path], int], images: Path) -> int:
 @pytest.mark.parametrize(
     ("model", "right"),
     [
-        ("mobilenet_v1_0.25_224_quant", 12),
+        # One more than TensorFlow Lite's default delegate, whose bits are not the reference ones.
+        ("mobilenet_v1_0.25_224_quant", 13),
         ("mobilenet_v1_0.5_160_quant", 13),
         ("mobilenet_v2_1.0_224_quant", 15),
         ("tf2_mobilenet_v2_1.0_224_ptq", 15),
@@ -72,7 +73,6 @@ def test_metadata_alone_gives_the_known_answers(shared_data: Path, model: str, r
 
 
 def test_float_twins_agree_through_their_toml(shared_data: Path, tmp_path: Path) -> None:
-    ort = pytest.importorskip("onnxruntime")
     labels = (shared_data / "images/labels/imagenet_labels.txt").read_bytes()
     (tmp_path / "imagenet_labels.txt").write_bytes(labels)
     engine = Engine(shared_data / "models/tflite/mobilenet_v1_0.25_224_float.tflite")
@@ -81,20 +81,16 @@ def test_float_twins_agree_through_their_toml(shared_data: Path, tmp_path: Path)
     lite_toml.write_text(FLOAT.format(order="NHWC", **names))
     lite = load_pipeline(engine.path, engine.inputs, engine.outputs, lite_toml)
 
-    onnx_path = shared_data / "models/onnx/derived_mobilenet_v1_0.25_224_f32.onnx"
-    session = ort.InferenceSession(str(onnx_path), providers=["CPUExecutionProvider"])
-    taken, given = session.get_inputs()[0], session.get_outputs()[0]
-    specs = [TensorSpec.of(taken.name, (1, 3, 224, 224), np.float32)]
-    results = [TensorSpec.of(given.name, (1, 1001), np.float32)]
+    twin = Engine(shared_data / "models/onnx/derived_mobilenet_v1_0.25_224_f32.onnx")
     onnx_toml = tmp_path / "onnx.toml"
-    onnx_toml.write_text(FLOAT.format(order="NCHW", input=taken.name, output=given.name))
-    onnx = load_pipeline(onnx_path, specs, results, onnx_toml)
+    names = {"input": twin.inputs[0].name, "output": twin.outputs[0].name}
+    onnx_toml.write_text(FLOAT.format(order="NCHW", **names))
+    onnx = load_pipeline(twin.path, twin.inputs, twin.outputs, onnx_toml)
 
     def read(path: Path) -> int:
         rows = lite.present(engine.run(lite.read([path]))).tables[0].rows
-        (scores,) = session.run([given.name], onnx.read([path]))
-        twin = onnx.present({given.name: scores}).tables[0].rows
-        assert twin[0][0] == rows[0][0], path
+        twins = onnx.present(twin.run(onnx.read([path]))).tables[0].rows
+        assert twins[0][0] == rows[0][0], path
         return int(rows[0][2])
 
     assert correct(read, shared_data / "images") == 12
@@ -106,7 +102,8 @@ def test_detections_come_with_names_and_places(shared_data: Path) -> None:
     picture = shared_data / "images/cats_and_dogs.jpg"
     rows = pipeline.present(engine.run(pipeline.read([picture]))).tables[0].rows
     assert [row[0] for row in rows[:5]] == ["cat", "cat", "cat", "dog", "dog"]
-    assert [row[1] for row in rows[:4]] == pytest.approx([0.668, 0.621, 0.539, 0.488], abs=2e-3)
+    # The scores of the reference kernels; the default delegate is three steps of 1/256 off.
+    assert [row[1] for row in rows[:4]] == pytest.approx([0.656, 0.621, 0.539, 0.500], abs=2e-3)
     from PIL import Image
 
     width, height = Image.open(picture).size

@@ -15,12 +15,10 @@ __all__ = ["Improved", "improve"]
 
 Ints = NDArray[np.int64]
 
-# Where between what is proved impossible (0) and the best so far (1) a search aims. Aiming at the
-# bound prunes most; aiming near the best succeeds most.
-_AIMS = (0.0, 0.5, 0.8)
-_NOISE = (0.0, 0.03, 0.003, 0.1, 0.01)
-_NODES_PER_BUFFER = 2
-_LEAST_NODES = 2_000
+# Nodes a buffer in one search: a packing is found in little more than one, or hardly at all.
+_FIRST_NODES, _NODES = 1.25, 3
+_LEAST_NODES = 250
+_FLATNESS = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +38,25 @@ def improve(columns: Columns, offsets: Sequence[int], effort: int) -> Improved:
     best = np.array(offsets)
     top = int((best // columns.unit + columns.size).max())
     lower = int(np.add.reduceat(columns.size[columns.cover], columns.at[:-1]).max())
-    orders = _orders(columns)
-    weights = {key: np.zeros(len(columns.at) - 1, np.int64) for key in range(2 * len(orders))}
     random = Random(0)
+    ways = [
+        _Way(order, heaviest, flatness, np.zeros(len(columns.at) - 1, np.int64))
+        for flatness in (0.0, _FLATNESS)
+        for order in _orders(columns)
+        for heaviest in (False, True)
+    ]
     run = 0
     while effort > 0 and top > lower:
-        turn, key = divmod(run, len(weights))
-        target = min(top - 1, int(lower + _AIMS[run % len(_AIMS)] * (top - lower)))
-        rank = _shaken(orders[key // 2], _NOISE[turn % len(_NOISE)], random)
-        limit = max(_NODES_PER_BUFFER * len(best) * (1 + turn // 8), _LEAST_NODES)
-        search = Search(columns, target, rank, weights[key], heaviest=bool(key % 2))
+        first = run < len(ways)
+        way = ways[run] if first else _chosen(ways, random)
+        aim = 0.0 if 2 * run < len(ways) or random.random() < 0.2 else random.uniform(0.4, 0.9)
+        target = min(top - 1, int(lower + aim * (top - lower)))
+        limit = max(int((_FIRST_NODES if first else _NODES) * len(best)), _LEAST_NODES)
+        limit *= 1 + run // (8 * len(ways))
+        rank = way.order if first else _shaken(way.order, random)
+        search = Search(columns, target, rank, way.weight, way.heaviest, way.flatness)
         outcome = search.run(min(limit, effort))
+        way.promise = search.depth if first else 0.7 * way.promise + 0.3 * search.depth
         effort -= max(outcome.nodes, 1)
         run += 1
         if outcome.offsets is not None:
@@ -59,6 +65,24 @@ def improve(columns: Columns, offsets: Sequence[int], effort: int) -> Improved:
         elif outcome.proved:
             lower = target + 1
     return Improved(best.tolist(), top * columns.unit, lower * columns.unit)
+
+
+@dataclass(slots=True)
+class _Way:
+    """One manner of searching. weight: what it learnt; promise: how deep it comes, smoothed."""
+
+    order: Ints
+    heaviest: bool
+    flatness: float
+    weight: Ints
+    promise: float = 0.0
+
+
+def _chosen(ways: Sequence[_Way], random: Random) -> _Way:
+    """Mostly the way of most promise, sometimes any."""
+    if random.random() < 0.25:
+        return random.choice(ways)
+    return max(ways, key=lambda way: way.promise)
 
 
 def _orders(columns: Columns) -> list[Ints]:
@@ -72,20 +96,15 @@ def _orders(columns: Columns) -> list[Ints]:
     keys = [
         (steps, size),
         (crowd, steps, size * steps),
+        (crowd, size * steps, steps),
         (met, size),
         (sections, size),
-        (crowd, size * steps, steps),
-        (crowd, sections, size * steps),
-        (size * steps, steps),
         (size, steps),
-        (size * sections, steps),
     ]
     return [np.lexsort(key[::-1])[::-1].argsort() for key in keys]
 
 
-def _shaken(rank: Ints, noise: float, random: Random) -> Ints:
-    """The ranks after every one moved by a normal share of all places, or unchanged."""
-    if not noise:
-        return rank
-    spread = noise * len(rank)
+def _shaken(rank: Ints, random: Random) -> Ints:
+    """The ranks after every one moved by a small normal share of all places."""
+    spread = random.choice((0.003, 0.01, 0.02)) * len(rank)
     return np.argsort([r + random.gauss(0, spread) for r in rank.tolist()], kind="stable").argsort()

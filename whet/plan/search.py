@@ -35,6 +35,8 @@ __all__ = ["Columns", "Outcome", "Search"]
 
 Ints = NDArray[np.int64]
 _NEVER = 1 << 60
+# A top this part of the capacity away from a wall is worth half of one that is level with it.
+_NEARNESS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ class Outcome:
 class _State:
     """A partial packing.
 
-    floor: per buffer, _NEVER once placed. level: per section, the least floor of its buffers.
+    floor: per buffer, _NEVER once placed. level: per section, the least floor of its buffers, and
+    _NEVER at the end, where index -1 and the number of sections both find it.
     left: per section, the sizes yet to place. crossing: per section, the unplaced buffers that
     span the border before it.
     """
@@ -156,22 +159,33 @@ class Search:
 
     rank: candidates of least rank are tried first. weight: per section, raised where branches end.
     Of the lowest sections, the one with the least (room + 1) / (1 + weight) is taken; when
-    `heaviest` is set, the heaviest and of these the one with the least room.
+    `heaviest` is set, the heaviest and of these the one with the least room. flatness: a candidate
+    whose top is level with a wall beside it gains this share of all ranks, less if nearly level.
     """
 
     def __init__(
-        self, columns: Columns, capacity: int, rank: Ints, weight: Ints, heaviest: bool
+        self,
+        columns: Columns,
+        capacity: int,
+        rank: Ints,
+        weight: Ints,
+        heaviest: bool = False,
+        flatness: float = 0.0,
     ) -> None:
-        self.columns, self.capacity = columns, capacity
+        self.columns, self.capacity, self.rank = columns, capacity, rank
         self.weight, self.heaviest = weight, heaviest
+        self.bonus = flatness * len(rank)
         self.cover = columns.cover[np.lexsort((rank[columns.cover], columns.section))]
         self.aligned = bool((columns.alignment > 1).any())
         self.offsets = np.zeros(len(columns.size), np.int64)
-        self.limit = self.nodes = 0
+        self.limit = self.nodes = self.depth = 0
 
     def run(self, limit: int) -> Outcome:
-        """Search until a packing is found, none is left, or `limit` placements were tried."""
-        self.limit, self.nodes = limit, 0
+        """Search until a packing is found, none is left, or `limit` placements were tried.
+
+        Leaves in `depth` how many decisions stood at once at most.
+        """
+        self.limit, self.nodes, self.depth = limit, 0, 0
         try:
             found = self._descend()
         except _Spent:
@@ -188,6 +202,7 @@ class Search:
                 part = part.rest
                 continue
             path.append(decision)
+            self.depth = max(self.depth, len(path))
             while (after := self._advance(path[-1])) is None:
                 owner = path[-1].part.owner
                 if owner < 0:
@@ -204,7 +219,8 @@ class Search:
         np.add.at(change, c.first + 1, 1)
         np.add.at(change, c.last, -1)
         left = np.add.reduceat(c.size[c.cover], c.at[:-1])
-        floor, level = np.zeros(len(c.size), np.int64), np.zeros(sections, np.int64)
+        floor, level = np.zeros(len(c.size), np.int64), np.zeros(sections + 1, np.int64)
+        level[-1] = _NEVER
         state = _State(floor, level, left, np.cumsum(change)[:-1])
         if (left > self.capacity).any():
             return _Part(state, 0, 0, -1, None)
@@ -226,7 +242,20 @@ class Search:
         else:
             section = lowest[0]
         inside = self.cover[c.at[section] : c.at[section + 1]]
-        return _Decision(part, state, height, inside[state.floor[inside] <= height])
+        candidates = inside[state.floor[inside] <= height]
+        if self.bonus and len(candidates) > 1:
+            candidates = candidates[self._preference(state, height, candidates).argsort()]
+        return _Decision(part, state, height, candidates)
+
+    def _preference(self, state: _State, height: int, candidates: Ints) -> NDArray[np.float64]:
+        """Rank less the bonus for candidates whose top is level with the walls beside them."""
+        c = self.columns
+        walls = state.level[np.stack((c.first[candidates] - 1, c.last[candidates]))]
+        apart = np.abs(walls - (height + c.size[candidates]))
+        level = 1 / (1 + apart * (_NEARNESS / self.capacity))
+        level[(walls <= height) | (walls >= _NEVER)] = 0
+        preference: NDArray[np.float64] = self.rank[candidates] - self.bonus * level.sum(0)
+        return preference
 
     def _advance(self, decision: _Decision) -> _State | None:
         """The state after the next candidate that fits; once all are tried, the row is lifted."""

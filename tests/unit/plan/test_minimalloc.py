@@ -26,9 +26,25 @@ def _instance(shared_data: Path, letter: str) -> list[Buffer]:
         ]
 
 
-@pytest.mark.parametrize("letter", "ACHIK")
+@pytest.mark.parametrize("letter", "ABCFGHI")
 def test_packed_at_the_bound_with_default_effort(shared_data: Path, letter: str) -> None:
     packing = pack(_instance(shared_data, letter))
     validate_placements(packing.placements, packing.arena_bytes)
     assert packing.arena_bytes == packing.lower_bound <= CAPACITY
     assert packing.optimal
+
+
+def test_packed_below_the_published_capacity(shared_data: Path) -> None:
+    packing = pack(_instance(shared_data, "D"))
+    validate_placements(packing.placements, packing.arena_bytes)
+    assert packing.arena_bytes < CAPACITY
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("letter", "gap"), [("D", 0.052), ("E", 0), ("J", 0.03), ("K", 0)])
+def test_packed_close_to_the_bound_with_more_effort(
+    shared_data: Path, letter: str, gap: float
+) -> None:
+    packing = pack(_instance(shared_data, letter), effort=120_000)
+    validate_placements(packing.placements, packing.arena_bytes)
+    assert packing.arena_bytes <= (1 + gap) * packing.lower_bound
