@@ -27,15 +27,18 @@ TARGETS = {f"target_{key}": value for key, value in LEAVES.items()}
 WEIGHTS = [0.1, 0.2, -0.3, 0.4] * 2
 CASES = {
     "TreeEnsembleRegressor": [
-        {"n_targets": 2, "target_ids": [0, 1, 0, 1, 0, 1], "target_weights": VOTES} | NODES | TARGETS
+        {"n_targets": 2, "target_ids": [0, 1, 0, 1, 0, 1], "target_weights": VOTES}
+        | NODES
+        | TARGETS
     ],
     "TreeEnsembleClassifier": [
         {
-            "class_ids": ids, "class_weights": VOTES, "classlabels_int64s": labels,
+            "class_ids": ids, "class_weights": votes, "classlabels_int64s": labels,
             "post_transform": post,
         } | NODES | CLASSES
-        for ids, labels, post in (
-            ([0, 1, 2, 1, 0, 2], [3, 5, 9], "SOFTMAX"), ([0] * 6, [0, 1], "LOGISTIC"),
+        for ids, votes, labels, post in (
+            ([0, 1, 2, 1, 0, 2], [abs(v) for v in VOTES], [3, 5, 9], "SOFTMAX"),
+            ([0] * 6, VOTES, [0, 1], "LOGISTIC"),
         )
     ],
     "Scaler": [{"offset": [0.1, 0.2, 0.3, 0.4], "scale": [1.0, 2.0, 3.0, 4.0]}],
