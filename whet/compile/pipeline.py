@@ -10,7 +10,10 @@ from whet.artifact.interface import interface_of
 from whet.compile.build import object_code, shared_library
 from whet.emit.c import model_c, model_h, model_units
 from whet.emit.program import Program
+from whet.errors import CompileError
+from whet.ir.dim import UNBOUNDED, bounds
 from whet.ir.graph import Graph
+from whet.ir.type import Type
 from whet.passes.pipeline import optimize
 from whet.plan.memory import MemoryPlan
 from whet.plan.program import plan_program
@@ -50,6 +53,17 @@ class Compiled:
         )  # fmt: skip
 
 
+def _check_sizes(graph: Graph) -> None:
+    """Raises CompileError for an input whose size nobody has bounded: no arena would hold it."""
+    for value in graph.inputs:
+        for size in value.tensor.shape if isinstance(value.type, Type) else ():
+            if bounds(size)[1] >= UNBOUNDED:
+                raise CompileError(
+                    f"the size {size} is free", str(value.node["name"]), f"type {value.type}",
+                    f"--size {size}=1 (in Python sizes={{'{size}': 1}}), or {size}=1:8 for a range",
+                )  # fmt: skip
+
+
 def compile_graph(graph: Graph, target: Target | None = None) -> Compiled:
     """Compile a graph for a target (this machine by default).
 
@@ -58,6 +72,7 @@ def compile_graph(graph: Graph, target: Target | None = None) -> Compiled:
         CompileError: the graph could not be planned or built.
     """
     chosen = target or host()
+    _check_sizes(graph)
     optimized = optimize(graph)
     planned = plan_program(optimized, chosen)
     source = model_c(planned.program)

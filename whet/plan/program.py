@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from whet.emit.program import (
@@ -35,6 +36,7 @@ from whet.ir.type import Type
 from whet.kernels.kernel import load_all, lower
 from whet.plan.lifetime import Step
 from whet.plan.memory import MemoryPlan, plan_memory
+from whet.plan.order import order_steps
 from whet.plan.view import views_of
 from whet.plan.weights import Weights
 from whet.targets.target import Target
@@ -144,7 +146,9 @@ class _Room:
         return places
 
     def _plan(self) -> MemoryPlan:
-        steps, sizes, views = [], {}, {}
+        listed: list[Step] = []
+        sizes: dict[str, int] = {}
+        views: dict[str, tuple[str, int]] = {}
         sized = {s.value for s in self.graph.states}
         for node, lowered in self.lowered.items():
             for v, (root, offset) in views_of(node).items():
@@ -153,9 +157,8 @@ class _Room:
             reads = {self.keys[v] for v in node.inputs if v is not None}
             writes = tuple(self.keys[v] for v in node.outputs)
             scratch = lowered.scratch + lowered.scratch_each * self.target.threads
-            steps.append(
-                Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
-            )
+            step = Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
+            listed.append(step)
             sized |= set(node.outputs)
         _check_bounds(self.graph)
         for v in sized:
@@ -163,7 +166,16 @@ class _Room:
                 sizes[self.keys[v]] = max(1, v.tensor.nbytes)
         pinned = {self.keys[s.value]: self.keys[s.next] for s in self.graph.states}
         kept = [self.keys[v] for v in self.graph.outputs if self.keys[v] in sizes]
+        steps: Sequence[Step] = listed
+        if not self.symbols:  # sizes that are data order steps in ways the planner does not see
+            steps = order_steps(steps, sizes, views=views, pinned=pinned, outputs=kept)
+            self._reorder(steps)
         return plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept)
+
+    def _reorder(self, steps: Sequence[Step]) -> None:
+        """Put the lowered nodes in the order of their steps."""
+        nodes = {self.keys[node.outputs[0]]: node for node in self.lowered}
+        self.lowered = {nodes[s.name]: self.lowered[nodes[s.name]] for s in steps}
 
     def _in_arena(self, value: Value) -> bool:
         return value.node.op.family != "leaf" or any(s.value is value for s in self.graph.states)

@@ -17,7 +17,7 @@ from whet.importers.onnx.layer import ROWS, Layer, Result
 from whet.importers.onnx.load import LoadedModel, Source, load_model
 from whet.importers.onnx.tensors import element_of
 from whet.importers.onnx.type_proto import type_proto
-from whet.importers.onnx.whole import Memo, sizes_of
+from whet.importers.onnx.whole import Memo, sizes_of, source_of
 from whet.ir.dim import UNBOUNDED, Size, Symbol, bounds, of, symbols
 from whet.ir.element import scalar_of
 from whet.ir.graph import Graph
@@ -65,6 +65,7 @@ class Scope:
     named: int = 0
     narrowed: dict[Symbol, int] = field(default_factory=dict)  # least upper bounds found
     whole: Memo = field(default_factory=dict)
+    numbers: dict[tuple[Value, tuple[int, ...]], Symbol] = field(default_factory=dict)
 
     def graph(self, proto: GraphProto) -> Graph:
         """The main graph."""
@@ -255,7 +256,12 @@ class Scope:
 
     def bind(self, source: Value, low: int, high: int, label: str) -> Size:
         """A fresh size within [low, high] whose value is an i64 scalar computed at run time."""
+        origin = source_of(source, self.whole)
+        known = self.numbers.get(origin)
+        if known is not None and low <= known.low and known.high <= high:
+            return of(known)
         symbol = self.fresh(label, low, high)
+        self.numbers[origin] = symbol
         self.bindings.append((symbol, source))
         return of(symbol)
 

@@ -73,6 +73,9 @@ SCALARS: dict[Op, Callable[..., object]] = {
 }  # fmt: skip
 
 
+NEUTRAL = {e.add: 0, e.sub: 0, e.mul: 1, e.div: 1, e.maximum: 0}
+
+
 def sizes_of(value: Value, memo: Memo) -> Array | None:
     """The elements of a whole-number tensor as sizes, None where one is not known.
 
@@ -160,3 +163,75 @@ def _objects(values: object, t: Type) -> Array:
     out: Array = np.empty(shape, np.dtype(object))
     out[...] = values
     return out
+
+
+def source_of(value: Value, memo: Memo) -> tuple[Value, tuple[int, ...]]:
+    """Where the only element of a value comes from: a value that is not a part of another one, and
+    the element's place in it."""
+    place: tuple[int, ...] = (0,) * value.tensor.rank
+    while True:
+        found = _step(value, place, memo)
+        if found is None:
+            return value, place
+        value, place = found
+
+
+def _step(value: Value, place: tuple[int, ...], memo: Memo) -> tuple[Value, tuple[int, ...]] | None:
+    """The operand that the element at `place` is copied from, and its place there."""
+    node, x = value.node, value.node.operand(0)
+    if node.op in NEUTRAL and value.tensor.elements == 1:
+        return _unchanged(node, memo)
+    if x is None or not isinstance(x.type, Type) or not x.type.static or not value.tensor.static:
+        return None
+    own = tuple(d for d in x.shape if isinstance(d, int))
+    if node.op is m.reshape:
+        flat = np.ravel_multi_index(place, value.tensor.shape) if place else 0  # type: ignore[arg-type]
+        return x, tuple(int(i) for i in np.unravel_index(int(flat), own)) if own else ()
+    if node.op is m.slice_op:
+        begin, step = node.integers("begin"), node.integers("step")
+        if len(begin) < len(own) or len(step) < len(own):
+            return None
+        return x, tuple(b + i * s for b, i, s in zip(begin, place, step, strict=True))
+    if node.op is gather:
+        return _gathered(node, place, memo)
+    if node.op is m.concat:
+        return _part(node, place)
+    return None
+
+
+def _unchanged(node: Node, memo: Memo) -> tuple[Value, tuple[int, ...]] | None:
+    """The operand of x + 0, x * 1 and the like; max(x, 0) is x too, for x is a size."""
+    for x, other in (node.inputs, node.inputs[::-1]):
+        found = None if other is None else sizes_of(other, memo)
+        same = found is not None and found.reshape(-1).tolist() == [NEUTRAL[node.op]]
+        if x is not None and same and (x is node.inputs[0] or node.op not in (e.sub, e.div)):
+            return x, (0,) * x.tensor.rank
+    return None
+
+
+def _gathered(
+    node: Node, place: tuple[int, ...], memo: Memo
+) -> tuple[Value, tuple[int, ...]] | None:
+    x, indices = node.inputs[0], node.inputs[1]
+    assert x is not None
+    assert indices is not None
+    axis, found = node.integer("axis"), sizes_of(indices, memo)
+    index = None if found is None else found[place[axis : axis + len(indices.shape)]]
+    extent = x.shape[axis]
+    if not isinstance(index, int) or not isinstance(extent, int):
+        return None
+    return x, (*place[:axis], index % extent, *place[axis + len(indices.shape) :])
+
+
+def _part(node: Node, place: tuple[int, ...]) -> tuple[Value, tuple[int, ...]] | None:
+    axis = node.integer("axis")
+    at = place[axis]
+    for part in node.inputs:
+        assert part is not None
+        extent = part.shape[axis]
+        if not isinstance(extent, int):
+            return None
+        if at < extent:
+            return part, (*place[:axis], at, *place[axis + 1 :])
+        at -= extent
+    return None

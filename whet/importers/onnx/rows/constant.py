@@ -32,6 +32,11 @@ def element_named(layer: Layer, attribute: str, default: Scalar) -> Scalar:
     return scalar_of(np.dtype(element_of(number, layer.name).dtype))
 
 
+def as_whole(value: Value) -> Value:
+    """The value as i64."""
+    return value if value.tensor.element == I64 else convert(value, to=I64)
+
+
 @row("Constant")
 def constant_value(layer: Layer) -> Value:
     data = layer.tensor("value")
@@ -76,7 +81,7 @@ def _range_size(layer: Layer, start: Value, limit: Value, delta: Value) -> Size:
     if e.is_float(start.tensor.element):
         count = convert(e.ceil(e.div(distance, delta)), to=I64)
     else:
-        distance, step = convert(distance, to=I64), convert(delta, to=I64)
+        distance, step = as_whole(distance), as_whole(delta)
         away = e.select(e.less(whole(0), step), e.sub(step, whole(1)), e.add(step, whole(1)))
         count = e.div(e.add(distance, away), step)
     return layer.extent(e.maximum(count, whole(0)), 0, UNBOUNDED)
@@ -108,9 +113,9 @@ def one_hot(layer: Layer) -> Value:
     indices = layer[0]
     rank = len(indices.shape) + 1
     axis = layer.axis("axis", rank, -1)
-    count = reshape(convert(layer[1], to=I64), shape=())
+    count = reshape(as_whole(layer[1]), shape=())
     depth = layer.extent(count, axis, UNBOUNDED)
-    position = convert(indices, to=I64)
+    position = as_whole(indices)
     position = e.select(e.less(position, whole(0)), e.add(position, count), position)
     shape = (*indices.shape[:axis], 1, *indices.shape[axis:])
     on = e.equal(reshape(position, shape=shape), iota(depth, axis, rank))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row, scalar
-from whet.importers.onnx.rows.constant import whole
+from whet.importers.onnx.rows.constant import as_whole, whole
 from whet.ir.dim import UNBOUNDED, Size, bounds, dim_max, dim_min
-from whet.ir.element import I64
 from whet.ir.node import Value
 from whet.ops import elementwise as e
-from whet.ops.convert import convert
 from whet.ops.gather import gather
 from whet.ops.iota import iota
 from whet.ops.movement import pad, reshape, slice_op
@@ -64,7 +62,7 @@ def _read(layer: Layer, axes: tuple[int, ...] | None) -> tuple[list[Size], list[
         for side, found in enumerate(widths):
             value = whole(0)
             for i in range(count):
-                width = convert(pads[i + side * count], to=I64)
+                width = as_whole(pads[i + side * count])
                 if axes is not None:
                     value = width if axes[i] == axis else value
                 elif named is not None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from whet.errors import ModelError
 from whet.importers.onnx.layer import Layer, row, scalar
-from whet.importers.onnx.rows.constant import whole
+from whet.importers.onnx.rows.constant import as_whole, whole
 from whet.importers.onnx.rows.shape import declared_shape
 from whet.ir.dim import Size, bounds, dim_max, dim_min
-from whet.ir.element import I64
 from whet.ir.node import Value
 from whet.ops import elementwise as e
-from whet.ops.convert import convert
 from whet.ops.movement import concat, pad, reshape, slice_op
 from whet.ops.size import size_scalar
 
@@ -56,7 +54,7 @@ def _bounds(layer: Layer) -> list[Bound | None]:
 def _wholes(layer: Layer, index: int) -> list[Value]:
     if layer.optional(index) is None:
         return []
-    return [convert(v, to=I64) for v in layer.elements(index)]
+    return [as_whole(v) for v in layer.elements(index)]
 
 
 def _axes(layer: Layer, index: int, count: int, rank: int) -> tuple[int, ...] | None:
