@@ -1,4 +1,4 @@
-/* Whole numbers known as sizes: written as data, and checked where only a run knows them. */
+/* Whole numbers that are known as sizes: written as data, checked where only a run knows them. */
 #ifndef WHET_WHOLE_H
 #define WHET_WHOLE_H
 #include "types.h"
