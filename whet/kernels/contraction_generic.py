@@ -6,6 +6,7 @@ import numpy as np
 
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
 from whet.errors import ShapeError
+from whet.ir.dim import Size, static_shape, static_size
 from whet.ir.element import I8, I16, U8, Quant
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
@@ -66,7 +67,7 @@ def convolution(node: Node, target: Target) -> Lowered | None:
         return None
     b, h, width, channels = image(x.shape)
     _, oh, ow, o = image(node.outputs[0].shape)
-    kernel_sizes = tuple(int(str(d)) for d in w.shape[1:-1])
+    kernel_sizes = static_shape(w.shape[1:-1])
     kh, kw = kernel_sizes if len(kernel_sizes) == 2 else (1, kernel_sizes[0])
     stride, dilation = pair(node.integers("stride"), 1), pair(node.integers("dilation"), 1)
     sizes = (
@@ -81,17 +82,17 @@ def product(node: Node, target: Target) -> Lowered | None:
     a, b, c = node.inputs[0], node.inputs[1], _constants(node)
     if c is None or a is None or b is None or len(node.inputs) > 3:
         return None
-    rows, depth, columns = (int(str(d)) for d in (a.shape[-2], a.shape[-1], b.shape[-1]))
+    rows, depth, columns = static_shape((a.shape[-2], a.shape[-1], b.shape[-1]))
     weights = known(b)
     if weights is not None and weights.ndim == 2:
-        count = int(str(a.tensor.elements)) // depth
+        count = static_size(a.tensor.elements) // depth
         sizes = (count, 1, 1, depth, 1, 1, columns, 1, 1, 1, 1, 1, 1, 0, 0, 1)
         return _conv(node, c, sizes, Weight(0), _weight_store(node), (weights.T.copy(),))
     if node.operand(2) is not None or c.by.m.size != 1:
         return None
     if operand(node, 0).store != operand(node, 1).store:
         return None
-    total = int(str(node.outputs[0].tensor.elements)) // (rows * columns)
+    total = static_size(node.outputs[0].tensor.elements) // (rows * columns)
     strides = [_stride(v.shape, total) for v in (a, b)]
     if None in strides:
         return None
@@ -104,9 +105,9 @@ def product(node: Node, target: Target) -> Lowered | None:
     return Lowered((call,), ("integer_contraction.h",))
 
 
-def _stride(shape: tuple[object, ...], total: int) -> int | None:
+def _stride(shape: tuple[Size, ...], total: int) -> int | None:
     """Elements from one matrix to the next; 0 to repeat one, None for anything in between."""
-    sizes = [int(str(d)) for d in shape]
+    sizes = static_shape(shape)
     matrices = int(np.prod(sizes[:-2]))
     if matrices == total:
         return sizes[-2] * sizes[-1]

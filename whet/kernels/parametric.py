@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import dropwhile
 
 from whet.emit.program import Argument, Call, In, Lowered, Out
+from whet.ir.dim import static_size
 from whet.ir.element import I8, Quant
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
@@ -60,7 +61,7 @@ def unit(node: Node, target: Target) -> Lowered | None:
     elements = (x.tensor.element, node.outputs[0].tensor.element)
     if any(not isinstance(e, Quant) or e.store != I8 for e in elements):
         return None
-    depth = int(str(x.shape[-1]))
-    rows = int(str(x.tensor.elements)) // depth
+    depth = static_size(x.shape[-1])
+    rows = static_size(x.tensor.elements) // depth
     arguments = (rows, depth, In(0), operand(node, 0).zero, rounding_name(node), Out())
     return Lowered((Call("integer_l2_normalize", arguments),), ("integer_normalization.h",))

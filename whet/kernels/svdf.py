@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.program import Argument, Call, In, Lowered, Out
+from whet.ir.dim import static_shape
 from whet.ir.element import I8, I16, Quant
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
@@ -17,8 +18,8 @@ def lower(node: Node, target: Target) -> Lowered | None:
     x, state = node.inputs[0], node.inputs[1]
     assert x is not None
     assert state is not None
-    batch, depth = (int(str(d)) for d in x.shape)
-    _, filters, memory = (int(str(d)) for d in state.shape)
+    batch, depth = static_shape(x.shape)
+    _, filters, memory = static_shape(state.shape)
     rank = node.integer("rank")
     shape = (batch, depth, filters // rank, rank, memory)
     copy = Call("__builtin_memmove", (Out(1), In(1), state.tensor.nbytes))

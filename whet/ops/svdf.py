@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whet.errors import ShapeError
+from whet.ir.dim import static_size
 from whet.ir.element import F32, Element, Quant
 from whet.ir.node import Array, Node, Op
 from whet.ir.type import Type
@@ -22,7 +23,7 @@ def _infer(
     fits = x.rank == feature.rank == time.rank == 2 and state.rank == 3 and x.static
     if not fits or state.shape != (x.shape[0], *time.shape) or feature.shape[1] != x.shape[1]:
         raise ShapeError(f"an SVDF of {x} with state {state} and weights {feature}, {time}")
-    filters = int(str(time.shape[0]))
+    filters = static_size(time.shape[0])
     if feature.shape[0] != filters or rank < 1 or filters % rank:
         raise ShapeError(f"an SVDF of {filters} filters of rank {rank}")
     if isinstance(x.element, Quant) != isinstance(to, Quant):

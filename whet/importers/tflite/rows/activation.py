@@ -104,9 +104,7 @@ def unary_function(layer: Layer) -> Value:
     return applied(layer, REAL[name], TABLES.get(name))
 
 
-def applied(
-    layer: Layer, real: Callable[[Value], Value], made: TableOf | None = None
-) -> Value:
+def applied(layer: Layer, real: Callable[[Value], Value], made: TableOf | None = None) -> Value:
     """A function of one value: on floats as it is, on 8-bit codes as a table, on others through
     floats.
     """

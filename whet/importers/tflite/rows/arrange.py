@@ -7,7 +7,7 @@ import numpy as np
 from whet.errors import ModelError
 from whet.importers.tflite.layer import Layer, row
 from whet.importers.tflite.names import op_name
-from whet.importers.tflite.rows.movement import plain
+from whet.ir.dim import static_shape
 from whet.ir.element import Quant
 from whet.ir.leaf import constant
 from whet.ir.node import Value
@@ -17,7 +17,7 @@ from whet.ops.movement import broadcast, concat, pad, reshape, slice_op, transpo
 
 @row("UNPACK")
 def unpack(layer: Layer) -> tuple[Value, ...]:
-    shape = plain(layer[0].shape)
+    shape = static_shape(layer[0].shape)
     axis, parts = layer.option(1) % len(shape), []
     size = tuple(1 if i == axis else d for i, d in enumerate(shape))
     for k in range(shape[axis]):
@@ -44,7 +44,7 @@ def tiled(layer: Layer) -> Value:
 
 @row("REVERSE_V2")
 def backwards(layer: Layer) -> Value:
-    shape = plain(layer[0].shape)
+    shape = static_shape(layer[0].shape)
     axes = {a % len(shape) for a in layer.ints(1)}
     begin = tuple(d - 1 if i in axes else 0 for i, d in enumerate(shape))
     step = tuple(-1 if i in axes else 1 for i in range(len(shape)))
@@ -53,7 +53,7 @@ def backwards(layer: Layer) -> Value:
 
 @row("SPACE_TO_DEPTH", "DEPTH_TO_SPACE")
 def blocks(layer: Layer) -> Value:
-    n, h, w, c = plain(layer[0].shape)
+    n, h, w, c = static_shape(layer[0].shape)
     b = layer.option(0)
     if op_name(layer.operator.code) == "SPACE_TO_DEPTH":
         _divides(layer, b, h, w)
@@ -74,13 +74,13 @@ def _divides(layer: Layer, block: int, *sizes: int) -> None:
 @row("SPACE_TO_BATCH_ND")
 def to_batch(layer: Layer) -> Value:
     """Source: TensorFlow's space_to_batch_nd: pad, split each axis, blocks in front."""
-    shape, sizes = plain(layer[0].shape), layer.ints(1)
+    shape, sizes = static_shape(layer[0].shape), layer.ints(1)
     m, rest = len(sizes), len(shape) - 1 - len(sizes)
     pads = layer.constant(2).reshape(m, 2)
     low = (0, *(int(p) for p in pads[:, 0]), *(0,) * rest)
     high = (0, *(int(p) for p in pads[:, 1]), *(0,) * rest)
     x = pad(layer[0], _zero(layer[0]), low=low, high=high, mode="constant")
-    shape = plain(x.shape)
+    shape = static_shape(x.shape)
     for block, d in zip(sizes, shape[1:], strict=False):
         _divides(layer, block, d)
     split = [v for d, b in zip(shape[1:], sizes, strict=False) for v in (d // b, b)]
@@ -95,7 +95,7 @@ def to_batch(layer: Layer) -> Value:
 @row("BATCH_TO_SPACE_ND")
 def from_batch(layer: Layer) -> Value:
     """Source: TensorFlow's batch_to_space_nd: the inverse, then a crop."""
-    shape, sizes = plain(layer[0].shape), layer.ints(1)
+    shape, sizes = static_shape(layer[0].shape), layer.ints(1)
     m, blocks_ = len(sizes), int(np.prod(sizes))
     _divides(layer, blocks_, shape[0])
     crops = layer.constant(2).reshape(m, 2)
@@ -106,9 +106,8 @@ def from_batch(layer: Layer) -> Value:
     x = reshape(x, shape=(shape[0] // blocks_, *grown, *shape[m + 1 :]))
     rest = len(shape) - 1 - m
     begin = (0, *(int(c) for c in crops[:, 0]), *(0,) * rest)
-    size = tuple(
-        d - (int(crops[i - 1].sum()) if 1 <= i <= m else 0) for i, d in enumerate(plain(x.shape))
-    )
+    cut = (0, *(int(c.sum()) for c in crops), *(0,) * rest)
+    size = tuple(d - c for d, c in zip(static_shape(x.shape), cut, strict=True))
     return slice_op(x, begin=begin, size=size, step=(1,) * len(size))
 
 

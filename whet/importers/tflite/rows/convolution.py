@@ -84,22 +84,20 @@ def transposed(layer: Layer) -> Value:
     """A convolution by the turned kernel over the input with zeros between its elements."""
     w, x, bias = layer[1], layer[2], layer.optional(3)
     _, *out, _ = layer.ints(0)
-    _, kh, kw, _ = kernel = _plain(w.shape)
+    _, kh, kw, _ = kernel = static_shape(w.shape)
     strides = (layer.option(2), layer.option(1))
     pads = [(0, 0), (0, 0)]
     if layer.option(0, "b") == 0:
         sizes = zip(out, (kh, kw), strides, strict=True)
         pads = [same_padding(n, k, s, 1) for n, k, s in sizes]
     low, high, cut = [], [], []
-    sizes_ = _plain(x.shape)[1:3]
+    sizes_ = static_shape(x.shape)[1:3]
     for n, k, s, made, (before, _) in zip(sizes_, (kh, kw), strides, out, pads, strict=True):
         low.append(k - 1 - before)
         high.append(max(0, made - n * s - low[-1] + k - 1))
         cut.append(max(0, n * s + low[-1] - made - k + 1))
     spread = _spread(x, strides, tuple(cut))
-    turned = slice_op(
-        w, begin=(0, kh - 1, kw - 1, 0), size=kernel, step=(1, -1, -1, 1)
-    )
+    turned = slice_op(w, begin=(0, kh - 1, kw - 1, 0), size=kernel, step=(1, -1, -1, 1))
     activation = layer.activation(3)
     y = conv(
         *_real(layer, spread, turned, bias), stride=(1, 1), dilation=(1, 1), low=tuple(low),
@@ -110,7 +108,7 @@ def transposed(layer: Layer) -> Value:
 
 def _spread(x: Value, strides: tuple[int, int], cut: tuple[int, ...]) -> Value:
     """x with stride - 1 zeros after each element of both spatial axes, the last `cut` left out."""
-    n, h, w, c = _plain(x.shape)
+    n, h, w, c = static_shape(x.shape)
     element = x.tensor.element
     zero = element.zero[0] if isinstance(element, Quant) else 0
     split = reshape(x, shape=(n, h, 1, w, 1, c))

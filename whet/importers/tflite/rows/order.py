@@ -8,6 +8,7 @@ from whet.errors import ModelError
 from whet.importers.tflite.layer import Layer, row
 from whet.importers.tflite.names import op_name
 from whet.importers.tflite.rows.arithmetic import codes, of_codes
+from whet.ir.dim import static_shape
 from whet.ir.leaf import constant
 from whet.ir.node import Value
 from whet.ops import elementwise as e
@@ -67,7 +68,7 @@ def one_hot(layer: Layer) -> Value:
 
 @row("SHAPE")
 def sizes(layer: Layer) -> Value:
-    values = [int(str(d)) for d in layer[0].shape]
+    values = static_shape(layer[0].shape)
     return constant(np.array(values, layer.elements[0].dtype))
 
 

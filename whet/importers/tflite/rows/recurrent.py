@@ -6,8 +6,8 @@ import numpy as np
 
 from whet.errors import ModelError
 from whet.importers.tflite.layer import Layer, row
-from whet.ir.dim import static_size
 from whet.importers.tflite.rows.activation import activated
+from whet.ir.dim import static_size
 from whet.ir.element import Quant
 from whet.ir.leaf import constant
 from whet.ir.node import Value
