@@ -3,6 +3,9 @@
 PYTHON ?= python3
 TORCH ?= ,torch
 JOBS ?= 2
+# `make bench` reads these; BENCH holds further options: --assert, --write, --seconds N.
+export MODELS THREADS PRECISION
+BENCH ?=
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
@@ -39,8 +42,8 @@ test-all: .venv/test.stamp  ## every test, the slow ones too
 lint: .venv/test.stamp  ## ruff, mypy, import layers, budgets
 	$(PY) -m pytest -q tests/house
 
-bench: .venv/bench.stamp  ## side by side with peers
-	$(PY) -m bench
+bench: .venv/bench.stamp  ## side by side with peers; MODELS=, THREADS=, PRECISION= narrow it
+	$(PY) -m bench $(BENCH)
 
 conformance: .venv/test.stamp  ## the whole ONNX suite; writes docs/conformance.md
 	$(PY) -m tests.conformance

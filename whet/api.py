@@ -26,7 +26,7 @@ def compile(
 
     model: a Graph, or the path or bytes of an ONNX or TFLite file. target: a Target or its name.
     cpu: for the host, `native` or an x86-64 level. sizes: a value, or (low, high), for each free
-    dimension of the inputs.
+    dimension of the inputs; or the value of a whole-number input, settled for good.
 
     Raises:
         ModelError, UnsupportedError: the model cannot be read, or not on this target.

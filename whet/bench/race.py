@@ -31,6 +31,7 @@ class Lap:
 
     first: from opening the model file to the first result, the engine's modules already imported.
     difference: largest distance of its outputs from the first engine's, over those's largest value.
+    spread: quartiles, over the rounds, of its time over the first engine's in the same round.
     """
 
     engine: str
@@ -41,6 +42,7 @@ class Lap:
     first: float
     peak_bytes: int
     difference: float
+    spread: tuple[float, float]
 
 
 class _Worker:
@@ -65,6 +67,13 @@ class _Worker:
             )
         self.first, self.peak = 0.0, 0
         self.times: list[float] = []
+        self.rounds: list[float] = []
+
+    def race(self, count: int) -> None:
+        """One round of `count` runs."""
+        times = self.run(count)
+        self.times += times
+        self.rounds.append(float(np.median(times)))
 
     def run(self, count: int) -> list[float]:
         """Run the model `count` times; the seconds of each."""
@@ -132,7 +141,7 @@ def race(
         for done in range(rounds):
             progress(f"round {done + 1} of {rounds}")
             for worker, count in zip(workers, counts, strict=True):
-                worker.times += worker.run(count)
+                worker.race(count)
         return [_lap(worker, workers[0]) for worker in workers]
 
 
@@ -142,6 +151,7 @@ def _round_size(times: Sequence[float]) -> int:
 
 def _lap(worker: _Worker, leader: _Worker) -> Lap:
     times = np.array(worker.times)
+    low, high = np.percentile(np.array(worker.rounds) / np.array(leader.rounds), (25, 75))
     return Lap(
         worker.name,
         times.size,
@@ -151,6 +161,7 @@ def _lap(worker: _Worker, leader: _Worker) -> Lap:
         worker.first,
         worker.peak,
         difference(_outputs(worker), _outputs(leader)),
+        (float(low), float(high)),
     )
 
 

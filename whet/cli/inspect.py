@@ -22,7 +22,13 @@ from whet.passes.pipeline import Fired, Observer, optimize
 
 @click.command("inspect")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--size", "sizes", multiple=True, metavar="NAME=N", help="Bind a named dimension.")
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    metavar="NAME=N",
+    help="Settle a dimension or a whole-number input.",
+)
 @click.option("--layers", is_flag=True, help="One line for each layer.")
 @click.option("--dump", type=click.Path(path_type=Path), help="Write the graph after each pass.")
 @json_option

@@ -28,7 +28,11 @@ def model_options(command: Callable[..., object]) -> Callable[..., object]:
     """`--size` and `--cpu`: how a model file is read and built."""
     for option in (
         click.option(
-            "--size", "sizes", multiple=True, metavar="NAME=N", help="Bind a named dimension."
+            "--size",
+            "sizes",
+            multiple=True,
+            metavar="NAME=N",
+            help="Settle a dimension or a whole-number input.",
         ),
         click.option("--cpu", default="native", show_default=True, help="x86 level to build for."),
     ):

@@ -60,7 +60,7 @@ def _stride(value: Value, node: Node) -> int | None:
     return 0 if value.tensor.elements == 1 else None
 
 
-def _pairwise(node: Node) -> tuple[Argument, ...] | None:
+def pairwise(node: Node) -> tuple[Argument, ...] | None:
     """n, the operands' strides and their storage; None where they broadcast otherwise."""
     a, b = node.inputs[0], node.inputs[1]
     if not quantised(node) or a is None or b is None:
@@ -76,7 +76,7 @@ def _pairwise(node: Node) -> tuple[Argument, ...] | None:
 
 @kernel("integer_add", e.add, e.sub)
 def add(node: Node, target: Target) -> Lowered | None:
-    shape = _pairwise(node)
+    shape = pairwise(node)
     if shape is None:
         return None
     made = addition_constants(
@@ -98,7 +98,7 @@ def add(node: Node, target: Target) -> Lowered | None:
 
 @kernel("integer_mul", e.mul)
 def mul(node: Node, target: Target) -> Lowered | None:
-    shape = _pairwise(node)
+    shape = pairwise(node)
     if shape is None:
         return None
     made = multiplication_constants(

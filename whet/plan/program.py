@@ -37,6 +37,7 @@ from whet.kernels.kernel import load_all, lower
 from whet.plan.lifetime import Step
 from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.order import order_steps
+from whet.plan.validate import validate_plan
 from whet.plan.view import views_of
 from whet.plan.weights import Weights
 from whet.targets.target import Target
@@ -170,7 +171,9 @@ class _Room:
         if not self.symbols:  # sizes that are data order steps in ways the planner does not see
             steps = order_steps(steps, sizes, views=views, pinned=pinned, outputs=kept)
             self._reorder(steps)
-        return plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept)
+        plan = plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept)
+        validate_plan(plan, steps, sizes, views=views, pinned=pinned, outputs=kept)
+        return plan
 
     def _reorder(self, steps: Sequence[Step]) -> None:
         """Put the lowered nodes in the order of their steps."""

@@ -36,7 +36,8 @@ def load_graph(source: Source, sizes: Sizes | None = None) -> Graph:
     """Read an ONNX model as a Graph.
 
     source: a path, the file's bytes or a ModelProto. sizes: for each named dimension of the inputs
-    its value, or (low, high); one left free is known only when the model is evaluated.
+    its value, or (low, high); one left free is known only when the model is evaluated. A whole-
+    number input (a sampling rate, say) named here is a constant and no input any more.
 
     Raises:
         ModelError: the file is malformed or unsafe.
@@ -74,15 +75,28 @@ class Scope:
         }
         inputs = []
         for info in proto.input:
-            if info.name not in held:
-                value = parameter(info.name, self.type_of(info))
-                self.values[info.name] = value
+            if info.name in held:
+                continue
+            settled_here = self._settled_input(info)
+            value = settled_here or parameter(info.name, self.type_of(info))
+            self.values[info.name] = value
+            if settled_here is None:
                 inputs.append(value)
         graph = self._finish(proto, tuple(inputs))
         tighter: dict[Symbol, Size] = {
             s: of(Symbol(s.name, s.low, high)) for s, high in self.narrowed.items() if high < s.high
         }
         return bind(graph, tighter) if tighter else graph
+
+    def _settled_input(self, info: ValueInfoProto) -> Value | None:
+        """A whole-number input that the caller gave a value as a constant, else None."""
+        given, t = self.sizes.get(info.name), self.type_of(info)
+        if not isinstance(given, int) or not isinstance(t, Type) or not t.static:
+            return None
+        if t.element.kind not in "iu":
+            raise ModelError(f"an input of {t.element} cannot be settled", info.name)
+        shape = tuple(d for d in t.shape if isinstance(d, int))
+        return constant(np.full(shape, given, t.element.dtype), t.element)
 
     def body(
         self, proto: GraphProto, types: tuple[AnyType, ...], where: str

@@ -185,8 +185,9 @@ def _step(value: Value, place: tuple[int, ...], memo: Memo) -> tuple[Value, tupl
         return None
     own = tuple(d for d in x.shape if isinstance(d, int))
     if node.op is m.reshape:
-        flat = np.ravel_multi_index(place, value.tensor.shape) if place else 0  # type: ignore[arg-type]
-        return x, tuple(int(i) for i in np.unravel_index(int(flat), own)) if own else ()
+        shape = tuple(d for d in value.shape if isinstance(d, int))
+        flat = int(np.ravel_multi_index(place, shape)) if place else 0
+        return x, tuple(int(i) for i in np.unravel_index(flat, own)) if own else ()
     if node.op is m.slice_op:
         begin, step = node.integers("begin"), node.integers("step")
         if len(begin) < len(own) or len(step) < len(own):

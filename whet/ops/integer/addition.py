@@ -63,7 +63,7 @@ def addition_constants(
 
     single: a_m = round(a.scale / y.scale * 2**t), b_m likewise, with t the largest shift that keeps
     both within 2**21 (int8, 32-bit arithmetic) or 2**31 (int16, 64-bit arithmetic).
-    double: TensorFlow Lite Micro's; it derives an addition in double and a subtraction in float32.
+    double: TensorFlow Lite Micro's, derived in double precision.
     """
     low, high = activation_range(y, activation)
     sign = -1 if subtract else 1
@@ -75,17 +75,8 @@ def addition_constants(
             a.zero, b.zero, y.zero, low, high, rounding, y.store, sign, a_m, sign * b_m, t
         )
     left = 15 if y.store == "int16" else 20
-    if subtract:
-        a32, b32, y32 = np.float32(a.scale), np.float32(b.scale), np.float32(y.scale)
-        twice32 = np.float32(2) * max(a32, b32)
-        reals = (
-            float(a32 / twice32),
-            float(b32 / twice32),
-            float(twice32 / (np.float32(1 << left) * y32)),
-        )
-    else:
-        twice = 2 * max(a.scale, b.scale)
-        reals = (a.scale / twice, b.scale / twice, twice / ((1 << left) * y.scale))
+    twice = 2 * max(a.scale, b.scale)
+    reals = (a.scale / twice, b.scale / twice, twice / ((1 << left) * y.scale))
     a_by, b_by, y_by = (multiplier(r) for r in reals)
     if int(y_by.t) < 31:
         raise ShapeError("cannot add", why="the output scale is too small for its inputs")

@@ -8,15 +8,19 @@ import numpy as np
 
 from whet.importers.tflite.layer import Layer, as_element, row
 from whet.importers.tflite.names import op_name
-from whet.ir.element import Quant
+from whet.ir.element import F32, Quant
+from whet.ir.graph import Graph
 from whet.ir.leaf import constant
-from whet.ir.node import Array, Op, Value
+from whet.ir.node import Array, Value
 from whet.ops import elementwise as e
+from whet.ops import parametric
 from whet.ops.affine import affine
+from whet.ops.evaluate import evaluate
 from whet.ops.integer import tables, unary
-from whet.ops.integer.quantization import Activation, Affine
+from whet.ops.integer.quantization import Activation, Affine, Integers, Rounding
 from whet.ops.lookup import codes, lookup
 from whet.ops.normalization import softmax
+from whet.ops.reduction import reduce_max, reduce_sum
 
 BOUNDS = {
     Activation.RELU: (0.0, None), Activation.RELU6: (0.0, 6.0),
@@ -35,8 +39,11 @@ def activated(layer: Layer, y: Value, activation: Activation) -> Value:
 
 @row("SOFTMAX")
 def softmax_layer(layer: Layer) -> Value:
-    x = layer[0]
-    return softmax(x, axis=len(x.shape) - 1, beta=layer.real(0, 0.0), **layer.integer_attributes())
+    x, beta = layer[0], layer.real(0, 0.0)
+    axis = len(x.shape) - 1
+    if layer.quantized:
+        return softmax(x, axis=axis, beta=beta, **layer.integer_attributes())
+    return softmax(x if beta == 1.0 else e.mul(x, _like(x, beta)), axis=axis)
 
 
 ACTIVATIONS = {
@@ -68,25 +75,46 @@ def table(layer: Layer, function: Function) -> Value:
     return as_element(looked, layer.elements[0])
 
 
-REAL = {
+def _reciprocal_root(x: Value) -> Value:
+    return e.div(constant(np.ones((), x.tensor.element.dtype)), e.sqrt(x))
+
+
+def _elu(x: Value) -> Value:
+    zero = constant(np.zeros((), x.tensor.element.dtype))
+    return e.select(e.less(x, zero), e.expm1(e.minimum(x, zero)), x)
+
+
+REAL: dict[str, Callable[[Value], Value]] = {
+    "SQUARE": lambda x: e.mul(x, x), "RSQRT": _reciprocal_root, "ELU": _elu, "SIGN": e.sign,
     "LOGISTIC": e.sigmoid, "TANH": e.tanh, "EXP": e.exp, "LOG": e.log, "SQRT": e.sqrt,
     "ABS": e.absolute,
     "NEG": e.neg, "FLOOR": e.floor, "CEIL": e.ceil, "ROUND": e.round_even, "SIN": e.sin,
     "COS": e.cos,
 }  # fmt: skip
-TABLES = {
+TableOf = Callable[[Affine, Affine, Rounding], Integers]
+TABLES: dict[str, TableOf] = {
     "LOGISTIC": tables.logistic_table, "TANH": tables.tanh_table, "ABS": tables.absolute_table,
+    "RSQRT": tables.reciprocal_sqrt_table, "ELU": tables.elu_table,
 }  # fmt: skip
 
 
 @row(*REAL)
 def unary_function(layer: Layer) -> Value:
     name = op_name(layer.operator.code)
-    if not layer.quantized:
-        return REAL[name](layer[0])
-    if name in TABLES:
-        return table(layer, lambda x, y, codes: TABLES[name](x, y, "double"))
-    real = REAL[name]
+    return applied(layer, REAL[name], TABLES.get(name))
+
+
+def applied(layer: Layer, real: Callable[[Value], Value], made: TableOf | None = None) -> Value:
+    """A function of one value: on floats as it is, on 8-bit codes as a table, on others through
+    floats.
+    """
+    element = layer[0].tensor.element
+    if not isinstance(element, Quant):
+        return real(layer[0])
+    if element.store.size > 1:
+        return as_element(real(as_element(layer[0], F32)), layer.elements[0])
+    if made is not None:
+        return table(layer, lambda x, y, codes: made(x, y, "double"))
 
     def entries(x: Affine, y: Affine, codes: Array) -> Array:
         return unary.function_table(lambda v: evaluated(real, v), x, y)
@@ -94,19 +122,62 @@ def unary_function(layer: Layer) -> Value:
     return table(layer, entries)
 
 
-def evaluated(op: Op, values: Array) -> Array:
-    """A unary op's meaning on an array."""
-    x = constant(values)
-    result = op.evaluate(op(x).node, values)
-    assert isinstance(result, np.ndarray)
-    return result
+def evaluated(real: Callable[[Value], Value], values: Array) -> Array:
+    """What a function of one value gives for an array."""
+    y = real(constant(np.asarray(values, np.float64)))
+    return np.asarray(evaluate(Graph((), (y,), ("y",)), {})["y"])
 
 
 @row("PRELU")
 def prelu(layer: Layer) -> Value:
     x, alpha = layer[0], layer[1]
+    if layer.quantized:
+        return parametric.prelu(x, alpha, **layer.integer_attributes())
     zero = constant(np.zeros((), x.tensor.element.dtype))
     return e.add(e.maximum(x, zero), e.mul(alpha, e.minimum(x, zero)))
+
+
+@row("RELU_0_TO_1")
+def relu_to_one(layer: Layer) -> Value:
+    return applied(layer, lambda x: e.minimum(e.maximum(x, _like(x, 0)), _like(x, 1)))
+
+
+@row("GELU")
+def gelu(layer: Layer) -> Value:
+    """x times the normal distribution, or its tanh approximation (arXiv 1606.08415)."""
+    approximate = bool(layer.option(0, "B"))
+
+    def real(x: Value) -> Value:
+        half = e.mul(x, _like(x, 0.5))
+        if not approximate:
+            return e.mul(half, e.add(e.erf(e.mul(x, _like(x, 0.5**0.5))), _like(x, 1)))
+        cube = e.mul(e.mul(e.mul(x, x), x), _like(x, 0.044715))
+        inner = e.mul(e.add(x, cube), _like(x, (2 / np.pi) ** 0.5))
+        return e.mul(half, e.add(e.tanh(inner), _like(x, 1)))
+
+    return applied(layer, real)
+
+
+def _like(x: Value, value: float) -> Value:
+    return constant(np.asarray(value, x.tensor.element.dtype))
+
+
+@row("LOG_SOFTMAX")
+def log_softmax(layer: Layer) -> Value:
+    x = as_element(layer[0], F32) if layer.quantized else layer[0]
+    axes = (len(x.shape) - 1,)
+    shifted = e.sub(x, reduce_max(x, axes=axes, keep=True))
+    y = e.sub(shifted, e.log(reduce_sum(e.exp(shifted), axes=axes, keep=True)))
+    return as_element(y, layer.elements[0])
+
+
+@row("L2_NORMALIZATION")
+def unit_norm(layer: Layer) -> Value:
+    if layer.quantized:
+        return parametric.l2_normalize(layer[0], **layer.integer_attributes())
+    x = layer[0]
+    total = reduce_sum(e.mul(x, x), axes=(len(x.shape) - 1,), keep=True)
+    return e.div(x, e.sqrt(e.maximum(total, _like(x, 1e-6))))
 
 
 @row("LEAKY_RELU")

@@ -6,12 +6,14 @@ import numpy as np
 
 from whet.errors import ModelError
 from whet.importers.tflite.layer import Layer, row
+from whet.importers.tflite.rows.activation import activated
 from whet.ir.dim import static_size
 from whet.ir.element import Quant
 from whet.ir.leaf import constant
 from whet.ir.node import Value
-from whet.ops.movement import transpose
+from whet.ops.movement import reshape, transpose
 from whet.ops.sequence_lstm import sequence_lstm
+from whet.ops.svdf import svdf
 
 TANH = 4
 PEEPHOLES, PROJECTION, NORMALIZATION = (9, 10, 11), (16, 17), (20, 21, 22, 23)
@@ -48,3 +50,16 @@ def _bias(layer: Layer, index: int, weight: Value) -> Value:
     if isinstance(element, Quant):
         kind = np.int64 if element.store.size == 2 else np.int32  # type: ignore[assignment]
     return constant(np.zeros(static_size(weight.shape[0]), kind))
+
+
+@row("SVDF")
+def filter_over_time(layer: Layer) -> tuple[Value, Value]:
+    """Inputs: x, feature weights, time weights, bias, state."""
+    x, feature, time = layer[0], layer[1], layer[2]
+    memory = (x.shape[0], *time.shape)
+    kept = reshape(layer[4], shape=memory)
+    y, following = svdf.many(
+        x, kept, feature, time, layer.optional(3), rank=layer.option(0), to=layer.elements[0]
+    )
+    y = activated(layer, y, layer.activation(1)) if not layer.quantized else y
+    return y, reshape(following, shape=layer[4].shape)

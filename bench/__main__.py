@@ -1,0 +1,108 @@
+"""`make bench`: the suite raced with every peer that is installed.
+
+    make bench MODELS="mobilenet_v2 resnet50" THREADS="1 2" PRECISION="f32 int8"
+
+Prints one table and writes build/bench.json. `--assert` exits with 1 where a ratio has grown beyond
+the kept one, or the floor beside ONNX Runtime is missed; `--write` renews docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from bench.goals import floor, goals, regressions
+from bench.measure import Missing, Record, Suite
+from bench.report import from_json, page, show, to_json
+from bench.suite import MODELS, PRECISIONS, ROOT, Case
+from whet.devices import measure
+
+DOCS = ROOT / "docs"
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The options; environment variables MODELS, THREADS and PRECISION are their defaults."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+
+    def listed(name: str, otherwise: str) -> list[str]:
+        return (os.environ.get(name) or otherwise).split()
+
+    parser.add_argument("--models", nargs="+", default=listed("MODELS", " ".join(MODELS)))
+    parser.add_argument("--threads", nargs="+", type=int, default=listed("THREADS", "1 2"))
+    parser.add_argument("--precision", nargs="+", default=listed("PRECISION", " ".join(PRECISIONS)))
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each engine of a race")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build")
+    parser.add_argument("--assert", action="store_true", dest="held", help="fail a regression")
+    parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md and .json")
+    options = parser.parse_args(given)
+    unknown = [name for name in options.models if name not in MODELS]
+    if unknown:
+        parser.error(f"no such model: {' '.join(unknown)}; there are: {' '.join(MODELS)}")
+    unknown = [name for name in options.precision if name not in (*PRECISIONS, "bf16")]
+    if unknown:
+        parser.error(f"no such precision: {' '.join(unknown)}")
+    try:
+        options.threads = [int(n) for n in options.threads]
+    except ValueError:
+        parser.error("THREADS holds whole numbers")
+    if min(options.threads) < 1:
+        parser.error("at least one thread")
+    return options
+
+
+def command_line(options: argparse.Namespace) -> str:
+    """The make command that asks for the same."""
+    threads = " ".join(map(str, options.threads))
+    models, precision = " ".join(options.models), " ".join(options.precision)
+    chosen = f'MODELS="{models}" THREADS="{threads}" PRECISION="{precision}"'
+    return f'make bench {chosen} BENCH="--write --seconds {options.seconds:g}"'
+
+
+def run(options: argparse.Namespace) -> tuple[list[Record], list[Missing]]:
+    """Race all that was asked for; the table grows on stderr meanwhile."""
+    suite = Suite(options.folder / "models", options.seconds)
+    records: list[Record] = []
+    missing: list[Missing] = []
+    cases = [
+        Case(m, p, t) for m in options.models for p in options.precision for t in options.threads
+    ]
+    for done, case in enumerate(cases, 1):
+        start = time.perf_counter()
+        found, lacking = suite.run(case)
+        records += found
+        missing += lacking
+        told = ", ".join(f"{r.engine} {r.median_ms:.3f} ms" for r in found)
+        told = told or "; ".join(m.reason for m in lacking)
+        took = time.perf_counter() - start
+        print(f"[{done}/{len(cases)}] {case}: {told} ({took:.0f} s)", file=sys.stderr, flush=True)
+    return records, missing
+
+
+def main(given: list[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    options = arguments(given)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for threads in sorted({1, *options.threads}):
+        measure(threads)
+    records, missing = run(options)
+    kept = from_json(DOCS / "benchmarks.json")
+    checks = [*floor(records), *(regressions(records, kept) if options.held else ())]
+    show(records, missing, checks)
+    (options.folder / "bench.json").write_text(to_json(records))
+    if options.write and records:
+        reached = [*goals(records), *floor(records)]
+        text = page(records, missing, reached, command_line(options))
+        (DOCS / "benchmarks.md").write_text(text)
+        (DOCS / "benchmarks.json").write_text(to_json(records))
+    failed = [goal for goal in checks if goal.met is False]
+    if options.held and (failed or not records):
+        print(f"{len(failed)} of {len(checks)} are missed", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""One case measured: Whet compiled, then raced with every peer that takes the model."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.suite import Case, Unavailable, model_file, peers
+from whet import api
+from whet.bench.engine import check_peer
+from whet.bench.race import Lap, race
+from whet.cli.bench import integer_graph
+from whet.compile.pipeline import Compiled
+from whet.devices import roofline
+from whet.errors import InputError
+from whet.ops.cost import graph_cost
+from whet.session.samples import random_inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One engine's figures in one race.
+
+    ratio: Whet's median over this engine's; low, high: quartiles of that ratio over the rounds.
+    share_of_peak: of the arithmetic peak measured on this machine for that many threads.
+    load_ms: from opening the file to the first result. rss_mb: above the bare process, in 10^6.
+    budget_mb: weights and arena. difference: of the outputs from Whet's, over the largest value.
+    """
+
+    model: str
+    precision: str
+    threads: int
+    engine: str
+    median_ms: float
+    min_ms: float
+    p99_ms: float
+    ratio: float
+    share_of_peak: float
+    load_ms: float
+    rss_mb: float
+    low: float = 1.0
+    high: float = 1.0
+    budget_mb: float = 0.0
+    difference: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An engine, or a whole case, without figures, and why."""
+
+    case: str
+    engine: str
+    reason: str
+
+
+Compiler = Callable[[Path], Compiled]
+Results = tuple[list[Record], list[Missing]]
+
+
+class Suite:
+    """Races cases; each model is compiled once for all thread counts."""
+
+    def __init__(self, folder: Path, seconds: float, compiler: Compiler = api.compile) -> None:
+        self.folder, self.seconds, self.compiler = folder, seconds, compiler
+        self._compiled: dict[Path, Compiled | str] = {}
+
+    def run(self, case: Case) -> Results:
+        """The figures of a case; whatever fails is told in the second list, never raised."""
+        try:
+            path = model_file(case.model, case.precision, self.folder)
+        except Unavailable as error:
+            return [], [Missing(str(case), "all", str(error))]
+        try:
+            return self.race(case, path)
+        except Exception as error:
+            return [], [Missing(str(case), "whet", _reason(error))]
+
+    def compile(self, path: Path) -> Compiled:
+        """The compiled model; a failure is remembered too."""
+        if path not in self._compiled:
+            try:
+                self._compiled[path] = self.compiler(path)
+            except Exception as error:
+                self._compiled[path] = _reason(error)
+        found = self._compiled[path]
+        if isinstance(found, str):
+            raise RuntimeError(found)
+        return found
+
+    def race(self, case: Case, path: Path) -> Results:
+        """Race Whet with the peers; one that fails is left out and told."""
+        compiled = self.compile(path)
+        missing: list[Missing] = []
+        engines: list[str] = []
+        for peer in peers(path):
+            try:
+                check_peer(peer, path)
+                engines.append(peer)
+            except InputError as error:
+                missing.append(Missing(str(case), peer, _reason(error)))
+        with tempfile.TemporaryDirectory(prefix="whet-bench-") as name:
+            artifact = compiled.artifact()
+            files = {"whet": artifact.save(Path(name) / "model.whet")}
+            inputs = random_inputs(artifact.interface.inputs, seed=0)
+            while True:
+                models = files | dict.fromkeys(engines, path)
+                try:
+                    laps = race(models, inputs, case.threads, self.seconds)
+                    break
+                except InputError as error:
+                    # The message begins with the engine that gave up.
+                    culprit = next((e for e in engines if str(error).startswith(e)), None)
+                    if culprit is None:
+                        raise
+                    engines.remove(culprit)
+                    missing.append(Missing(str(case), culprit, _reason(error)))
+        return [_record(case, lap, laps[0], compiled) for lap in laps], missing
+
+
+def _record(case: Case, lap: Lap, leader: Lap, compiled: Compiled) -> Record:
+    machine = roofline(case.threads)
+    integer = integer_graph(compiled.graph)
+    peak = machine.int8_gop_s if integer else machine.f32_gflop_s
+    cost = graph_cost(compiled.graph)
+    low, high = lap.spread
+    return Record(
+        case.model,
+        case.precision,
+        case.threads,
+        lap.engine,
+        median_ms=1e3 * lap.median,
+        min_ms=1e3 * lap.least,
+        p99_ms=1e3 * lap.p99,
+        ratio=leader.median / lap.median,
+        share_of_peak=cost.operations / lap.least / peak / 1e9,
+        load_ms=1e3 * lap.first,
+        rss_mb=lap.peak_bytes / 1e6,
+        low=1.0 / high,
+        high=1.0 / low,
+        budget_mb=(len(compiled.program.weights) + compiled.memory.arena_bytes) / 1e6,
+        difference=lap.difference,
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:297] + "..."

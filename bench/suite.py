@@ -1,0 +1,105 @@
+"""The suite: what `make bench` can race, and where each model's file comes from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from whet.bench.engine import ENGINES
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = (
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "efficientnet_lite0",
+    "resnet50",
+    "vit_tiny",
+    "bert_6x384",
+    "yolo_320",
+    "kws",
+    "vww",
+    "resnet8",
+    "lstm",
+    "conformer_block",
+)
+PRECISIONS = ("f32", "int8")
+# MLPerf Tiny's own files; the other models are made here.
+REAL = {
+    ("kws", "int8"): "mlperf_kws_int8.tflite",
+    ("vww", "f32"): "mlperf_vww_fp32.tflite",
+    ("vww", "int8"): "mlperf_vww_int8.tflite",
+    ("resnet8", "f32"): "mlperf_ic_resnet_fp32.tflite",
+    ("resnet8", "int8"): "mlperf_ic_resnet_int8.tflite",
+}
+MAKING_SECONDS = 600
+
+
+class Unavailable(Exception):
+    """A case that cannot be raced here; the text is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One race: a model of the suite in one precision on a number of threads."""
+
+    model: str
+    precision: str
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.precision}, {self.threads} thread(s)"
+
+
+def shared_models() -> Path | None:
+    """The folder of real TFLite models in `../shared/data`, if there is one."""
+    named = os.environ.get("WHET_SHARED_DATA")
+    roots = [Path(named)] if named else [p / "shared" / "data" for p in ROOT.parents]
+    found = [root / "models" / "tflite" for root in roots]
+    return next((folder for folder in found if folder.is_dir()), None)
+
+
+def model_file(model: str, precision: str, folder: Path) -> Path:
+    """The file of a model, made under `folder` by the first call that needs it.
+
+    Raises:
+        Unavailable: there is no such model or precision, or its file cannot be had here.
+    """
+    if precision == "bf16":
+        raise Unavailable("Whet has no bf16 kernels")
+    if model not in MODELS or precision not in PRECISIONS:
+        raise Unavailable(f"no {model} {precision} in the suite")
+    if name := REAL.get((model, precision)):
+        shared = shared_models()
+        if shared is None or not (shared / name).is_file():
+            raise Unavailable(f"{name} is not in ../shared/data")
+        return shared / name
+    path = folder / f"{model}_{precision}.onnx"
+    if not path.is_file():
+        _make(model, folder)
+    if not path.is_file():
+        raise Unavailable("static quantisation leaves this model in float")
+    return path
+
+
+def _make(model: str, folder: Path) -> None:
+    """Both precisions of a model, by a process of its own: torch keeps hundreds of megabytes."""
+    if (folder / f"{model}_f32.onnx").is_file():
+        return
+    command = [sys.executable, "-m", "bench.models", model, "--out", str(folder)]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=MAKING_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"the model was not made in {MAKING_SECONDS} s") from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise Unavailable(f"the model cannot be made: {said[-1]}")
+
+
+def peers(path: Path) -> list[str]:
+    """The engines beside Whet that read such a file."""
+    return [n for n, (_, _, kinds) in ENGINES.items() if n != "whet" and path.suffix in kinds]
