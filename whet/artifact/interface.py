@@ -82,7 +82,7 @@ def from_json(data: Mapping[str, Json]) -> Interface:
             _int(data["arena_bytes"]),
             _int(data["weight_bytes"]),
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ArtifactError("the manifest is malformed", "manifest.json", str(error)) from None
     _check(interface)
     return interface
