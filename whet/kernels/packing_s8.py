@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from whet.ops.integer.requantize import quantize_multiplier
+from whet.ops.integer.quantization import Rounding
+from whet.ops.integer.requantize import Multiplier, multiply, quantize_multiplier
 
 __all__ = [
     "Packed",
@@ -208,7 +209,7 @@ def requantization(
     t: npt.NDArray[np.integer],
     zero: int,
     bounds: tuple[Integers, Integers],
-    rounding: str,
+    rounding: Rounding,
 ) -> Requantization:
     """The epilogue for real multipliers m / 2**t per channel and the arrays for its `extra`.
 
@@ -216,17 +217,20 @@ def requantization(
     "double". The narrow 32-bit form is taken where it is exact for every value within bounds.
     """
     low, high = (np.broadcast_to(b, np.shape(m)).astype(np.int64) for b in bounds)
-    mult, exponent = m.astype(np.int64), t.astype(np.int64)
     size = np.maximum(np.abs(low), np.abs(high))
-    zeros = np.full(m.shape, zero, np.int64)
+    first, last = (multiply(b, Multiplier(m, t), rounding) for b in (low, high))
+    # A channel whose accumulators all give one result (a bias without weights) needs no multiplier.
+    flat = (first == last) & (size < np.int64(1) << 31 >> np.maximum(31 - t.astype(np.int64), 0))
+    size = np.where(flat, 0, size)
+    zeros = np.where(flat, np.clip(zero + first, -128, 127), zero).astype(np.int64)
+    mult = np.where(flat, 0, m).astype(np.int64)
     if rounding == "double":
+        exponent = np.where(flat, 31, t).astype(np.int64)
         left, right = np.maximum(31 - exponent, 0), np.maximum(exponent - 31, 0)
         narrow = bool((size < (np.int64(1) << 29 >> left)).all() and right.max(initial=0) <= 30)
         arrays = [mult, left, right, zeros]
         return _requantization("double_s8" if narrow else "double_wide_s8", arrays)
-    half = np.int64(1) << (exponent - 1)
-    flat = (low * mult >= -half) & (high * mult < half)  # no accumulator leaves the zero point
-    mult, exponent = np.where(flat, 0, mult), np.where(flat, 33, exponent)
+    exponent = np.where(flat, 33, t).astype(np.int64)
     if ((exponent >= 33) & (exponent <= 54)).all():
         shift = exponent - 32
         arrays = [mult, shift, (np.int64(1) << (shift - 1)) + (zeros << shift)]
