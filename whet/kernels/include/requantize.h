@@ -97,7 +97,7 @@ EPILOGUE(float_s8) {
 
 #if !defined(DOT8_TABLE)
 // table[x + 128] for x in [-128, 127].
-INLINE vi table_s8(const s8 *table, vi x) {
+INLINE vi table_s8(vi x, const s8 *table) {
     UNROLL(l, VL) x[l] = table[x[l] + 128];
     return x;
 }
