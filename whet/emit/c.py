@@ -60,7 +60,8 @@ def model_h(program: Program) -> str:
         '#ifdef __cplusplus\nextern "C" {\n#endif',
         f"enum {{ MODEL_ARENA_BYTES = {program.main.arena},",
         f"       MODEL_WEIGHT_BYTES = {len(program.weights)},",
-        f"       MODEL_INPUTS = {len(program.inputs)}, MODEL_OUTPUTS = {len(program.outputs)} }};",
+        f"       MODEL_INPUTS = {len(program.inputs)}, MODEL_OUTPUTS = {len(program.outputs)},",
+        f"       MODEL_THREADS = {program.threads} }};",
     ]
     for kind, ports in (("inputs", program.inputs), ("outputs", program.outputs)):
         lines += [
@@ -75,7 +76,8 @@ def model_h(program: Program) -> str:
         "int model_run(const void *const *inputs, void *const *outputs, void *memory,",
         f"    const void *constants{dims});",
         HOST.rstrip(),
-        "/* The same by `parts` threads, each with its `part`; host->wait is their barrier. */",
+        "/* The same by `parts` threads, MODEL_THREADS at most, each with its `part`;",
+        " * host->wait is their barrier. */",
         "int model_run_part(const void *const *inputs, void *const *outputs, void *memory,",
         f"    const void *constants{dims}, int part, int parts, struct model_host *host);",
         "#ifdef __cplusplus\n}\n#endif\n#endif\n",

@@ -356,7 +356,10 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """All that a target needs to run a model."""
+    """All that a target needs to run a model.
+
+    threads: the most that may run it together; the arena has scratch for each of them.
+    """
 
     name: str
     main: Function
@@ -366,3 +369,4 @@ class Program:
     symbols: tuple[str, ...]
     weights: bytes = field(repr=False)
     headers: tuple[str, ...] = ()
+    threads: int = 1

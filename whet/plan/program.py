@@ -70,7 +70,7 @@ def plan_program(graph: Graph, target: Target) -> Planned:
     symbols = sorted({s.name for s in room.symbols})
     program = Program(
         graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
-        tuple(dict.fromkeys(room.headers)),
+        tuple(dict.fromkeys(room.headers)), target.threads,
     )  # fmt: skip
     return Planned(program, room.memory)
 

@@ -27,12 +27,18 @@ class Session:
 
     weights: used in place where they are aligned to 64 bytes. threads: results are the same for any
     number.
+
+    Raises:
+        InputError: fewer threads than 1, or more than the arena has scratch for.
     """
 
     def __init__(
         self, interface: Interface, code: bytes | memoryview, weights: bytes | memoryview,
         threads: int = 1,
     ) -> None:  # fmt: skip
+        if not 1 <= threads <= interface.threads:
+            hint = f"1 to {interface.threads}, for which it was compiled"
+            raise InputError("bad number of threads", why=str(threads), hint=hint)
         self.interface = interface
         self._library = load_library(code, self)
         self._arena = aligned(max(1, interface.arena_bytes))

@@ -31,6 +31,7 @@ INTERFACE = Interface(
     ("N", "M"),
     64,
     32,
+    4,
 )
 ARTIFACT = Artifact(
     INTERFACE, {"name": "host", "cpu": "native"}, b"int x;", b"/* h */", b"\x7fELF", bytes(32),
@@ -129,6 +130,7 @@ def test_weights_of_another_size(path: Path) -> None:
 @pytest.mark.parametrize("change", [
     {"arena_bytes": -1}, {"arena_bytes": 1 << 60}, {"weight_bytes": "32"}, {"inputs": 3},
     {"inputs": [{"name": "x"}]}, {"symbols": None}, {"states": [{}]}, {"arena_bytes": 8},
+    {"threads": "2"},
 ])  # fmt: skip
 def test_an_interface_that_cannot_be(change: Json) -> None:
     data = {**to_json(INTERFACE), **change}

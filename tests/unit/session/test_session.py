@@ -5,6 +5,7 @@ What it computes is checked by tests/laws and tests/models; here NumPy's own ari
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from whet.ir.type import Type
 from whet.ops.elementwise import add
 from whet.ops.gather import gather
 from whet.session.session import RunError, Session
+from whet.targets.host import host
 
 N = Symbol("N", 1, 6)
 
@@ -114,7 +116,8 @@ def test_outputs_are_the_callers_own(lookup: Session) -> None:
 def test_any_number_of_threads_gives_the_same_bits(name: str, tmp_path: Path) -> None:
     demo = files("whet") / "demo"
     graph = import_model((demo / f"{name}.onnx").read_bytes())
-    path = compile_graph(graph).artifact().save(tmp_path / "m.whet")
+    target = replace(host(), threads=8)
+    path = compile_graph(graph, target).artifact().save(tmp_path / "m.whet")
     (port,) = whet.load(path).interface.inputs
     images = np.random.default_rng(0).random((4, *map(int, port.shape)), np.float32)
     found = []
@@ -123,6 +126,13 @@ def test_any_number_of_threads_gives_the_same_bits(name: str, tmp_path: Path) ->
         found.append([session({port.name: image})["scores"].tobytes() for image in images])
     assert all(scores == found[0] for scores in found)
     assert len(set(found[0])) == len(images)
+
+
+@pytest.mark.parametrize("threads", [-1, 0, 4])
+def test_more_threads_than_there_is_scratch_for(threads: int) -> None:
+    compiled = compile_graph(accumulator(), replace(host(), threads=3))
+    with pytest.raises(InputError, match=f"bad number of threads: {threads}; try: 1 to 3"):
+        compiled.session(threads)
 
 
 def test_an_artifact_for_another_machine_is_refused(tmp_path: Path) -> None:
