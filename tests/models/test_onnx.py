@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import numpy_helper
 
+import whet
 from tests.models.engine import Engine
 from tests.models.test_media_photos import PHOTOS, correct
 from tests.models.test_tflite import digits, picture
@@ -97,3 +99,29 @@ def test_speech_is_cleaned(shared_data: Path) -> None:
     heard = denoised(first, second, noisy)
     delay = 384
     assert ratio(clean[: len(heard) - delay], heard[delay:]) > 14.0
+
+
+def test_silero_hears_speech_as_onnx_runtime_does(shared_data: Path) -> None:
+    model = shared_data / FOLDER / "silero_vad.onnx"
+    rate, context, frame = 16000, 64, 512
+    sizes = {"input.0": 1, "input.1": context + frame, "state.1": 1, "sr": rate}
+    session = whet.compile(model, sizes=sizes).session()
+    peer = onnxruntime.InferenceSession(model)
+
+    def speech(name: str) -> np.ndarray:
+        samples, found_rate = decode_wav((shared_data / "audio" / name).read_bytes(), name)
+        assert found_rate == rate
+        wave = np.concatenate([np.zeros(context), samples.reshape(-1)]).astype(np.float32)
+        ours = peers = np.zeros((2, 1, 128), np.float32)
+        heard = []
+        for start in range(0, len(wave) - context - frame + 1, frame):
+            x = wave[None, start : start + context + frame]
+            made = session({"input": x, "state": ours})
+            probability, peers = peer.run(None, {"input": x, "state": peers, "sr": np.array(rate)})
+            np.testing.assert_allclose(made["output"], probability, atol=1e-3)
+            ours = made["stateN"]
+            heard.append(float(made["output"][0, 0]))
+        return np.array(heard)
+
+    assert (speech("jfk.wav") > 0.5).mean() > 0.6
+    assert speech("noise_1000ms.wav").max() <= 0.05
