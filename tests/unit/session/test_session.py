@@ -139,3 +139,8 @@ def test_an_artifact_for_another_machine_is_refused(tmp_path: Path) -> None:
     path = whet.compile(accumulator(), "cortex-m4").artifact().save(tmp_path / "m.whet")
     with pytest.raises(ArtifactError, match="built for cortex-m4"):
         whet.load(path)
+
+
+def test_a_cpu_is_not_ignored() -> None:
+    with pytest.raises(InputError, match="cpu x86-64 with target wasm: a cpu is for the host"):
+        whet.compile(accumulator(), "wasm", cpu="x86-64")
