@@ -6,7 +6,7 @@ from pathlib import Path
 
 from whet.artifact.artifact import open_artifact
 from whet.compile.pipeline import Compiled, compile_graph
-from whet.errors import ArtifactError
+from whet.errors import ArtifactError, InputError
 from whet.importers import import_model
 from whet.ir.graph import Graph
 from whet.session.session import Session
@@ -30,10 +30,13 @@ def compile(
 
     Raises:
         ModelError, UnsupportedError: the model cannot be read, or not on this target.
+        InputError: a cpu was named for another target than the host.
         CompileError: it could not be planned or built.
     """
     graph = model if isinstance(model, Graph) else import_model(model, sizes)
     if isinstance(target, str):
+        if target != "host" and cpu != "native":
+            raise InputError(f"cpu {cpu} with target {target}", why="a cpu is for the host alone")
         target = host(cpu) if target == "host" else target_named(target)
     return compile_graph(graph, target)
 

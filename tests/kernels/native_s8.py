@@ -14,6 +14,7 @@ import pytest
 
 from tests.kernels.native import CPUS, EMULATOR, compile_c
 from whet.kernels.packing_s8 import Requantization, accumulator_bounds, requantization
+from whet.ops.integer.requantize import Multiplier
 
 Ints = npt.NDArray[np.int64]
 
@@ -162,7 +163,8 @@ def random_epilogue(
         size = int(np.maximum(np.abs(bounds[0]), np.abs(bounds[1])).max())
         t = np.maximum(t, max(1, size.bit_length()))
     y_zero = int(rng.integers(-128, 128))
-    return requantization(m, t, y_zero, bounds, rounding), m, t, y_zero
+    by = Multiplier(m.astype(np.int32), t.astype(np.int32))
+    return requantization(by, y_zero, bounds, rounding), m, t, y_zero
 
 
 def guarded(size: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:

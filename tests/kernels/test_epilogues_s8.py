@@ -37,7 +37,7 @@ def source() -> str:
         f"""
 EPILOGUE(layer_{rounding}) {{
     vi x = requantize_{rounding}(acc, {arrays});
-    x = table_s8((const s8 *)extra[4], clamp_i(x, {LOW}, {HIGH}));
+    x = table_s8(clamp_i(x, {LOW}, {HIGH}), (const s8 *)extra[4]);
     const vi r = load_s8((const s8 *)extra[5] + row * {N} + channel, lanes);
     return {addition(rounding)[1]};
 }}
@@ -67,7 +67,7 @@ def test_epilogues_match_the_meaning(path: tuple[str, bool]) -> None:
     table = rng.integers(-128, 128, 256).astype(np.int8)
     residual = rng.integers(-128, 128, (M, N)).astype(np.int8)
     for i, rounding in enumerate(("single", "double")):
-        form = requantization(by.m, by.t, -7, accumulator_bounds(w, bias, 5), rounding)
+        form = requantization(by, -7, accumulator_bounds(w, bias, 5), rounding)
         assert form.epilogue == f"{rounding}_s8"
         first = np.clip(multiply(acc, by, rounding) - 7, LOW, HIGH)  # type: ignore[arg-type]
         want = add(table[first + 128], residual, addition(rounding)[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import struct
 import tempfile
 import zipfile
@@ -16,6 +17,7 @@ PAGE = 4096
 LOCAL_HEADER = 30
 ALIGNMENT_FIELD = 0xD935  # the extra field that zipalign uses
 MAX_ENTRIES = 64
+NAME = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*")
 DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -33,7 +35,8 @@ def write(path: Path, entries: Mapping[str, bytes]) -> None:
         os.chmod(name, 0o644)
         os.replace(name, path)
     except OSError as error:
-        raise ArtifactError("the artifact cannot be written", str(path), str(error)) from None
+        why = error.strerror or str(error)
+        raise ArtifactError("the artifact cannot be written", str(path), why) from None
 
 
 def _info(name: str, position: int) -> zipfile.ZipInfo:
@@ -50,7 +53,7 @@ def read(path: Path) -> dict[str, memoryview]:
 
     Raises:
         ArtifactError: not a ZIP that `write` could have made: compressed, encrypted, duplicate,
-            overlapping or misaligned entries, or bytes outside the file.
+            overlapping, misaligned or oddly named entries, or bytes outside the file.
     """
     try:
         with open(path, "rb") as file:
@@ -59,12 +62,14 @@ def read(path: Path) -> dict[str, memoryview]:
                 raise ArtifactError("the artifact is empty", str(path))
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             with zipfile.ZipFile(file) as archive:
-                infos = archive.infolist()
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+                infos, directory = archive.infolist(), archive.start_dir
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, struct.error) as error:
         hint = "compile the model again"
         raise ArtifactError("not a .whet artifact", str(path), str(error), hint) from None
     if len(infos) > MAX_ENTRIES or len({i.filename for i in infos}) != len(infos):
         raise ArtifactError("too many or duplicate entries", str(path))
+    if odd := [i.filename for i in infos if not NAME.fullmatch(i.filename)]:
+        raise ArtifactError("an entry has a name that no artifact has", str(path), odd[0])
     entries, taken = {}, 0
     for info in sorted(infos, key=lambda i: i.header_offset):
         start = _start(info, view, str(path))
@@ -72,6 +77,8 @@ def read(path: Path) -> dict[str, memoryview]:
             raise ArtifactError("entries overlap", str(path), info.filename)
         taken = start + info.file_size
         entries[info.filename] = view[start:taken]
+    if taken > directory:
+        raise ArtifactError("entries overlap", str(path), "the directory")
     return entries
 
 

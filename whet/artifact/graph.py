@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from collections.abc import Mapping
 
 import ml_dtypes
@@ -16,6 +18,10 @@ from whet.ir.text import graph_text
 from whet.ops.registry import ops
 
 TEXT, ARRAYS = "graph.txt", "graph.npz"
+FAILURES = (
+    OSError, ValueError, LookupError, EOFError, AttributeError, TypeError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
 Entries = dict[str, bytes]
 
 
@@ -44,7 +50,7 @@ def read_graph(extras: Mapping[str, bytes | memoryview]) -> Graph:
         with np.load(io.BytesIO(bytes(extras[ARRAYS])), allow_pickle=False) as file:
             found = {int(k.split(":")[0]): _array_of(k.split(":")[1], file[k]) for k in file.files}
         text = bytes(extras[TEXT]).decode()
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError) as error:
+    except FAILURES as error:
         raise ArtifactError("the graph's arrays are malformed", ARRAYS, str(error)) from None
     return parse_graph(text, [found[i] for i in sorted(found)], ops())
 

@@ -26,7 +26,10 @@ class HeldState:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """All that a host needs to call `model_run`."""
+    """All that a host needs to call `model_run`.
+
+    threads: the most that may run the model together.
+    """
 
     name: str
     inputs: tuple[Port, ...]
@@ -35,6 +38,7 @@ class Interface:
     symbols: tuple[str, ...]
     arena_bytes: int
     weight_bytes: int
+    threads: int = 1
 
 
 def interface_of(program: Program) -> Interface:
@@ -42,7 +46,7 @@ def interface_of(program: Program) -> Interface:
     states = tuple(HeldState(p, a.offset, w.offset) for p, a, w in program.states)
     return Interface(
         program.name, program.inputs, program.outputs, states, program.symbols,
-        program.main.arena, len(program.weights),
+        program.main.arena, len(program.weights), program.threads,
     )  # fmt: skip
 
 
@@ -59,6 +63,7 @@ def to_json(interface: Interface) -> dict[str, Json]:
         "symbols": list(interface.symbols),
         "arena_bytes": interface.arena_bytes,
         "weight_bytes": interface.weight_bytes,
+        "threads": interface.threads,
     }
 
 
@@ -81,8 +86,9 @@ def from_json(data: Mapping[str, Json]) -> Interface:
             tuple(str(s) for s in _list(data["symbols"])),
             _int(data["arena_bytes"]),
             _int(data["weight_bytes"]),
+            _int(data.get("threads", 1)),
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ArtifactError("the manifest is malformed", "manifest.json", str(error)) from None
     _check(interface)
     return interface

@@ -15,7 +15,7 @@ from importlib import import_module
 import click
 
 from whet import __version__
-from whet.errors import WhetError, printable
+from whet.errors import InputError, WhetError, printable
 
 # Loaded when asked for: a command's imports are paid by that command only.
 COMMANDS = {
@@ -35,9 +35,9 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in COMMANDS:
-            return None
+            raise InputError("no such command", cmd_name, hint=", ".join(COMMANDS))
         command: click.Command = import_module(COMMANDS[cmd_name]).command
         return command
 

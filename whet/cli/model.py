@@ -58,7 +58,8 @@ def parse_sizes(texts: tuple[str, ...]) -> Sizes:
 def existing(path: Path) -> Path:
     """The path, if there is a file; InputError otherwise."""
     if not path.is_file():
-        raise InputError("no such model", str(path))
+        why = "it is a folder" if path.is_dir() else ""
+        raise InputError("no such model", str(path), why)
     return path
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.expression import literal
-from whet.emit.program import Epilogue, Extra, Stage
+from whet.emit.program import Chain, Epilogue, Extra, Stage
 from whet.emit.scalar import wide
 from whet.emit.statement import pointer, pointer_list
 from whet.errors import UnsupportedError, UnsupportedOp
@@ -24,6 +24,7 @@ SIGNATURE = (
     "INLINE vf {name}(const void *const *extra, vf acc, long row, int channel, int lanes)\n{{\n"
     "    (void)extra, (void)row, (void)channel, (void)lanes;\n{body}\n}}\n"
 )
+SIGNATURE_S8 = SIGNATURE.replace("INLINE vf", "INLINE vi").replace("vf acc", "vi acc")
 
 
 class Epilogues:
@@ -33,16 +34,41 @@ class Epilogues:
         self.names: dict[str, str] = {}
         self.texts: list[str] = []
 
-    def name(self, epilogue: Epilogue, stage: Stage) -> str:
+    def name(self, epilogue: Epilogue | Chain, stage: Stage) -> str:
         """The two last arguments of a kernel: the extra pointers and the function."""
+        if isinstance(epilogue, Chain):
+            pointers = [pointer(p, stage) for p in (*epilogue.first.pointers, *epilogue.operands)]
+            return f"{pointer_list(pointers)}, {self._written(_codes_body(epilogue), SIGNATURE_S8)}"
         if not epilogue.body.nodes or len(epilogue.body.nodes) == 1:
             return "0, identity_f32"
-        body = _vector_body(epilogue.body, epilogue.extras)
+        name = self._written(_vector_body(epilogue.body, epilogue.extras), SIGNATURE)
+        return f"{pointer_list([pointer(e.operand, stage) for e in epilogue.extras])}, {name}"
+
+    def _written(self, body: str, signature: str) -> str:
         if body not in self.names:
             self.names[body] = f"epilogue_{len(self.names)}"
-            self.texts.append(SIGNATURE.format(name=self.names[body], body=body))
-        extra = pointer_list([pointer(e.operand, stage) for e in epilogue.extras])
-        return f"{extra}, {self.names[body]}"
+            self.texts.append(signature.format(name=self.names[body], body=body))
+        return self.names[body]
+
+
+def _codes_body(chain: Chain) -> str:
+    """The C of an int8 epilogue: 32-bit lanes of codes, which the kernel clamps and stores."""
+    lines = [f"    vi v = {chain.first.name}(extra, acc, row, channel, lanes);"]
+    index = len(chain.first.pointers)
+    for step in chain.steps:
+        shown = ["v"]
+        for argument in step.arguments:
+            if isinstance(argument, int):
+                shown.append(str(argument))
+                continue
+            place = f"(const s8 *)extra[{index}]"
+            index += 1
+            if isinstance(argument, Extra):
+                place = f"load_s8({place} + row * {argument.row_stride} + channel, lanes)"
+            shown.append(place)
+        lines.append(f"    v = clamp_i(v, {step.low}, {step.high});")
+        lines.append(f"    v = {step.function}({', '.join(shown)});")
+    return "\n".join([*lines, "    return v;"])
 
 
 def _vector_body(graph: Graph, extras: tuple[Extra, ...]) -> str:

@@ -83,6 +83,33 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Then:
+    """A step of an int8 epilogue: v = function(v clamped to codes [low, high], arguments...).
+
+    An Extra stands for the vector of its elements, a Weight for the pointer.
+    """
+
+    function: str
+    arguments: tuple[Extra | Weight | int, ...]
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A ready int8 epilogue and what is done to the codes it gives."""
+
+    first: Ready
+    steps: tuple[Then, ...]
+
+    @property
+    def operands(self) -> tuple[In | Weight, ...]:
+        """What the steps read, in order."""
+        arguments = [a for step in self.steps for a in step.arguments if not isinstance(a, int)]
+        return tuple(a.operand if isinstance(a, Extra) else a for a in arguments)
+
+
+@dataclass(frozen=True, slots=True)
 class Longs:
     """An array of sizes, such as a shape."""
 
@@ -109,7 +136,19 @@ class Item:
 
 
 Argument = (
-    Record | Item | In | Out | Weight | Scratch | Name | Epilogue | Ready | Longs | Size | float
+    Record
+    | Item
+    | In
+    | Out
+    | Weight
+    | Scratch
+    | Name
+    | Epilogue
+    | Ready
+    | Chain
+    | Longs
+    | Size
+    | float
 )
 
 
@@ -317,7 +356,10 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """All that a target needs to run a model."""
+    """All that a target needs to run a model.
+
+    threads: the most that may run it together; the arena has scratch for each of them.
+    """
 
     name: str
     main: Function
@@ -327,3 +369,4 @@ class Program:
     symbols: tuple[str, ...]
     weights: bytes = field(repr=False)
     headers: tuple[str, ...] = ()
+    threads: int = 1

@@ -10,6 +10,7 @@ from whet.emit.program import (
     Access,
     Argument,
     Call,
+    Chain,
     Epilogue,
     Field,
     In,
@@ -28,7 +29,7 @@ from whet.emit.program import (
 from whet.ir.dim import Dim
 from whet.ir.element import Element
 
-Named = Callable[[Epilogue], str]
+Named = Callable[[Epilogue | Chain], str]
 
 
 def pointer(operand: In | Out | Weight | Scratch, stage: Stage) -> str:
@@ -80,7 +81,7 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
         return _record(argument, stage, epilogue)
     if isinstance(argument, Item):
         return f"*{pointer(In(argument.index), stage)}"
-    if isinstance(argument, Epilogue):
+    if isinstance(argument, Epilogue | Chain):
         return epilogue(argument)
     if isinstance(argument, Ready):
         return f"{pointer_list([pointer(p, stage) for p in argument.pointers])}, {argument.name}"

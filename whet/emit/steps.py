@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from whet.emit.c import HOST, PARTS, _banner, _Writer, amalgamate
+from whet.emit.c import banner
+from whet.emit.headers import amalgamate
+from whet.emit.page import page
 from whet.emit.program import Program
+from whet.emit.writer import HOST, PARTS, Writer
 
 STEP_NAME = "model_step_{}"
 EMPTY_STEP = "model_step_none"
@@ -17,12 +20,12 @@ def steps_c(program: Program) -> str:
     Called in order with part 0 of 1 they compute what `model_run` does. `model_step_none` takes the
     same and does nothing.
     """
-    writer = _Writer(program)
+    writer = Writer(program)
     functions = [
         writer.graph(replace(program.main, steps=(step,)), STEP_NAME.format(i), public=True)
         for i, step in enumerate(program.main.steps)
     ]
     functions.append(writer.graph(replace(program.main, steps=()), EMPTY_STEP, public=True))
     kernels = amalgamate(program.headers)
-    parts = [_banner(program), kernels, HOST, PARTS, *writer.definitions()]
-    return "\n".join([*parts, *functions, ""])
+    parts = [banner(program), kernels, HOST, PARTS, *writer.definitions()]
+    return page("\n".join([*parts, *functions, ""]))

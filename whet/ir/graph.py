@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from whet.errors import ShapeError
 from whet.ir.dim import Dim, Symbol, symbols
 from whet.ir.node import Array, Attr, Node, Value
-from whet.ir.type import AnyType, Type
+from whet.ir.type import Type
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -131,12 +130,3 @@ def _visit(root: Node, bound: dict[Symbol, Value], order: list[Node], done: set[
         else:
             order.append(node)
             stack.pop()
-
-
-def check_named(types: Iterable[tuple[str, AnyType]]) -> None:
-    """Raises ShapeError where two inputs or outputs share a name."""
-    seen: set[str] = set()
-    for name, _ in types:
-        if name in seen:
-            raise ShapeError("two values share a name", where=name)
-        seen.add(name)

@@ -128,17 +128,14 @@ class _Parser:
     def origin(self) -> str:
         """The comment after a node: the layer it came from."""
         if self.at < len(self.tokens) and self.tokens[self.at].startswith("#"):
-            return _unquoted(f'"{self.tokens[self.at][1:].strip()}"')
+            comment = self.tokens[self.at].removeprefix("#").removeprefix(" ")
+            return _unquoted(f'"{comment}"')
         return ""
 
     def attr(self) -> Attr:
         token = self.take()
-        if token == "(":
-            return self.form()
-        if token == "[":
-            graph = self.graph()
-            self.take("]")
-            return graph
+        if token in ("(", "["):
+            return self.nested(token)
         if token[0] == '"':
             return _unquoted(token)
         if token[0] == "@":
@@ -163,15 +160,24 @@ class _Parser:
             raise ValueError("a type was expected")
         return found
 
-    def form(self) -> Attr:
+    def nested(self, opening: str) -> Attr:
         self.depth += 1
         if self.depth > DEPTH:
-            raise ValueError("forms nest too deep")
+            raise ValueError("forms and bodies nest too deep")
+        made = self.form() if opening == "(" else self.body()
+        self.depth -= 1
+        return made
+
+    def form(self) -> Attr:
         kind, parts = self.take(), []
         while not self.accept(")"):
             parts.append(self.attr())
-        self.depth -= 1
         return _made(kind, parts)
+
+    def body(self) -> Graph:
+        graph = self.graph()
+        self.take("]")
+        return graph
 
 
 def _made(kind: str, parts: list[Attr]) -> Attr:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from whet.ir.dim import Dim, Operation, Size, Symbol
+from whet.ir.dim import Dim, Operation, Size, Symbol, of
 from whet.ir.element import Element, Quant, Scalar
 from whet.ir.graph import Graph
 from whet.ir.node import Array, Attr, Node, Value
@@ -45,7 +45,7 @@ class _Writer:
             value, following = self.names[s.value], self.names[s.next]
             lines.append(f"state {_quoted(s.name)} {value} {following} {initial}")
         for symbol, v in graph.live_bindings:
-            lines.append(f"bind {size_text(_size_of(symbol))} {self.names[v]}")
+            lines.append(f"bind {size_text(of(symbol))} {self.names[v]}")
         for v in graph.inputs:
             lines.append(f"argument {self.names[v]}")
         for name, v in zip(graph.output_names, graph.outputs, strict=False):
@@ -90,7 +90,7 @@ def _plain(attr: Attr) -> str:
     if isinstance(attr, str):
         return _quoted(attr)
     if isinstance(attr, Symbol):
-        return f"(symbol {size_text(_size_of(attr))})"
+        return f"(symbol {size_text(of(attr))})"
     if isinstance(attr, Scalar | Quant):
         return element_text(attr)
     assert isinstance(attr, Type | Sequence | Optional)
@@ -129,10 +129,6 @@ def _atom_text(atom: Symbol | Operation) -> str:
     if isinstance(atom, Symbol):
         return _form("s", [_quoted(atom.name), str(atom.low), str(atom.high)])
     return _form(atom.kind, [size_text(atom.left), size_text(atom.right)])
-
-
-def _size_of(symbol: Symbol) -> Dim:
-    return Dim((((symbol,), 1),))
 
 
 def _form(kind: str, parts: Iterable[str]) -> str:

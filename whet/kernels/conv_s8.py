@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Ready, Scratch, Weight
+from whet.emit.program import (
+    Argument,
+    Call,
+    Chain,
+    In,
+    Lowered,
+    Name,
+    Out,
+    Ready,
+    Scratch,
+    Weight,
+)  # fmt: skip
 from whet.errors import ShapeError
 from whet.ir.dim import static_size
 from whet.ir.element import I8, Quant
@@ -15,11 +26,13 @@ from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
+from whet.kernels.epilogue_s8 import tail
 from whet.kernels.kernel import kernel
 from whet.kernels.tiling import Tile
 from whet.kernels.tiling_s8 import depthwise_tile_s8, tile_s8
 from whet.ops.convolution import contraction_of, conv
 from whet.ops.integer.contraction import Contraction
+from whet.ops.integer.requantize import Multiplier
 from whet.ops.matmul import matmul
 from whet.targets.target import Target
 
@@ -31,11 +44,14 @@ SPAN = (Name("begin"), Name("end"))
 class Operands:
     """A quantised contraction the kernels can do: weights, bias and constants known."""
 
+    node: Node
     w: Array
     bias: Array
     constants: Contraction
 
-    def finish(self, packed: packing.Packed, columns: Array) -> tuple[Ready, tuple[Array, ...]]:
+    def finish(
+        self, packed: packing.Packed, columns: Array
+    ) -> tuple[Ready | Chain, tuple[Array, ...]]:
         """The epilogue and all constants: weights, bias, then what the epilogue reads.
 
         columns: the stored weights as [K, N], which bound the accumulators.
@@ -43,16 +59,26 @@ class Operands:
         c = self.constants
         bounds = packing.accumulator_bounds(columns, self.bias, c.x_zero, c.w_zero)
         n = columns.shape[1]
-        m, t = np.broadcast_to(c.by.m, n), np.broadcast_to(c.by.t, n)
-        ready = packing.requantization(m, t, c.y_zero, bounds, c.rounding)
-        pointers = tuple(Weight(2 + i) for i in range(len(ready.arrays)))
-        return Ready(ready.epilogue, pointers), (packed.weights, packed.bias, *ready.arrays)
+        by = Multiplier(np.broadcast_to(c.by.m, n), np.broadcast_to(c.by.t, n))
+        ready = packing.requantization(by, c.y_zero, bounds, c.rounding)
+        held: tuple[Array, ...] = (packed.weights, packed.bias, *ready.arrays)
+        first = Ready(ready.epilogue, tuple(Weight(i) for i in range(2, len(held))))
+        after = tail(self.node, c.low, c.high, len(held))
+        if not after.steps:
+            return first, held
+        return Chain(first, after.steps), (*held, *after.tables)
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """What the results are clamped to."""
+        after = tail(self.node, self.constants.low, self.constants.high)
+        return after.low, after.high
 
 
 def operands(node: Node, channels: int) -> Operands | None:
     """The operands, or None where an element is not int8, or something is not constant."""
     elements = [v.tensor.element for v in (*node.inputs[:2], node.outputs[0]) if v is not None]
-    if any(not isinstance(e, Quant) or e.store != I8 for e in elements) or len(node.inputs) > 3:
+    if any(not isinstance(e, Quant) or e.store != I8 for e in elements):
         return None
     x, w, bias = node.inputs[0], known(node.inputs[1]), node.operand(2)
     given = known(bias)
@@ -63,7 +89,7 @@ def operands(node: Node, channels: int) -> Operands | None:
     except ShapeError:
         return None
     zeros = np.zeros(channels, np.int64)
-    return Operands(w, zeros if given is None else given.astype(np.int64), constants)
+    return Operands(node, w, zeros if given is None else given.astype(np.int64), constants)
 
 
 @kernel("conv_s8", conv)
@@ -112,7 +138,7 @@ def gemm(found: Operands, m: int, w: Array, target: Target) -> Lowered:
         weight_zero=c.w_zero,
     )  # fmt: skip
     epilogue, constants = found.finish(packed, w)
-    sizes = (m, n, k, k, n, t.rows, t.vectors, t.block, packed.weight_zero, 1, c.low, c.high)
+    sizes = (m, n, k, k, n, t.rows, t.vectors, t.block, packed.weight_zero, 1, *found.limits)
     call = Call("gemm_s8", (*sizes, *SPAN, In(0), Weight(0), Weight(1), Out(), epilogue))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
     return Lowered((call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8")
@@ -136,7 +162,7 @@ def _depthwise(node: Node, found: Operands, w: Array, target: Target) -> Lowered
     )  # fmt: skip
     epilogue, constants = found.finish(packed, w.reshape(o, -1).T)
     shape: tuple[Argument, ...] = (b, h, width, c, c, oh, ow, o, o // c)
-    tile = (th, tw, packed.passes, k.x_zero, k.low, k.high)
+    tile = (th, tw, packed.passes, k.x_zero, *found.limits)
     ends = (In(0), Weight(0), Weight(1), Out(), epilogue)
     call = Call("depthwise_s8", (*shape, *windows, *tile, *SPAN, *ends))
     return Lowered((call,), ("depthwise_s8.h",), constants, 0, b * -(-oh // th), "depthwise_s8")
@@ -160,7 +186,7 @@ def _convolution(node: Node, found: Operands, w: Array, target: Target) -> Lower
     )  # fmt: skip
     epilogue, constants = found.finish(packed, w.reshape(o, -1).T)
     shape = (b, h, width, per, c, oh, ow, n, o, groups)
-    tile = (t.rows, t.vectors, t.block, k.x_zero, packed.weight_zero, 1, k.low, k.high)
+    tile = (t.rows, t.vectors, t.block, k.x_zero, packed.weight_zero, 1, *found.limits)
     scratch: Argument = Scratch() if each else 0
     ends = (In(0), Weight(0), Weight(1), Out(), scratch, epilogue)
     call = Call("conv_s8", (*shape, *windows, *tile, *SPAN, *ends))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from whet.ops.integer.requantize import quantize_multiplier
+from whet.ops.integer.quantization import Rounding
+from whet.ops.integer.requantize import Multiplier, multiply, quantize_multiplier
 
 __all__ = [
     "Packed",
@@ -204,29 +205,32 @@ def accumulator_bounds(
 
 
 def requantization(
-    m: npt.NDArray[np.integer],
-    t: npt.NDArray[np.integer],
+    by: Multiplier,
     zero: int,
     bounds: tuple[Integers, Integers],
-    rounding: str,
+    rounding: Rounding,
 ) -> Requantization:
-    """The epilogue for real multipliers m / 2**t per channel and the arrays for its `extra`.
+    """The epilogue for one real multiplier per channel and the arrays for its `extra`.
 
     `bounds` are the accumulators', as accumulator_bounds gives them; `rounding` is "single" or
     "double". The narrow 32-bit form is taken where it is exact for every value within bounds.
     """
-    low, high = (np.broadcast_to(b, np.shape(m)).astype(np.int64) for b in bounds)
-    mult, exponent = m.astype(np.int64), t.astype(np.int64)
+    low, high = (np.broadcast_to(b, by.m.shape).astype(np.int64) for b in bounds)
+    m, t = by.m.astype(np.int64), by.t.astype(np.int64)
     size = np.maximum(np.abs(low), np.abs(high))
-    zeros = np.full(m.shape, zero, np.int64)
+    first, last = (multiply(b, by, rounding) for b in (low, high))
+    # A channel whose accumulators all give one result (a bias without weights) needs no multiplier.
+    flat = (first == last) & (size < np.int64(1) << 31 >> np.maximum(31 - t, 0))
+    size = np.where(flat, 0, size)
+    zeros = np.where(flat, np.clip(zero + first, -128, 127), zero)
+    mult = np.where(flat, 0, m)
     if rounding == "double":
+        exponent = np.where(flat, 31, t)
         left, right = np.maximum(31 - exponent, 0), np.maximum(exponent - 31, 0)
         narrow = bool((size < (np.int64(1) << 29 >> left)).all() and right.max(initial=0) <= 30)
         arrays = [mult, left, right, zeros]
         return _requantization("double_s8" if narrow else "double_wide_s8", arrays)
-    half = np.int64(1) << (exponent - 1)
-    flat = (low * mult >= -half) & (high * mult < half)  # no accumulator leaves the zero point
-    mult, exponent = np.where(flat, 0, mult), np.where(flat, 33, exponent)
+    exponent = np.where(flat, 33, t)
     if ((exponent >= 33) & (exponent <= 54)).all():
         shift = exponent - 32
         arrays = [mult, shift, (np.int64(1) << (shift - 1)) + (zeros << shift)]

@@ -8,9 +8,11 @@ import numpy as np
 
 from whet.errors import ShapeError
 from whet.ir.dim import Size, bounds, static_size
+from whet.ir.element import Quant
+from whet.ir.graph import Graph
 from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
-from whet.ops.affine import clamped, operand, quant_of, result, rounding
+from whet.ops.affine import affine, clamped, operand, quant_of
 from whet.ops.epilogue import applied, checked
 from whet.ops.integer import contraction as integer
 from whet.ops.integer.quantization import Activation
@@ -87,7 +89,7 @@ def _evaluate(node: Node, x: Array, w: Array, bias: Array | None = None, *extras
     return applied(node, y if bias is None else y + bias, extras)
 
 
-def _quantized(node: Node, x: Array, w: Array, bias: Array | None = None) -> Array:
+def _quantized(node: Node, x: Array, w: Array, bias: Array | None = None, *extras: Array) -> Array:
     """Exact sums in 32 bits, then requantised; see `integer.contraction`."""
     window, constants = window_of(node), contraction_of(node)
     flat = x.ndim == 3
@@ -97,7 +99,7 @@ def _quantized(node: Node, x: Array, w: Array, bias: Array | None = None) -> Arr
         y = integer.depthwise_conv2d(x, w.transpose(3, 1, 2, 0), bias, window, constants)
     else:
         y = integer.conv2d(x, w, bias, window, constants)
-    return y[:, 0] if flat else y
+    return applied(node, y[:, 0] if flat else y, extras)
 
 
 def window_of(node: Node) -> integer.Window:
@@ -111,13 +113,19 @@ def window_of(node: Node) -> integer.Window:
     return integer.Window(stride, dilation, (low[0], high[0]), (low[1], high[1]))
 
 
+def sum_element(node: Node) -> Quant:
+    """How a quantised contraction represents its sums: its result, or what its epilogue takes."""
+    body = node["epilogue"]
+    return quant_of(body.inputs[0] if isinstance(body, Graph) else node.outputs[0])
+
+
 def contraction_of(node: Node) -> integer.Contraction:
-    """The integer constants of a quantised convolution or matrix product."""
-    w = quant_of(node.inputs[1])
-    x, y = operand(node, 0), result(node)
+    """The integer constants of a quantised convolution or matrix product, up to its epilogue."""
+    w, to = quant_of(node.inputs[1]), sum_element(node)
+    x = operand(node, 0)
     constants = integer.contraction_constants(
-        x, w.scale, y, Activation.NONE, rounding(node), w_zero=w.zero[0], wide=x.store == "int16",
-        float32_product=bool(node["float32_product"]),
+        x, w.scale, affine(to), Activation.NONE, "double" if to.rounding == "double" else "single",
+        w_zero=w.zero[0], wide=x.store == "int16", float32_product=bool(node["float32_product"]),
     )  # fmt: skip
     return clamped(constants, node)
 

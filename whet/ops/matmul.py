@@ -41,14 +41,15 @@ def _evaluate(node: Node, a: Array, b: Array, bias: Array | None = None, *extras
     return applied(node, np.asarray(out if bias is None else out + bias), extras)
 
 
-def _quantized(node: Node, a: Array, b: Array, bias: Array | None = None) -> Array:
+def _quantized(node: Node, a: Array, b: Array, bias: Array | None = None, *extras: Array) -> Array:
     """Exact sums in 32 bits, then requantised; b may differ for each batch."""
     constants = contraction_of(node)
     if b.ndim == 2:
-        return integer.fully_connected(a, b.T, bias, constants)
+        return applied(node, integer.fully_connected(a, b.T, bias, constants), extras)
     left = a.astype(np.int32) - constants.x_zero
     right = b.astype(np.int32) - constants.w_zero
-    return integer.finish(integer.exact_matmul(left, right), bias, constants)
+    sums = integer.exact_matmul(left, right)
+    return applied(node, integer.finish(sums, bias, constants), extras)
 
 
 matmul = Op("matmul", _infer, _evaluate, "contraction", _quantized)

@@ -15,6 +15,7 @@ from whet.passes.affine import AFFINE, scale_of_product
 from whet.passes.algebra import ALGEBRA
 from whet.passes.codes import CODE_RULES
 from whet.passes.epilogue import EPILOGUE
+from whet.passes.epilogue_s8 import INTEGER_EPILOGUE
 from whet.passes.fold import fold_constants, fold_dequantized
 from whet.passes.fuse import FUSE
 from whet.passes.layout import LAYOUT
@@ -55,7 +56,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("split", split_contractions),
     rules("settle", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, *AFFINE),
     rules("fuse", *FUSE, *RESHAPE, identity_reshape, reshape_of_reshape),
-    rules("epilogue", *EPILOGUE),
+    rules("epilogue", *EPILOGUE, *INTEGER_EPILOGUE),
 )
 
 

@@ -10,6 +10,7 @@ from whet.emit.program import (
     Bind,
     Branch,
     Call,
+    Chain,
     Copy,
     Epilogue,
     Function,
@@ -69,7 +70,7 @@ def plan_program(graph: Graph, target: Target) -> Planned:
     symbols = sorted({s.name for s in room.symbols})
     program = Program(
         graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
-        tuple(dict.fromkeys(room.headers)),
+        tuple(dict.fromkeys(room.headers)), target.threads,
     )  # fmt: skip
     return Planned(program, room.memory)
 
@@ -327,5 +328,7 @@ def _inputs_used(statement: Statement, count: int) -> set[int]:
         for a in statement.arguments:
             if isinstance(a, Epilogue):
                 used |= {e.operand.index for e in a.extras if isinstance(e.operand, In)}
+            if isinstance(a, Chain):
+                used |= {p.index for p in a.operands if isinstance(p, In)}
         return used
     return set(range(count))

@@ -10,8 +10,9 @@ import numpy as np
 from whet.artifact.interface import Interface
 from whet.emit.program import Port
 from whet.errors import InputError, WhetError
-from whet.ir.dim import Dim, Size, Symbol, of, substitute, symbols
+from whet.ir.dim import Dim, Size, Symbol, of, static_shape, static_size, substitute, symbols
 from whet.ir.node import Array
+from whet.ir.type import size_product
 from whet.session.library import aligned, load_library
 from whet.session.pool import Pool
 
@@ -27,12 +28,18 @@ class Session:
 
     weights: used in place where they are aligned to 64 bytes. threads: results are the same for any
     number.
+
+    Raises:
+        InputError: fewer threads than 1, or more than the arena has scratch for.
     """
 
     def __init__(
         self, interface: Interface, code: bytes | memoryview, weights: bytes | memoryview,
         threads: int = 1,
     ) -> None:  # fmt: skip
+        if not 1 <= threads <= interface.threads:
+            hint = f"1 to {interface.threads}, for which it was compiled"
+            raise InputError("bad number of threads", why=str(threads), hint=hint)
         self.interface = interface
         self._library = load_library(code, self)
         self._arena = aligned(max(1, interface.arena_bytes))
@@ -59,7 +66,7 @@ class Session:
         made = [_memory(p, sizes) for p in self.interface.outputs]
         known = {s.name: n for s, n in sizes.items()}
         for i, name in enumerate(self.interface.symbols):
-            self._dims[i] = _whole(known.get(name, 0))
+            self._dims[i] = static_size(known.get(name, 0))
         status = self._call(_pointers(given), _pointers(made))
         if status:
             raise RunError("the model stopped", why=STATUS.get(status, f"status {status}"))
@@ -81,21 +88,14 @@ class Session:
         values: dict[Symbol, Size] = {
             s: self._dims[names.index(s.name)] for d in port.shape for s in symbols(d)
         }
-        shape = tuple(_whole(substitute(d, values)) for d in port.shape)
+        shape = static_shape(substitute(d, values) for d in port.shape)
         count = int(np.prod(shape, dtype=np.int64))
         return memory.view(port.element.dtype)[:count].reshape(shape)
 
 
-def _whole(size: Size) -> int:
-    assert isinstance(size, int)
-    return size
-
-
 def _memory(port: Port, sizes: Mapping[Symbol, Size]) -> Array:
     """Room for an output: exact where its sizes are known, else its bound."""
-    count: Size = 1
-    for d in port.shape:
-        count = count * substitute(d, sizes)
+    count = size_product(tuple(substitute(d, sizes) for d in port.shape))
     nbytes = count * port.element.size if isinstance(count, int) else port.nbytes
     return np.empty(max(1, -(-nbytes // 8)), np.uint64)
 

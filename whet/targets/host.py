@@ -11,7 +11,8 @@ from platform import machine
 from whet.errors import CompileError
 from whet.targets.target import Target
 
-THREADS = min(cpu_count() or 1, 16)
+# The most threads of a run; two work on one core as well, only no faster.
+THREADS = min(max(cpu_count() or 1, 2), 16)
 X86_LEVELS = {
     "x86-64-v4": Target(
         "host", "x86_64-linux-gnu.2.17", "x86_64_v4+avx512vnni", 16, 32, dot8_shift=128

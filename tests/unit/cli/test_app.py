@@ -30,7 +30,7 @@ def test_every_command_has_help_and_json(name: str, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["devises"], "No such command"),
+        (["devises"], "no such command: devises; try: inspect, compile"),
         (["devices", "--treads", "2"], "--treads"),
         (["devices", "--threads", "many"], "not a valid integer"),
         (["devices", "--threads", "0"], "1 to 1024"),

@@ -11,7 +11,7 @@ from onnx import AttributeProto, GraphProto, NodeProto
 
 from whet.errors import ModelError
 from whet.importers.onnx.whole import sizes_of
-from whet.ir.dim import Size, Symbol, of
+from whet.ir.dim import Size
 from whet.ir.element import I64
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known
@@ -218,8 +218,3 @@ class Layer:
 def scalar(value: float, like: Value) -> Value:
     """A constant scalar of the element type of another value."""
     return constant(np.asarray(value).astype(like.tensor.element.dtype), like.tensor.element)
-
-
-def symbol_size(symbol: Symbol) -> Size:
-    """A symbol as a size."""
-    return of(symbol)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from whet.errors import ModelError
 from whet.importers.tflite.schema import Operator
+from whet.importers.tflite.variables import Variables
 from whet.ir.dim import static_size
 from whet.ir.element import I8, U8, Element, Quant
 from whet.ir.graph import State
@@ -54,7 +55,7 @@ class Layer:
 
     elements: how each output is represented, as the file says. legacy: tensors are uint8, which
     TensorFlow Lite Micro does not run; their bits are those of TensorFlow Lite's reference kernels.
-    kept: states that rows made.
+    kept: states that rows made. variables: the file's resource variables at this point.
     """
 
     operator: Operator
@@ -64,6 +65,7 @@ class Layer:
     name: str
     legacy: bool = False
     kept: list[State] = field(default_factory=list)
+    variables: Variables = field(default_factory=Variables)
 
     def keep(self, value: Value, following: Value, initial: Array) -> None:
         """Hold a state made by a row: its value, the next one, and where it starts."""

@@ -43,8 +43,3 @@ def op_name(code: int, custom: str = "") -> str:
     if custom:
         return custom
     return BUILTIN[code] if 0 <= code < len(BUILTIN) else f"builtin {code}"
-
-
-def code_of(name: str) -> int:
-    """The code of a builtin operator."""
-    return BUILTIN.index(name)

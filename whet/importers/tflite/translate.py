@@ -17,9 +17,10 @@ from whet.importers.tflite import rows
 from whet.importers.tflite.layer import ROWS, Layer
 from whet.importers.tflite.names import op_name
 from whet.importers.tflite.schema import Model, Operator, Subgraph, Tensor, read_model
+from whet.importers.tflite.variables import Variables
 from whet.ir.element import I8, U8, Element, Quant, scalar_of
 from whet.ir.graph import Graph, State
-from whet.ir.leaf import constant, parameter, state
+from whet.ir.leaf import constant, known, parameter, state
 from whet.ir.node import Value, origin
 from whet.ir.type import Type
 from whet.ops.convert import convert
@@ -61,6 +62,7 @@ class _Translation:
     missing: list[UnsupportedOp] = field(default_factory=list)
     absent: set[int] = field(default_factory=set)
     kept: list[State] = field(default_factory=list)
+    variables: Variables = field(default_factory=Variables)
 
     def graph(self) -> Graph:
         inputs = tuple(self._input(i) for i in self.source.inputs)
@@ -71,7 +73,7 @@ class _Translation:
         outputs = tuple(self._output(i) for i in self.source.outputs)
         names = tuple(self.source.tensors[i].name or f"output_{i}" for i in self.source.outputs)
         states = tuple(self._state(i, v) for i, v in self.states.items())
-        states = (*states, *self.kept)
+        states = (*states, *self.kept, *self.variables.states())
         return Graph(inputs, outputs, _distinct(names), states, name=self.model.name)
 
     def _input(self, index: int) -> Value:
@@ -111,7 +113,26 @@ class _Translation:
                 raise ModelError("a tensor that nothing computes", where=tensor.name)
         return self.values[index]
 
+    def _initialise(self, operator: Operator) -> None:
+        """Run the subgraph that gives variables their first values, which must be constant."""
+        index = 0 if operator.options is None else operator.options.integer(0, "i")
+        if not 0 < index < len(self.model.subgraphs):
+            raise ModelError(f"no subgraph {index} to initialise variables", self.model.name)
+        inner = _Translation(self.model, self.model.subgraphs[index])
+        for step in inner.source.operators:
+            if op_name(step.code) != "CALL_ONCE":
+                inner._operator(step)
+        self.missing += inner.missing
+        for name, value in inner.variables.now.items():
+            data = known(value)
+            if data is None:
+                raise ModelError("a variable that starts with a computed value", name)
+            self.variables.initial[name] = data
+
     def _operator(self, operator: Operator) -> None:
+        if op_name(operator.code) == "CALL_ONCE":
+            self._initialise(operator)
+            return
         name = f"{op_name(operator.code, operator.custom)} '{operator.label}'"
         row = ROWS.get(op_name(operator.code, operator.custom))
         tensors = [self.source.tensors[i] for i in operator.outputs]
@@ -132,6 +153,7 @@ class _Translation:
             name,
             self._is_legacy(operator),
             self.kept,
+            self.variables,
         )
         try:
             with origin(name):

@@ -79,7 +79,7 @@ INLINE vi mul_high(vi a, vi m) {
 
 #if defined(__AVX512VBMI__)
 #define DOT8_TABLE
-INLINE vi table_s8(const s8 *table, vi x) {
+INLINE vi table_s8(vi x, const s8 *table) {
     const __m512i i = (__m512i)x, low = _mm512_loadu_si512(table + 128);
     const __m512i positive = _mm512_permutex2var_epi8(low, i, _mm512_loadu_si512(table + 192));
     const __m512i negative =

@@ -42,12 +42,14 @@ INLINE vi requantize_double(vi acc, vi m, vi left, vi right, vi zero) {
     const vi x = (mul_high(acc << (left + 2), m) + 1) >> 1;
     return divide_by_power_of_two(x, right) + zero;
 }
-INLINE vi requantize_single_wide(vi acc, vi m, vi t, vi zero) {
+// In 64 bits a vector is many instructions, so these are called.
+#define CALLED static __attribute__((noinline, unused))
+CALLED vi requantize_single_wide(vi acc, vi m, vi t, vi zero) {
     UNROLL(l, VL)
         acc[l] = clamp_wide(zero[l] + (((long long)acc[l] * m[l] + (1ll << (t[l] - 1))) >> t[l]));
     return acc;
 }
-INLINE vi requantize_double_wide(vi acc, vi m, vi left, vi right, vi zero) {
+CALLED vi requantize_double_wide(vi acc, vi m, vi left, vi right, vi zero) {
     UNROLL(l, VL) {
         const long long x =
             ((long long)(int)((unsigned)acc[l] << left[l]) * m[l] + (1ll << 30)) >> 31;
@@ -56,6 +58,8 @@ INLINE vi requantize_double_wide(vi acc, vi m, vi left, vi right, vi zero) {
     }
     return acc;
 }
+
+#undef CALLED
 
 #define EPILOGUE(name)                                                                  \
     INLINE vi name(const void *const *extra, vi acc, const long row, const int channel, \
@@ -93,7 +97,7 @@ EPILOGUE(float_s8) {
 
 #if !defined(DOT8_TABLE)
 // table[x + 128] for x in [-128, 127].
-INLINE vi table_s8(const s8 *table, vi x) {
+INLINE vi table_s8(vi x, const s8 *table) {
     UNROLL(l, VL) x[l] = table[x[l] + 128];
     return x;
 }

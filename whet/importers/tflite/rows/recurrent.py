@@ -11,6 +11,7 @@ from whet.ir.dim import static_size
 from whet.ir.element import Quant
 from whet.ir.leaf import constant
 from whet.ir.node import Value
+from whet.ir.type import Type
 from whet.ops.movement import reshape, transpose
 from whet.ops.sequence_lstm import sequence_lstm
 from whet.ops.svdf import svdf
@@ -63,3 +64,26 @@ def filter_over_time(layer: Layer) -> tuple[Value, Value]:
     )
     y = activated(layer, y, layer.activation(1)) if not layer.quantized else y
     return y, reshape(following, shape=layer[4].shape)
+
+
+@row("VAR_HANDLE")
+def handle(layer: Layer) -> Value:
+    """A handle is the name of its variable."""
+    options = layer.operator.options
+    name = "" if options is None else f"{options.text(0)}/{options.text(1)}".lstrip("/")
+    return constant(np.array(name, object))
+
+
+def _variable(layer: Layer) -> str:
+    return str(layer.constant(0).reshape(()).item())
+
+
+@row("READ_VARIABLE")
+def read(layer: Layer) -> Value:
+    return layer.variables.read(_variable(layer), Type(layer.shapes[0], layer.elements[0]))
+
+
+@row("ASSIGN_VARIABLE")
+def assign(layer: Layer) -> tuple[Value, ...]:
+    layer.variables.assign(_variable(layer), layer[1])
+    return ()

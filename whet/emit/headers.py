@@ -1,0 +1,44 @@
+"""The kernel headers' text, in one piece that includes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+INCLUDE = Path(__file__).parent.parent / "kernels" / "include"
+
+
+def amalgamate(headers: Iterable[str]) -> str:
+    """The kernel headers' text in one piece, each once, in the order of inclusion."""
+    done: set[str] = set()
+    return "\n".join(_expand(name, done) for name in ("scalar.h", *headers))
+
+
+def _expand(name: str, done: set[str]) -> str:
+    """A header with its includes in place, guarded.
+
+    One that is included under a condition counts as included only under that condition.
+    """
+    if name in done:
+        return ""
+    done.add(name)
+    guard = "WHET_INCLUDED_" + re.sub(r"\W", "_", name).upper()
+    lines, outside = [f"#ifndef {guard}", f"#define {guard}"], []
+    for line in (INCLUDE / name).read_text().splitlines():
+        include = re.match(r'#include "([\w.]+)"', line)
+        if line.startswith("#if"):
+            outside.append(set(done))
+        elif line.startswith(("#el", "#endif")) and _is_conditional(name, len(outside)):
+            done &= outside[-1] | {name}
+        if line.startswith("#endif"):
+            outside.pop()
+        if line != "#pragma once":
+            lines.append(_expand(include[1], done) if include else line)
+    return "\n".join([*lines, "#endif"])
+
+
+def _is_conditional(name: str, depth: int) -> bool:
+    """Whether a condition at this depth is more than the header's own include guard."""
+    guarded = not (INCLUDE / name).read_text().count("#pragma once")
+    return depth > guarded

@@ -1,0 +1,276 @@
+"""The functions of a model as C: one a stage, one a body, and those that run them in order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from whet.emit import control, statement
+from whet.emit.epilogue import Epilogues
+from whet.emit.expression import size, symbol
+from whet.emit.page import comment
+from whet.emit.program import (
+    Bind,
+    Branch,
+    Call,
+    Copy,
+    Function,
+    Nest,
+    Parameter,
+    Place,
+    Program,
+    Repeat,
+    Stage,
+    Step,
+)  # fmt: skip
+from whet.emit.scalar import suffix
+from whet.ir.dim import Size
+
+HOST = """\
+/* What the threads of one run share: how they wait for each other, and the first failure. */
+struct model_host {
+    void (*wait)(void *pool);
+    void *pool;
+    int status;
+};
+"""
+PARTS = """\
+#define SHARE(units, part) (int)((i64)(units) * (part) / parts)
+#define WAIT                           \\
+    do {                               \\
+        if (parts > 1)                 \\
+            host->wait(host->pool);    \\
+        if (host->status)              \\
+            return host->status;       \\
+    } while (0)
+"""
+RUN = """\
+int model_run(const void *const *inputs, void *const *outputs, void *memory,
+    const void *constants{dims})
+{{
+    struct model_host host = {{0}};
+    return model_run_part(inputs, outputs, memory, constants{pass_dims}, 0, 1, &host);
+}}
+"""
+
+
+def _indent(block: str) -> str:
+    return block.replace("\n", "\n    ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A stage's function: comment, declaration and body."""
+
+    note: str
+    head: str
+    body: str
+
+
+class Writer:
+    """Writes each distinct function once; functions that would read the same are the same."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.epilogues = Epilogues()
+        self.texts: dict[str, str] = {}  # body -> name
+        self.stages: list[_Text] = []
+        self.local: list[str] = []  # bodies and the stages that call them
+        self.in_main = True
+        self.locals = "".join(
+            f"    const i64 {symbol(s)} = dims[{i}];\n    (void){symbol(s)};\n"
+            for i, s in enumerate(program.symbols)
+        )
+        self.dims = ", i64 *dims" if program.symbols else ""
+        self.pass_dims = ", dims" if program.symbols else ""
+
+    def functions(self) -> str:
+        """Everything in one file."""
+        main = self.main()
+        return "\n".join([HOST, PARTS, *self.definitions(), main])
+
+    def definitions(self) -> list[str]:
+        """Epilogues, stages and bodies written so far."""
+        stages = [f"{t.note}\nstatic {t.head}{t.body}" for t in self.stages]
+        return [*self.epilogues.texts, *stages, *self.local]
+
+    def main(self) -> str:
+        """The public functions; the stages they call are written on the way."""
+        text = self.graph(self.program.main, "model_run_part", public=True)
+        return text + "\n" + RUN.format(dims=self.dims, pass_dims=self.pass_dims)
+
+    def graph(self, function: Function, name: str, public: bool = False) -> str:
+        """A function that runs a graph's steps in order.
+
+        The public one is run by every thread: a split stage by all, each its share, others by
+        part 0 alone, with a wait wherever work crosses from one to the other.
+        """
+        lines = self.main_lines(function) if public else self.body_lines(function)
+        dims = self.dims + (
+            ",\n    const int part, const int parts, struct model_host *host" if public else ""
+        )
+        head = (
+            f"{'int' if public else 'static int'} {name}(const void *const *inputs, "
+            f"void *const *outputs,\n    void *memory, const void *constants{dims})"
+        )
+        end = "return host->status;" if public else "return status;"
+        status = "" if public else "    int status = 0;\n"
+        return (
+            f"{head}\n{{\n    u8 *const arena = memory;\n    const u8 *const weights = constants;\n"
+            f"{status}    (void)inputs, (void)outputs, (void)arena, (void)weights;\n"
+            + "".join(f"    {_indent(block)}\n" for block in lines)
+            + f"    {end}\n}}\n"
+        )
+
+    def main_lines(self, function: Function) -> list[str]:
+        """Split stages, runs of other steps for part 0 alone, and waits between them."""
+        groups: list[list[Step | Bind | Copy]] = []
+        for step in function.steps:
+            if _is_split(step) or not groups or _is_split(groups[-1][0]):
+                groups.append([])
+            groups[-1].append(step)
+        lines = []
+        for i, group in enumerate(groups):
+            texts = [self.step(s, True) if isinstance(s, Step) else self.other(s) for s in group]
+            lines += ["WAIT;"] if i else []
+            if _is_split(group[0]):
+                lines += texts
+                continue
+            block = "".join(f"    {_indent(t)}\n" for t in texts)
+            checks = any("break;" in t for t in texts)
+            lines.append(f"if (part == 0) {'do ' * checks}{{\n{block}}}{' while (0);' * checks}")
+        return lines
+
+    def body_lines(self, function: Function) -> list[str]:
+        return [
+            self.step(s, False) if isinstance(s, Step) else self.other(s) for s in function.steps
+        ]
+
+    def other(self, step: Bind | Copy) -> str:
+        return "\n".join(self.bind(step)) if isinstance(step, Bind) else self.copy(step)
+
+    def copy(self, copy: Copy) -> str:
+        target, source = _address(copy.target), _address(copy.source)
+        return f"__builtin_memmove({target}, {source}, {self.size_now(copy.nbytes)});"
+
+    def size_now(self, value: Size) -> str:
+        """A size between steps, where symbols are read from `dims`."""
+        places = {symbol(s): f"dims[{i}]" for i, s in enumerate(self.program.symbols)}
+        return re.sub(r"n_\w+", lambda m: places[m[0]], size(value))
+
+    def bind(self, bind: Bind) -> list[str]:
+        index = self.program.symbols.index(bind.symbol)
+        lines = [
+            f"dims[{index}] = *(const i64 *){_address(bind.source)};",
+            f"if (dims[{index}] < {bind.low} || dims[{index}] > {bind.high}) {{",
+        ]
+        if self.in_main:
+            return [*lines, "    host->status = WHET_BAD_SIZE;", "    break;", "}"]
+        return [*lines, "    return WHET_BAD_SIZE;", "}"]
+
+    def step(self, step: Step, public: bool) -> str:
+        name, stage = self.stage(step.stage), step.stage
+        arguments = [
+            _address(place)
+            for parameter, place in zip(stage.inputs, step.inputs, strict=True)
+            if parameter is not None and place is not None
+        ]
+        arguments += [_address(p) for p in (*step.outputs, *step.weights)]
+        if step.scratch is not None:
+            each = stage.lowered.scratch_each if public else 0
+            shift = f" + part * {each}" if each else ""
+            arguments.append(f"(void *)(arena + {step.scratch.offset}{shift})")
+        if stage.bodies:
+            arguments.append("weights")
+        units = stage.lowered.parallel
+        if units is not None:
+            count = self.size_now(units)
+            share = f"SHARE({count}, part), SHARE({count}, part + 1)"
+            arguments.append(share if public else f"0, {count}")
+        call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
+        if not self.can_fail(stage):
+            return call + ";"
+        if public:
+            return f"if ((host->status = {call}))\n    break;"
+        return f"if ((status = {call}))\n    return status;"
+
+    @staticmethod
+    def can_fail(stage: Stage) -> bool:
+        return bool(stage.bodies) or any(
+            isinstance(s, Call) and s.checked for s in stage.lowered.statements
+        )
+
+    def stage(self, stage: Stage) -> str:
+        """The name of the stage's function, writing it where it is new."""
+        bodies = [self.body(f) for f in stage.bodies]
+        fails = self.can_fail(stage)
+        lines = ["int status = 0;"] if fails else []
+        for s in stage.lowered.statements:
+            lines += self.statement(s, stage, bodies)
+        if fails:
+            lines.append("return status;")
+        text = "\n".join("    " + line for block in lines for line in block.split("\n"))
+        body = f"\n{{\n{self.locals}{text}\n}}\n"
+        written = f"{fails}({self.parameters(stage)}){body}"
+        if written not in self.texts:
+            name = f"stage_{len(self.texts)}_{re.sub(r'[^a-z0-9_]', '_', stage.lowered.kernel)}"
+            self.texts[written] = name
+            note = f"{comment('/* ' + stage.title)} */"
+            head = f"{'int' if fails else 'void'} {name}({self.parameters(stage)})"
+            if bodies:
+                self.local.append(f"{note}\nstatic {head}{body}")
+            else:
+                self.stages.append(_Text(note, head, body))
+        return self.texts[written]
+
+    def body(self, function: Function) -> str:
+        outside, self.in_main = self.in_main, False
+        text = self.graph(function, "@")
+        self.in_main = outside
+        if text not in self.texts:
+            name = self.texts[text] = f"body_{len(self.texts)}"
+            self.local.append(text.replace("@(", name + "(", 1))
+        return self.texts[text]
+
+    def statement(
+        self, s: Call | Nest | Branch | Repeat, stage: Stage, bodies: list[str]
+    ) -> list[str]:
+        if isinstance(s, Call):
+            return [statement.call(s, stage, lambda e: self.epilogues.name(e, stage), "0, 0")]
+        if isinstance(s, Nest):
+            return statement.nest(s, stage)
+        if isinstance(s, Branch):
+            return control.branch(s, stage, bodies, self.pass_dims)
+        return control.repeat(s, stage, bodies, self.pass_dims)
+
+    def parameters(self, stage: Stage) -> str:
+        shown = [_parameter(p) for p in stage.inputs if p is not None]
+        shown += [_parameter(p) for p in (*stage.outputs, *stage.weights)]
+        if stage.lowered.scratch or stage.lowered.scratch_each:
+            shown.append("u8 *scratch")
+        if stage.bodies:
+            shown.append("const u8 *weights")
+        if stage.lowered.parallel is not None:
+            shown += ["const int begin", "const int end"]
+        return ", ".join(shown) + self.dims or "void"
+
+
+def _is_split(step: Step | Bind | Copy) -> bool:
+    return isinstance(step, Step) and step.stage.lowered.parallel is not None
+
+
+def _parameter(parameter: Parameter) -> str:
+    const = "" if parameter.written else "const "
+    return f"{const}{suffix(parameter.element)} *{parameter.name}"
+
+
+def _address(place: Place) -> str:
+    if place.region in ("input", "output"):
+        base = f"{place.region}s[{place.index}]"
+        if not place.offset:
+            return base
+        const = "const " if place.region == "input" else ""
+        return f"(void *)(({const}u8 *){base} + {place.offset})"
+    if place.region == "weights":
+        return f"(const void *)(weights + {place.offset})"
+    return f"(void *)(arena + {place.offset})"

@@ -1,0 +1,90 @@
+"""What follows the requantisation of an int8 contraction, as its kernels compute it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from whet.emit.program import Extra, In, Then, Weight
+from whet.ir.graph import Graph
+from whet.ir.leaf import known
+from whet.ir.node import Array, Node, Value
+from whet.ops.affine import clamped, operand, result, rounding
+from whet.ops.elementwise import add
+from whet.ops.integer.addition import Addition, addition_constants
+from whet.ops.integer.quantization import Activation
+from whet.ops.integer.requantize import Multiplier
+
+EXTRAS = 3  # inputs of a contraction before those of its epilogue
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The steps after the requantisation, the tables they read, and the last clamp."""
+
+    steps: tuple[Then, ...]
+    tables: tuple[Array, ...]
+    low: int
+    high: int
+
+
+def tail(node: Node, low: int, high: int, held: int = 0) -> Tail:
+    """The node's epilogue. low, high: the clamp of the contraction itself.
+
+    held: how many constants the lowering has before the tables.
+    """
+    body = node["epilogue"]
+    steps: list[Then] = []
+    tables: list[Array] = []
+    if not isinstance(body, Graph):
+        return Tail((), (), low, high)
+    made = body.inputs[0]
+    for inner in body.nodes:
+        if inner.op.family == "leaf":
+            continue
+        if inner.op is add:
+            constants = addition_of(inner)
+            steps.append(_residual(node, body, inner, made, constants, (low, high)))
+            low, high = constants.low, constants.high
+        else:
+            steps.append(Then("table_s8", (Weight(held + len(tables)),), low, high))
+            tables.append(_signed(known(inner.inputs[1])))
+            low, high = -128, 127
+        made = inner.outputs[0]
+    return Tail(tuple(steps), tuple(tables), low, high)
+
+
+def addition_of(node: Node) -> Addition:
+    """The integer constants of a quantised sum. Raises ShapeError where its scales have none."""
+    a, b = operand(node, 0), operand(node, 1)
+    return clamped(addition_constants(a, b, result(node), Activation.NONE, rounding(node)), node)
+
+
+def _signed(table: Array | None) -> Array:
+    """A table by the byte of a code, in the order of the codes as numbers."""
+    assert table is not None
+    return np.ascontiguousarray(np.roll(table.view(np.int8), 128))
+
+
+def _residual(
+    node: Node, body: Graph, inner: Node, made: Value, c: Addition, limits: tuple[int, int]
+) -> Then:
+    """made + residual, whichever of the two comes first."""
+    swapped = inner.inputs[1] is made
+    other = inner.inputs[0 if swapped else 1]
+    index = EXTRAS + body.inputs.index(other) - 1
+    extra = Extra(In(index), int(str(node.outputs[0].shape[-1])))
+    if c.a_by is None or c.b_by is None or c.y_by is None:
+        x_m, r_m = (c.b_m, c.a_m) if swapped else (c.a_m, c.b_m)
+        constant = (1 << (c.t - 1)) - c.a_zero * c.a_m - c.b_zero * c.b_m
+        return Then("add_single_s8", (extra, x_m, r_m, constant, c.t, c.y_zero), *limits)
+    zeros = (c.b_zero, c.a_zero) if swapped else (c.a_zero, c.b_zero)
+    x_by, r_by = (c.b_by, c.a_by) if swapped else (c.a_by, c.b_by)
+    by = (*_by(x_by), *_by(r_by), *_by(c.y_by))
+    return Then("add_double_s8", (extra, *zeros, *by, c.y_zero), *limits)
+
+
+def _by(by: Multiplier) -> tuple[int, int]:
+    """m and the shift right after the doubling high product."""
+    return int(by.m), int(by.t) - 31
