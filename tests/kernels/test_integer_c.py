@@ -254,31 +254,33 @@ def test_prelu(rounding: Rounding) -> None:
 
 @stores
 @pytest.mark.parametrize("average", [0, 1])
-def test_pool(store: str, average: int) -> None:
+@pytest.mark.parametrize("channels", [3, 133])
+def test_pool(store: str, average: int, channels: int) -> None:
     rng = np.random.default_rng(7)
-    x = data(rng, (2, 7, 8, 3), store)
+    x = data(rng, (2, 7, 8, channels), store)
     function = pooling.average_pool if average else pooling.max_pool
     low, high = int(np.iinfo(store).min) + 20, int(np.iinfo(store).max)
     ours = function(x, (3, 2), Window((2, 1), (1, 1), (1, 1), (0, 1)), low, high)
     y = np.zeros_like(ours)
-    call(lib().integer_pool2d, 2, 7, 8, 3, *ours.shape[1:3], 3, 2, 2, 1, 1, 0, TYPES[store],
+    call(lib().integer_pool2d, 2, 7, 8, channels, *ours.shape[1:3], 3, 2, 2, 1, 1, 0, TYPES[store],
          average, x, low, high, y)  # fmt: skip
     np.testing.assert_array_equal(ours, y)
 
 
 @both
 @stores
-def test_mean(store: str, rounding: Rounding) -> None:
+@pytest.mark.parametrize("channels", [1, 3, 133])
+def test_mean(store: str, rounding: Rounding, channels: int) -> None:
     rng = np.random.default_rng(8)
     x = affine(rng, store)
     c = reduction.mean_constants(x, affine(rng, store, x.scale * 0.5), 35, rounding)
-    dx = data(rng, (4, 5, 7, 3), store)
+    dx = data(rng, (4, 5, 7, channels), store)
     ours = reduction.mean_or_sum(dx, (1, 2), c, False)
     y = np.zeros_like(ours)
-    call(lib().integer_sum, 4, 35, 3, TYPES[store], dx, c.x_zero * c.count, int(c.by.m),
+    call(lib().integer_sum, 4, 35, channels, TYPES[store], dx, c.x_zero * c.count, int(c.by.m),
          int(c.by.t), c.y_zero, c.low, c.high, code(rounding), y)  # fmt: skip
     np.testing.assert_array_equal(ours, y)
-    call(lib().integer_extreme, 4, 35, 3, TYPES[store], 1, dx, y)
+    call(lib().integer_extreme, 4, 35, channels, TYPES[store], 1, dx, y)
     np.testing.assert_array_equal(reduction.reduce_min(dx, (1, 2), False), y)
 
 

@@ -24,10 +24,13 @@ WHET_INLINE void integer_add_single(const long n, const int a_stride, const int 
     for (long i = 0; i < n; i++) {
         const i32 a_value = integer_load(a, i * a_stride, type) - a_zero;
         const i32 b_value = integer_load(b, i * b_stride, type) - b_zero;
-        const i64 sum = type == INTEGER_I16
-            ? ((i64)a_value * a_m + (i64)b_value * b_m + ((i64)1 << (t - 1))) >> t
-            : (a_value * a_m + b_value * b_m + (1 << (t - 1))) >> t;
-        integer_store(y, i, integer_clamp(sum + y_zero, low, high), type);
+        if (type == INTEGER_I16) {
+            const i64 sum = ((i64)a_value * a_m + (i64)b_value * b_m + ((i64)1 << (t - 1))) >> t;
+            integer_store(y, i, integer_clamp(sum + y_zero, low, high), type);
+            continue;
+        }
+        const i32 sum = ((a_value * a_m + b_value * b_m + (1 << (t - 1))) >> t) + y_zero;
+        integer_store(y, i, sum < low ? low : sum > high ? high : sum, type);
     }
 }
 
@@ -47,8 +50,7 @@ WHET_INLINE void integer_add_double(const long n, const int a_stride, const int 
         const u32 b_scaled = (u32)integer_multiply(integer_shift_left(b_value, left), b_m, b_t,
                                                    WHET_DOUBLE);
         const i32 sum = (i32)(sign > 0 ? a_scaled + b_scaled : a_scaled - b_scaled);
-        const i64 scaled = integer_multiply(sum, y_m, y_t, WHET_DOUBLE);
-        integer_store(y, i, integer_clamp(scaled + y_zero, low, high), type);
+        integer_store(y, i, integer_scaled(sum, y_m, y_t, y_zero, low, high, WHET_DOUBLE), type);
     }
 }
 
@@ -61,8 +63,8 @@ WHET_INLINE void integer_mul(const long n, const int a_stride, const int b_strid
     for (long i = 0; i < n; i++) {
         const u32 a_value = (u32)(integer_load(a, i * a_stride, type) - a_zero);
         const u32 b_value = (u32)(integer_load(b, i * b_stride, type) - b_zero);
-        const i64 scaled = integer_multiply((i32)(a_value * b_value), m, t, rounding);
-        integer_store(y, i, integer_clamp(scaled + y_zero, low, high), type);
+        const i32 product = (i32)(a_value * b_value);
+        integer_store(y, i, integer_scaled(product, m, t, y_zero, low, high, rounding), type);
     }
 }
 
@@ -107,8 +109,7 @@ WHET_INLINE void integer_rescale(const long n, const int x_type, const int y_typ
 {
     for (long i = 0; i < n; i++) {
         const i32 value = (i32)((u32)integer_load(x, i, x_type) - (u32)x_zero);
-        const i64 scaled = integer_multiply(value, m, t, rounding);
-        integer_store(y, i, integer_clamp(scaled + y_zero, low, high), y_type);
+        integer_store(y, i, integer_scaled(value, m, t, y_zero, low, high, rounding), y_type);
     }
 }
 

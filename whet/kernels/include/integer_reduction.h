@@ -4,6 +4,32 @@
 #define WHET_INTEGER_REDUCTION_H
 #include "integer_fixedpoint.h"
 
+/* Channels that pooling and sums hold at once, in 32-bit lanes. */
+enum { INTEGER_SPAN = 64 };
+
+/* best or sum [width], over one window of the image at x [in_h][in_w][channels]; how many pixels
+ * of it lie inside. */
+WHET_INLINE i32 integer_pooled(const int in_h, const int in_w, const int channels, const int width,
+                               const int kernel_h, const int kernel_w, const int top,
+                               const int left, const int type, const int average, const void *x,
+                               const long first, i32 *held)
+{
+    const int above = top < 0 ? 0 : top, before = left < 0 ? 0 : left;
+    const int bottom = top + kernel_h < in_h ? top + kernel_h : in_h;
+    const int right = left + kernel_w < in_w ? left + kernel_w : in_w;
+    for (int c = 0; c < width; c++)
+        held[c] = average ? 0 : INT32_MIN;
+    for (int i = above; i < bottom; i++)
+        for (int j = before; j < right; j++) {
+            const long at = first + ((long)i * in_w + j) * channels;
+            for (int c = 0; c < width; c++) {
+                const i32 value = integer_load(x, at + c, type);
+                held[c] = average ? held[c] + value : value > held[c] ? value : held[c];
+            }
+        }
+    return (bottom - above) * (right - before);
+}
+
 /* Mean (average != 0) or maximum of the window inside the image.
  * x [batch][in_h][in_w][channels] -> y [batch][out_h][out_w][channels]. */
 WHET_INLINE void integer_pool2d(const int batch, const int in_h, const int in_w,
@@ -15,26 +41,21 @@ WHET_INLINE void integer_pool2d(const int batch, const int in_h, const int in_w,
 {
     for (int n = 0; n < batch; n++)
         for (int p = 0; p < out_h * out_w; p++)
-            for (int c = 0; c < channels; c++) {
+            for (int from = 0; from < channels; from += INTEGER_SPAN) {
+                const int rest = channels - from;
+                const int width = rest < INTEGER_SPAN ? rest : INTEGER_SPAN;
                 const int top = p / out_w * stride_h - pad_top;
                 const int left = p % out_w * stride_w - pad_left;
-                i32 sum = 0, largest = INT32_MIN, count = 0;
-                for (int a = 0; a < kernel_h; a++)
-                    for (int b = 0; b < kernel_w; b++) {
-                        const int i = top + a, j = left + b;
-                        if (i < 0 || i >= in_h || j < 0 || j >= in_w)
-                            continue;
-                        const long at = (((long)n * in_h + i) * in_w + j) * channels + c;
-                        const i32 value = integer_load(x, at, type);
-                        sum += value;
-                        count++;
-                        if (value > largest)
-                            largest = value;
-                    }
-                const i32 half = sum > 0 ? count / 2 : -(count / 2);
-                const i32 value = average ? (sum + half) / count : largest;
-                integer_store(y, ((long)n * out_h * out_w + p) * channels + c,
-                              integer_clamp(value, low, high), type);
+                const long first = (long)n * in_h * in_w * channels + from;
+                i32 held[INTEGER_SPAN];
+                const i32 count = integer_pooled(in_h, in_w, channels, width, kernel_h, kernel_w,
+                                                 top, left, type, average, x, first, held);
+                for (int c = 0; c < width; c++) {
+                    const i32 half = held[c] > 0 ? count / 2 : -(count / 2);
+                    const i32 value = average ? (held[c] + half) / count : held[c];
+                    const long at = ((long)n * out_h * out_w + p) * channels + from + c;
+                    integer_store(y, at, integer_clamp(value, low, high), type);
+                }
             }
 }
 
@@ -46,12 +67,19 @@ WHET_INLINE void integer_sum(const long outer, const long count, const long inne
                              void *y)
 {
     for (long o = 0; o < outer; o++)
-        for (long i = 0; i < inner; i++) {
-            u32 sum = (u32)-offset;
+        for (long from = 0; from < inner; from += INTEGER_SPAN) {
+            const long rest = inner - from;
+            const int width = rest < INTEGER_SPAN ? (int)rest : INTEGER_SPAN;
+            u32 sum[INTEGER_SPAN];
+            for (int i = 0; i < width; i++)
+                sum[i] = (u32)-offset;
             for (long k = 0; k < count; k++)
-                sum += (u32)integer_load(x, (o * count + k) * inner + i, type);
-            const i64 scaled = integer_multiply((i32)sum, m, t, rounding);
-            integer_store(y, o * inner + i, integer_clamp(scaled + y_zero, low, high), type);
+                for (int i = 0; i < width; i++)
+                    sum[i] += (u32)integer_load(x, (o * count + k) * inner + from + i, type);
+            for (int i = 0; i < width; i++) {
+                const i32 value = integer_scaled((i32)sum[i], m, t, y_zero, low, high, rounding);
+                integer_store(y, o * inner + from + i, value, type);
+            }
         }
 }
 

@@ -64,6 +64,20 @@ WHET_INLINE i64 integer_multiply(const i32 x, const i32 m, const int t, const in
     return integer_divide_by_power(integer_mul_high(integer_shift_left(x, left), m), right);
 }
 
+/* clamp(zero + x * m * 2^-t), zero of up to 16 bits. */
+WHET_INLINE i32 integer_scaled(const i32 x, const i32 m, const int t, const i32 zero,
+                               const i32 low, const i32 high, const int rounding)
+{
+    if (t < 33)
+        return integer_clamp(integer_multiply(x, m, t, rounding) + zero, low, high);
+    /* The high half of the product is enough, and all that follows fits 32 bits. */
+    const i32 scaled = rounding == WHET_SINGLE
+        ? ((i32)((i64)x * m >> 32) + (1 << (t - 33))) >> (t - 32)
+        : (i32)integer_multiply(x, m, t, rounding);
+    const i32 y = scaled + zero;
+    return y < low ? low : y > high ? high : y;
+}
+
 /* x * m * 2^-t for x of up to 48 bits, the significand cut to 15 bits; t in 17..62. */
 WHET_INLINE i32 integer_multiply_wide(const i64 x, const i32 m, const int t)
 {
