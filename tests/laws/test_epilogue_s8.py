@@ -87,3 +87,14 @@ def test_a_contraction_that_is_read_twice_stays() -> None:
     fired: Counter[str] = Counter()
     rewrite(graph, INTEGER_EPILOGUE, fired)
     assert not fired
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 1000])
+def test_a_table_alone(count: int) -> None:
+    rng = np.random.default_rng(6)
+    x = parameter("x", Type((count,), X))
+    table = constant(rng.integers(-128, 128, 256, np.int8))
+    graph = Graph((x,), (lookup(x, table, to=OUT),), ("y",))
+    inputs = {"x": rng.integers(-128, 128, count, np.int8)}
+    built = compile_graph(graph).session()(inputs)["y"]
+    np.testing.assert_array_equal(built, evaluate(graph, inputs)["y"])

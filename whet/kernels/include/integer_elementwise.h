@@ -7,11 +7,25 @@
 #ifndef WHET_INTEGER_ELEMENTWISE_H
 #define WHET_INTEGER_ELEMENTWISE_H
 #include "integer_requantize.h"
+#if defined(__AVX512VBMI__) && defined(__AVX512BW__)
+#include <immintrin.h>
+#endif
 
 /* y = table[x], the table indexed by the byte of x: any function of one 8-bit input. */
 WHET_INLINE void integer_table(const long n, const u8 *x, const u8 *table, u8 *y)
 {
-    for (long i = 0; i < n; i++)
+    long i = 0;
+#if defined(__AVX512VBMI__) && defined(__AVX512BW__)
+    const __m512i a = _mm512_loadu_si512(table), b = _mm512_loadu_si512(table + 64);
+    const __m512i c = _mm512_loadu_si512(table + 128), d = _mm512_loadu_si512(table + 192);
+    for (; i + 64 <= n; i += 64) {
+        const __m512i v = _mm512_loadu_si512(x + i);
+        const __m512i low = _mm512_permutex2var_epi8(a, v, b);
+        const __m512i high = _mm512_permutex2var_epi8(c, v, d);
+        _mm512_storeu_si512(y + i, _mm512_mask_blend_epi8(_mm512_movepi8_mask(v), low, high));
+    }
+#endif
+    for (; i < n; i++)
         y[i] = table[x[i]];
 }
 
