@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TypeGuard
 
 import numpy as np
 
@@ -46,6 +48,10 @@ class Session:
         self._weights = _in_place(weights)
         self._dims = (ctypes.c_int64 * max(1, len(interface.symbols)))()
         self._pool = Pool(threads) if threads > 1 else None
+        # What every call passes alike, made once: a call of a small model is as short as making it.
+        self._given = (ctypes.c_void_p * max(1, len(interface.inputs)))()
+        self._made = (ctypes.c_void_p * max(1, len(interface.outputs)))()
+        self._memory = [ctypes.c_void_p(a.ctypes.data) for a in (self._arena, self._weights)]
         self.reset()
 
     def reset(self) -> None:
@@ -61,29 +67,43 @@ class Session:
             InputError: an input is missing, or its shape or type does not fit.
             RunError: a check inside the model failed.
         """
-        sizes: dict[Symbol, Size] = {}
-        given = [fit(p, inputs, sizes) for p in self.interface.inputs]
-        made = [_memory(p, sizes) for p in self.interface.outputs]
+        ports, sizes = self.interface.outputs, dict[Symbol, Size]()
+        given = [
+            a if _ready(a := inputs.get(p.name), p) else fit(p, inputs, sizes)
+            for p in self.interface.inputs
+        ]
+        made = [_memory(p, sizes) for p in ports]
         known = {s.name: n for s, n in sizes.items()}
         for i, name in enumerate(self.interface.symbols):
             self._dims[i] = static_size(known.get(name, 0))
-        status = self._call(_pointers(given), _pointers(made))
+        _point(self._given, given)
+        _point(self._made, made)
+        status = self._call(self._given, self._made)
         if status:
             raise RunError("the model stopped", why=STATUS.get(status, f"status {status}"))
-        outputs = zip(self.interface.outputs, made, strict=True)
-        return {p.name: self._output(p, m) for p, m in outputs}
+        return {p.name: self._output(p, m) for p, m in zip(ports, made, strict=True)}
+
+    @cached_property
+    def _run(self) -> Callable[..., int]:
+        run: Callable[..., int] = self._library.model_run
+        return run
+
+    @cached_property
+    def _part(self) -> int:
+        """The address of what each thread of the pool runs."""
+        address = ctypes.cast(self._library.model_run_part, ctypes.c_void_p).value
+        assert address is not None
+        return address
 
     def _call(self, inputs: object, outputs: object) -> int:
-        arena = ctypes.c_void_p(self._arena.ctypes.data)
-        weights = ctypes.c_void_p(self._weights.ctypes.data)
         dims = self._dims if self.interface.symbols else None
         if self._pool is None:
-            return int(self._library.model_run(inputs, outputs, arena, weights, dims))
-        function = ctypes.cast(self._library.model_run_part, ctypes.c_void_p).value
-        assert function is not None
-        return self._pool.run(function, inputs, outputs, arena, weights, dims)
+            return self._run(inputs, outputs, *self._memory, dims)
+        return self._pool.run(self._part, inputs, outputs, *self._memory, dims)
 
     def _output(self, port: Port, memory: Array) -> Array:
+        if memory.shape == port.shape:
+            return memory
         names = self.interface.symbols
         values: dict[Symbol, Size] = {
             s: self._dims[names.index(s.name)] for d in port.shape for s in symbols(d)
@@ -94,7 +114,12 @@ class Session:
 
 
 def _memory(port: Port, sizes: Mapping[Symbol, Size]) -> Array:
-    """Room for an output: exact where its sizes are known, else its bound."""
+    """Room for an output: the output itself where its shape is known before any run, else bytes.
+
+    Of those, as many as its sizes ask for where they are known by now, or its bound.
+    """
+    if not any(isinstance(d, Dim) for d in port.shape):
+        return np.empty(port.shape, port.element.dtype)  # type: ignore[arg-type]
     count = size_product(tuple(substitute(d, sizes) for d in port.shape))
     nbytes = count * port.element.size if isinstance(count, int) else port.nbytes
     return np.empty(max(1, -(-nbytes // 8)), np.uint64)
@@ -109,8 +134,19 @@ def _in_place(weights: bytes | memoryview) -> Array:
     return copy
 
 
-def _pointers(arrays: list[Array]) -> object:
-    return (ctypes.c_void_p * max(1, len(arrays)))(*(a.ctypes.data for a in arrays))
+def _point(to: ctypes.Array[ctypes.c_void_p], arrays: list[Array]) -> None:
+    for i, a in enumerate(arrays):
+        to[i] = a.__array_interface__["data"][0]
+
+
+def _ready(array: Array | None, port: Port) -> TypeGuard[Array]:
+    """Whether an input can be used as it is."""
+    return (
+        type(array) is np.ndarray
+        and array.shape == port.shape
+        and array.dtype == port.element.dtype
+        and array.flags.c_contiguous
+    )
 
 
 def fit(port: Port, inputs: Mapping[str, Array], sizes: dict[Symbol, Size]) -> Array:
