@@ -62,7 +62,10 @@ LEVEL_FEATURES = {
     "x86-64-v3": ("avx2", "fma", "f16c"),
     "x86-64": (),
 }
-OPTIONAL_FEATURES = ("avx512_vnni", "avx_vnni", "avx512_bf16", "asimddp", "i8mm", "sve")
+OPTIONAL_FEATURES = (
+    *("avx512_vnni", "avx_vnni", "avx512_bf16", "avx512vbmi"),
+    *("asimddp", "i8mm", "sve"),
+)
 
 
 def features(target: Target) -> str:
