@@ -34,6 +34,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", nargs="+", type=int, default=listed("THREADS", "1 2"))
     parser.add_argument("--precision", nargs="+", default=listed("PRECISION", " ".join(PRECISIONS)))
     parser.add_argument("--seconds", type=float, default=3.0, help="for each engine of a race")
+    parser.add_argument("--minutes", type=float, default=60.0, help="start no race later")
     parser.add_argument("--folder", type=Path, default=ROOT / "build")
     parser.add_argument("--assert", action="store_true", dest="held", help="fail a regression")
     parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md and .json")
@@ -58,7 +59,8 @@ def command_line(options: argparse.Namespace) -> str:
     threads = " ".join(map(str, options.threads))
     models, precision = " ".join(options.models), " ".join(options.precision)
     chosen = f'MODELS="{models}" THREADS="{threads}" PRECISION="{precision}"'
-    return f'make bench {chosen} BENCH="--write --seconds {options.seconds:g}"'
+    limits = f"--seconds {options.seconds:g} --minutes {options.minutes:g}"
+    return f'make bench {chosen} BENCH="--write {limits}"'
 
 
 def run(options: argparse.Namespace) -> tuple[list[Record], list[Missing]]:
@@ -69,8 +71,12 @@ def run(options: argparse.Namespace) -> tuple[list[Record], list[Missing]]:
     cases = [
         Case(m, p, t) for m in options.models for p in options.precision for t in options.threads
     ]
+    begin = time.perf_counter()
     for done, case in enumerate(cases, 1):
         start = time.perf_counter()
+        if start - begin > 60.0 * options.minutes:
+            missing.append(Missing(str(case), "all", f"not begun within {options.minutes:g} min"))
+            continue
         found, lacking = suite.run(case)
         records += found
         missing += lacking
