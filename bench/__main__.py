@@ -91,6 +91,7 @@ def main(given: list[str] | None = None) -> int:
     """Run the command; the exit code."""
     options = arguments(given)
     options.folder.mkdir(parents=True, exist_ok=True)
+    load = os.getloadavg()[0]
     for threads in sorted({1, *options.threads}):
         measure(threads)
     records, missing = run(options)
@@ -100,7 +101,7 @@ def main(given: list[str] | None = None) -> int:
     (options.folder / "bench.json").write_text(to_json(records))
     if options.write and records:
         reached = [*goals(records), *floor(records)]
-        text = page(records, missing, reached, command_line(options))
+        text = page(records, missing, reached, command_line(options), load)
         (DOCS / "benchmarks.md").write_text(text)
         (DOCS / "benchmarks.json").write_text(to_json(records))
     failed = [goal for goal in checks if goal.met is False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import fields
@@ -88,8 +89,9 @@ def page(
     missing: Sequence[Missing],
     goals: Sequence[Goal],
     command: str,
+    load: float = 0.0,
 ) -> str:
-    """docs/benchmarks.md."""
+    """docs/benchmarks.md. load: the machine's load average when the run began."""
     machine = roofline(1)
     versions = [f"Python {platform.python_version()}"]
     for package in PACKAGES:
@@ -111,6 +113,8 @@ def page(
         f"  {machine.f32_gflop_s:.0f} GFLOP/s f32, {machine.int8_gop_s:.0f} GOP/s int8",
         f"* Versions: {', '.join(versions)}",
         f"* Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        f"* Load average when the run began: {load:.1f} on {os.cpu_count()} processors; where",
+        "  it is not near 0 other processes took part, and rows of several threads most of all",
         f"* Command: `{command}`",
         f"* {LEFT_OUT}",
         "",
