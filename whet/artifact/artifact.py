@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from whet.artifact import file
+from whet.artifact.graph import ARRAYS
 from whet.artifact.interface import Interface, Json, from_json, to_json
 from whet.errors import ArtifactError
 
 SCHEMA = 1
+LARGE = ("weights.bin", f"extra/{ARRAYS}")
 MANIFEST_LIMIT = 16 << 20
 REQUIRED = ("manifest.json", "model.c", "model.h", "weights.bin")
 
@@ -55,7 +57,10 @@ class Artifact:
 
 
 def open_artifact(path: str | Path, check_weights: bool = False) -> Artifact:
-    """Map an artifact. All but the weights is checked against its digest; those when asked.
+    """Map an artifact and check its entries against their digests.
+
+    check_weights: also the two large ones, the weights and the arrays of the graph, which a run
+    does not need to read whole.
 
     Raises:
         ArtifactError: not an artifact, altered, or of a newer schema.
@@ -79,7 +84,7 @@ def open_artifact(path: str | Path, check_weights: bool = False) -> Artifact:
     assert isinstance(target, dict)
     assert isinstance(interface, dict)
     for name, data in entries.items():
-        skip = name == "manifest.json" or (name == "weights.bin" and not check_weights)
+        skip = name == "manifest.json" or (name in LARGE and not check_weights)
         if not skip and hashlib.sha256(data).hexdigest() != digests.get(name):
             raise ArtifactError("an entry was altered", where, name)
     found = from_json(interface)

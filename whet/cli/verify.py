@@ -59,7 +59,11 @@ def command(
         raise InputError("bad --trials, --steps or --threads", why=f"{trials}, {steps}, {threads}")
     with progress(as_json) as step:
         step(f"reading {model}")
-        graph = read_graph(open_artifact(model).extras) if is_artifact(model) else None
+        graph = (
+            read_graph(open_artifact(model, check_weights=True).extras)
+            if is_artifact(model)
+            else None
+        )
         graph = read_bounded(model, sizes) if graph is None else graph
         checks: dict[str, list[Check]] = {}
         for name in sorted(targets()) if target == "all" else [target]:
