@@ -39,8 +39,10 @@ def weights_of(node: Node) -> Array | None:
 
 def _pointwise(node: Node, w: Array) -> bool:
     """Whether the convolution is a matrix product."""
+    x = node.inputs[0]
+    assert x is not None
     plain = pair(node.integers("stride"), 1) == (1, 1) and node.integer("groups", 1) == 1
-    same = image(node.inputs[0].shape)[1:3] == image(node.outputs[0].shape)[1:3]  # type: ignore[union-attr]
+    same = image(x.shape)[1:3] == image(node.outputs[0].shape)[1:3]
     return w.shape[1:3] == (1, 1) and plain and same
 
 
