@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from whet.emit.program import (
     Access,
@@ -34,7 +34,8 @@ from whet.ir.graph import Graph, symbols_of
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
-from whet.kernels.kernel import load_all, lower
+from whet.kernels.call import call_key
+from whet.kernels.kernel import Choice, choices, load_all, lower
 from whet.plan.lifetime import Step
 from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.order import order_steps
@@ -46,21 +47,27 @@ from whet.targets.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A program and the memory plan of its main graph."""
+    """A program, the memory plan of its main graph, and what its user should know of it."""
 
     program: Program
     memory: MemoryPlan
+    notes: tuple[str, ...] = ()
 
 
-def plan_program(graph: Graph, target: Target) -> Planned:
+def plan_program(
+    graph: Graph, target: Target, chosen: Mapping[str, Choice] | None = None
+) -> Planned:
     """Choose kernels, place every value, and list the calls.
+
+    chosen: what to take for kernel calls, by `call_key`, instead of what is likely the fastest.
+    One that does not fit its call is left out, and the notes say so.
 
     Raises:
         UnsupportedError: nodes without a kernel on this target, all of them at once.
     """
     load_all()
-    weights = Weights()
-    room = _Room(graph, target, weights, "model_run")
+    weights, choosing = Weights(), _Choosing(target, chosen or {})
+    room = _Room(graph, choosing, weights, "model_run")
     inputs = tuple(_port(str(v.node["name"]), v) for v in graph.inputs)
     outputs = tuple(_port(n, v) for n, v in zip(graph.output_names, graph.outputs, strict=True))
     states = tuple(
@@ -72,7 +79,7 @@ def plan_program(graph: Graph, target: Target) -> Planned:
         graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
         tuple(dict.fromkeys(room.headers)), target.threads,
     )  # fmt: skip
-    return Planned(program, room.memory)
+    return Planned(program, room.memory, tuple(dict.fromkeys(choosing.notes)))
 
 
 def storage(element: Element) -> Scalar:
@@ -87,11 +94,32 @@ def _port(name: str, value: Value) -> Port:
     return Port(name, storage(t.element), t.shape, t.nbytes, scale, zero)
 
 
+@dataclass(frozen=True, slots=True)
+class _Choosing:
+    """Lowers nodes as chosen, and notes the choices that do not fit."""
+
+    target: Target
+    chosen: Mapping[str, Choice]
+    notes: list[str] = field(default_factory=list)
+
+    def lower(self, node: Node) -> Lowered:
+        choice = self.chosen.get(call_key(node)) if self.chosen else None
+        if choice is not None and choice not in choices(node, self.target):
+            numbers = ", ".join(map(str, choice.numbers))
+            self.notes.append(
+                f"{node.origin or node.op.name}: left out the choice {choice.kernel} ({numbers}),"
+                f" which does not fit on {self.target.name}"
+            )
+            choice = None
+        return lower(node, self.target, choice)
+
+
 class _Room:
     """Plans one graph; each body has a room of its own inside its node's scratch."""
 
-    def __init__(self, graph: Graph, target: Target, weights: Weights, name: str) -> None:
-        self.graph, self.target, self.weights, self.name = graph, target, weights, name
+    def __init__(self, graph: Graph, choosing: _Choosing, weights: Weights, name: str) -> None:
+        self.graph, self.choosing, self.weights, self.name = graph, choosing, weights, name
+        self.target = choosing.target
         self.headers: list[str] = []
         self.symbols: set[Symbol] = {s for v in graph.inputs for s in _symbols(v)}
         self.symbols |= {s for s, _ in graph.live_bindings}
@@ -118,13 +146,13 @@ class _Room:
 
     def _lower(self, node: Node) -> Lowered:
         rooms = [
-            _Room(g, self.target, self.weights, n) for n, g in node.bodies if _is_control(node)
+            _Room(g, self.choosing, self.weights, n) for n, g in node.bodies if _is_control(node)
         ]
         for room in rooms:
             self.headers += room.headers
             self.symbols |= room.symbols
         self.bodies[node] = tuple(room.function for room in rooms)
-        lowered = lower(node, self.target)
+        lowered = self.choosing.lower(node)
         self.headers += lowered.headers
         if any(_has_function(s) for s in lowered.statements):
             self.headers.append("math_f32.h")
