@@ -89,7 +89,7 @@ def tile_f32(
     return tile_choices_f32(m, n, k, lanes, registers, stride=stride, rows=rows, l2=l2)[0]
 
 
-def _blocked(m: int, k: int, lanes: int, rows: int, l2: int, mr: int, nv: int) -> Tile:
+def _blocked(m: int, n: int, k: int, lanes: int, rows: int, l2: int, mr: int, nv: int) -> Tile:
     """A tile of at most mr rows, and as many rows in a block as the cache has room for."""
     mr = -(-m // -(-m // mr))
     if rows:
@@ -124,7 +124,7 @@ def tile_choices_f32(
     ranked = sorted(
         tiles_f32(registers), key=lambda t: (_cost(m, n, lanes, stride, *t), t[0] + t[1])
     )
-    return [_blocked(m, k, lanes, rows, l2, *t) for t in ranked]
+    return [_blocked(m, n, k, lanes, rows, l2, *t) for t in ranked]
 
 
 def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Tile]:

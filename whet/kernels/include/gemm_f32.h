@@ -21,7 +21,8 @@ INLINE void gemm_sum_f32(const int MR, const int NV, const int LANES, const int 
                          const float *ahead) {
     const int whole = LINES ? K / AHEAD_STEPS * AHEAD_STEPS : 0, stride = ldb ? ldb : NV * VL;
     for (int k = 0; k < whole; k += AHEAD_STEPS) {
-        UNROLL (l, LINES) __builtin_prefetch(ahead + (k / AHEAD_STEPS * LINES + l) * LINE_FLOATS, 0, 2);
+        const float *lines = ahead + k / AHEAD_STEPS * LINES * LINE_FLOATS;
+        UNROLL (l, LINES) __builtin_prefetch(lines + l * LINE_FLOATS, 0, 2);
         tile_sum_f32(MR, NV, LANES, AHEAD_STEPS, acc, a + k, lda, b + (long)k * stride, ldb);
     }
     tile_sum_f32(MR, NV, LANES, K - whole, acc, a + whole, lda, b + (long)whole * stride, ldb);
@@ -71,9 +72,9 @@ INLINE void gemm_f32(const int M, const int N, const int K, const int lda, const
                             : block < blocks - 1 ? b
                                                  : b + (N + VL - 1) / VL * VL * size;
         float *cb = c + row * ldc + channel;
-#define BLOCK(ROWS, VECTORS, LANES)                                                             \
-    gemm_block_f32(ROWS, VECTORS, LANES, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row, channel, next, \
-                   extra, epilogue)
+#define BLOCK(ROWS, VECTORS, LANES)                                                          \
+    gemm_block_f32(ROWS, VECTORS, LANES, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row, channel, \
+                   next, extra, epilogue)
         if (panel < whole && block < blocks - 1)
             BLOCK(MC, NV, VL);
         else if (panel < whole)
