@@ -25,7 +25,7 @@ X86_LEVELS = {
         dot8_shift=128,
         fused=True,
         flags=WIDE,
-    ),  # fmt: skip
+    ),
     "x86-64-v3": Target("host", "x86_64-linux-gnu.2.17", "x86_64_v3", 8, 16, fused=True),
     "x86-64": Target("host", "x86_64-linux-gnu.2.17", "x86_64", 4, 16),
 }
