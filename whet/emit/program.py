@@ -18,18 +18,23 @@ from whet.ir.node import Array
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """Pointer to input `index` of the node, advanced by `offset` elements."""
+    """Pointer to input `index` of the node, advanced by `offset` elements.
+
+    each: elements further for each unit of a split stage before the call's share.
+    """
 
     index: int
     offset: Size = 0
+    each: Size = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """Pointer to output `index` of the node, advanced by `offset` elements."""
+    """Pointer to output `index` of the node, advanced as an `In` is."""
 
     index: int = 0
     offset: Size = 0
+    each: Size = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Portion:
+    """How many of `total` the call's share of a split stage has, a unit being `grain` of them."""
+
+    total: Size
+    grain: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """The first element of input `index`, by value."""
 
@@ -147,6 +160,7 @@ Argument = (
     | Ready
     | Chain
     | Longs
+    | Portion
     | Size
     | float
 )
@@ -176,12 +190,18 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """For every index below `extents`: write = body(reads), body None meaning a copy."""
+    """For every index below `extents`: write = body(reads), body None meaning a copy.
+
+    axis: the collapsed extent that is shared where the stage is split: `grain` indices a unit, or
+    where that is 1 as large a part of them as a unit is of all.
+    """
 
     extents: tuple[Size, ...]
     write: Access
     reads: tuple[Access, ...]
     body: Graph | None = None
+    axis: int = 0
+    grain: int = 1
 
 
 def collapse(statement: Nest) -> tuple[list[Size], list[Access]]:
