@@ -121,7 +121,7 @@ class Longs:
     values: tuple[Size, ...]
 
 
-Field: TypeAlias = "Size | float | Name | Weight | tuple[Field, ...]"
+Field: TypeAlias = "Size | float | Name | Weight | Portion | From | tuple[Field, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,14 @@ class Portion:
 
     total: Size
     grain: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """`base`, and `each` more for each unit of a split stage before the call's share."""
+
+    base: int
+    each: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +169,7 @@ Argument = (
     | Chain
     | Longs
     | Portion
+    | From
     | Size
     | float
 )

@@ -13,6 +13,7 @@ from whet.emit.program import (
     Chain,
     Epilogue,
     Field,
+    From,
     In,
     Item,
     Longs,
@@ -84,6 +85,9 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
         return _record(argument, stage, epilogue)
     if isinstance(argument, Portion):
         return _portion(argument, stage)
+    if isinstance(argument, From):
+        split = stage.lowered.parallel is not None and argument.each
+        return f"{argument.base} + begin * {argument.each}" if split else str(argument.base)
     if isinstance(argument, Item):
         return f"*{pointer(In(argument.index), stage)}"
     if isinstance(argument, Epilogue | Chain):

@@ -14,6 +14,7 @@ from whet.ir.element import F32, Quant
 from whet.ir.node import Array, Node, Value
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.kernel import kernel
+from whet.kernels.pooling import pooled_rows
 from whet.kernels.reduction import runs
 from whet.kernels.share import Shared, flat, rows
 from whet.ops import elementwise as e
@@ -153,10 +154,13 @@ def pool(node: Node, target: Target) -> Lowered | None:
     low, high = node.integers("clamp") if node["clamp"] else (y.low, y.high)
     b, h, w, c = image(x.shape)
     _, oh, ow, _ = image(node.outputs[0].shape)
-    windows = (*pair(node.integers("kernel"), 1), *pair(node.integers("stride"), 1))
-    shape = (b, h, w, c, oh, ow, *windows, *pair(node.integers("low"), 0))
-    ends = (store(y), int(node.op is average_pool), In(0), low, high, Out())
-    return Lowered((Call("integer_pool2d", (*shape, *ends)),), ("integer_reduction.h",))
+    stride, before = pair(node.integers("stride"), 1), pair(node.integers("low"), 0)
+    each = pooled_rows(node) if len(x.shape) == 4 else rows(oh, 0.0)
+    windows = (each.count, ow, *pair(node.integers("kernel"), 1), *stride)
+    pads = (each.after(before[0], -stride[0]), before[1])
+    ends = (store(y), int(node.op is average_pool), In(0), low, high, each.to(Out(), ow * c))
+    call = Call("integer_pool2d", (b, h, w, c, *windows, *pads, *ends))
+    return Lowered((call,), ("integer_reduction.h",), parallel=each.units)
 
 
 @kernel("integer_sum", reduce_mean, reduce_sum)
