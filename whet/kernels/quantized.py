@@ -108,14 +108,15 @@ def add(node: Node, target: Target) -> Lowered | None:
     )  # fmt: skip
     c = clamped(made, node)
     ends = (c.y_zero, c.low, c.high, pairs.each.to(Out()))
+    a, b = (pairs.given(0), c.a_zero), (pairs.given(1), c.b_zero)
     if c.a_by is None or c.b_by is None or c.y_by is None:
-        a, b = (pairs.given(0), c.a_zero, c.a_m), (pairs.given(1), c.b_zero, c.b_m)
-        call = Call("integer_add_single", (*pairs.head, *a, *b, c.t, *ends))
+        call = Call("integer_add_single", (*pairs.head, *a, c.a_m, *b, c.b_m, c.t, *ends))
     else:
-        a = (pairs.given(0), c.a_zero, scalar(c.a_by.m), scalar(c.a_by.t))  # type: ignore[assignment]
-        b = (pairs.given(1), c.b_zero, scalar(c.b_by.m), scalar(c.b_by.t))  # type: ignore[assignment]
-        y = (scalar(c.y_by.m), scalar(c.y_by.t))
-        call = Call("integer_add_double", (*pairs.head, c.left_shift, c.sign, *a, *b, *y, *ends))
+        a_by, b_by, y = ((scalar(by.m), scalar(by.t)) for by in (c.a_by, c.b_by, c.y_by))
+        call = Call(
+            "integer_add_double",
+            (*pairs.head, c.left_shift, c.sign, *a, *a_by, *b, *b_by, *y, *ends),
+        )
     return pairs.lowered(call)
 
 
