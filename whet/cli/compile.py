@@ -74,7 +74,7 @@ def command(
     if as_json:
         print_json(facts)
         return
-    print_table(f"{model} -> {path}", ("", ""), _rows(compiled, path, seconds))
+    print_table(f"{model} -> {path}", ("", ""), _rows(compiled, path, seconds, choices is not None))
 
 
 def evidence(compiled: Compiled, model: Path) -> dict[str, CardValue]:
@@ -114,7 +114,7 @@ def _facts(compiled: Compiled, path: Path, seconds: float) -> dict[str, Json]:
     }
 
 
-def _rows(compiled: Compiled, path: Path, seconds: float) -> list[tuple[Cell, ...]]:
+def _rows(compiled: Compiled, path: Path, seconds: float, given: bool) -> list[tuple[Cell, ...]]:
     memory = compiled.memory
     bound = f"lower bound {size_text(memory.lower_bound)}, {memory.gap:.1%} above"
     return [
@@ -124,16 +124,16 @@ def _rows(compiled: Compiled, path: Path, seconds: float) -> list[tuple[Cell, ..
         ("arena", f"{size_text(memory.arena_bytes)} ({bound})"),
         ("code", size_text(len(compiled.code))),
         ("artifact", size_text(path.stat().st_size)),
-        *_tuning_rows(compiled),
+        *_tuning_rows(compiled, given),
         ("time", f"{seconds:.2f} s"),
     ]
 
 
-def _tuning_rows(compiled: Compiled) -> list[tuple[Cell, ...]]:
+def _tuning_rows(compiled: Compiled, given: bool) -> list[tuple[Cell, ...]]:
     """What tuning found; for given choices, how many are used."""
     told = compiled.evidence.get(TUNING)
     if not isinstance(told, dict):
-        return [("choices", f"{len(compiled.chosen)} used")] if compiled.chosen else []
+        return [("choices", f"{len(compiled.chosen)} used")] if given else []
     untuned, tuned = (1e3 * float(str(told[f"{name}_seconds"])) for name in ("untuned", "tuned"))
     kept = "tuned" if told["kept"] else "untuned"
     refused = f", {told['refused']} refused" if told["refused"] else ""

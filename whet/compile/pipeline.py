@@ -56,8 +56,7 @@ class Compiled:
         if self.target.name == "host":
             target["features"] = features(self.target)
         extras = graph_entries(self.model)
-        if self.chosen:
-            extras[CHOICES_ENTRY] = write_choices(self.chosen)
+        extras[CHOICES_ENTRY] = write_choices(self.chosen)
         return Artifact(
             interface_of(self.program), target, self.source.encode(), self.header.encode(),
             self.code, self.program.weights, self.evidence, extras,

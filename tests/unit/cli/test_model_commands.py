@@ -174,7 +174,7 @@ def test_tuning_is_told(
 
 
 def test_choices_are_taken_from_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    key = "matmul(f32[3,4], *f32[4,8]) {epilogue=[f32[] *f32[] max()]} -> f32[3,8]"
+    key = "matmul(f32[3,4], *f32[4,8], none) {epilogue=[f32[] *f32[] max()]} -> f32[3,8]"
     graph = whet.compile("net.onnx").graph
     assert key in {call_key(node) for node in graph.nodes}
     for numbers, used in (([1, 1, 1], 1), ([31, 9, 1], 0)):
