@@ -32,8 +32,8 @@ COLUMNS = (
     "difference",
 )
 JSON_KEYS = tuple(f.name for f in fields(Record))[:11]
-PACKAGES = ("onnxruntime", "openvino", "ai-edge-litert", "numpy", "ziglang")
-LEFT_OUT = "ncnn is not raced: its wheel reads neither ONNX nor TFLite without a converter."
+PACKAGES = ("onnxruntime", "openvino", "ai-edge-litert", "ncnn", "pnnx", "numpy", "ziglang")
+LEFT_OUT = "ncnn takes f32 models converted by pnnx; the QDQ and TFLite files it cannot read."
 
 
 def row(r: Record) -> tuple[Cell, ...]:
