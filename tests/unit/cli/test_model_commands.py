@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -117,6 +118,17 @@ def test_a_race_against_onnxruntime(folder: Path, capsys: pytest.CaptureFixture[
     assert all(step["seconds"] < 0.01 for step in facts["steps"])
     assert main(arguments) == 0
     assert "of peak" in capsys.readouterr().out
+
+
+def test_steps_are_drawn_under_the_roof(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bench", "net.onnx", "--seconds", "0.05", "--picture"]
+    steps = document(capsys, *arguments, "roof.svg")["steps"]
+    root = ElementTree.parse("roof.svg").getroot()
+    told = [title.text or "" for title in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert len(told) == sum(s["operations"] > 0 and s["moved_bytes"] > 0 for s in steps)
+    assert all("of roof" in text for text in told)
+    assert main([*arguments, "nowhere/roof.svg"]) == 2
+    assert "picture cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
