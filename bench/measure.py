@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.profiles import Profile, profiled
 from bench.suite import Case, Unavailable, model_file, peers, ready
 from whet import api
 from whet.bench.engine import check_peer
@@ -65,6 +66,7 @@ class Suite:
     def __init__(self, folder: Path, seconds: float, compiler: Compiler = api.compile) -> None:
         self.folder, self.seconds, self.compiler = folder, seconds, compiler
         self._compiled: dict[Path, Compiled | str] = {}
+        self._raced: dict[str, Compiled] = {}
 
     def run(self, case: Case) -> Results:
         """The figures of a case; whatever fails is told in the second list, never raised."""
@@ -89,9 +91,14 @@ class Suite:
             raise RuntimeError(found)
         return found
 
+    def profiles(self) -> list[Profile]:
+        """Where the time goes in each model that was raced."""
+        return [profiled(name, compiled) for name, compiled in self._raced.items()]
+
     def race(self, case: Case, path: Path) -> Results:
         """Race Whet with the peers; one that fails is left out and told."""
         compiled = self.compile(path)
+        self._raced[f"{case.model} {case.precision}"] = compiled
         missing: list[Missing] = []
         engines: dict[str, Path] = {}
         for peer, file in peers(path).items():

@@ -28,6 +28,7 @@ from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.epilogue_s8 import tail
 from whet.kernels.kernel import Numbers, kernel_of_choices
+from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, with_blocks
 from whet.kernels.tiling_s8 import depthwise_choices_s8, tile_choices_s8, tile_s8
 from whet.ops.convolution import contraction_of, conv
@@ -188,7 +189,7 @@ def gemm(
     k, n = w.shape
     c = found.constants
     chosen = Tile(*numbers) if numbers else tile_s8(m, n, k, target.lanes, target.registers)
-    t = _fitted(chosen, c.w_zero)
+    t = balanced_gemm(_fitted(chosen, c.w_zero), m, n, k, target)
     packed = packing.pack_gemm_s8(
         w, found.bias, c.x_zero, lanes=target.lanes, vectors=t.vectors, shift=target.dot8_shift,
         weight_zero=c.w_zero,
@@ -237,7 +238,11 @@ def _convolution(
     k_size = kh * kw * per
     first = tile_s8(ow, n, k_size, target.lanes, target.registers, rows=oh)
     chosen = Tile(*numbers) if numbers else first
-    t = replace(_fitted(chosen, k.w_zero), block=chosen.block)
+    fitted = _fitted(chosen, k.w_zero)
+    panels = panel_vectors(n, fitted, target) * groups
+    by_rows = w.size < b * (h * width * c + oh * ow * o)
+    block = balanced(chosen.block, oh, panels, target.threads, by_rows=by_rows and b == 1, images=b)
+    t = replace(fitted, block=block)
     each = packing.conv_scratch(
         (h, width), (oh, ow), c, (kh, kw), (sh, sw), (dh, dw), (pt, pl), t.block
     )
@@ -252,6 +257,6 @@ def _convolution(
     scratch: Argument = Scratch() if each else 0
     ends = (In(0), Weight(0), Weight(1), Out(), scratch, epilogue)
     call = Call("conv_s8", (*shape, *windows, *tile, *SPAN, *ends))
-    units = b * -(-oh // t.block) * groups * -(-n // (t.vectors * target.lanes))
+    units = b * -(-oh // t.block) * len(panels)
     rounded = -(-each // 64) * 64
     return Lowered((call,), ("conv_s8.h",), constants, 0, units, "conv_s8", rounded)
