@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whet.emit.program import (
@@ -46,10 +46,14 @@ from whet.targets.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A program and the memory plan of its main graph."""
+    """A program and the memory plan of its main graph.
+
+    scratch: the nodes of the main graph in the order they run, and the scratch bytes of each.
+    """
 
     program: Program
     memory: MemoryPlan
+    scratch: Mapping[Node, int]
 
 
 def plan_program(graph: Graph, target: Target) -> Planned:
@@ -72,7 +76,8 @@ def plan_program(graph: Graph, target: Target) -> Planned:
         graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
         tuple(dict.fromkeys(room.headers)), target.threads,
     )  # fmt: skip
-    return Planned(program, room.memory)
+    scratch = {node: room.scratch_of(lowered) for node, lowered in room.lowered.items()}
+    return Planned(program, room.memory, scratch)
 
 
 def storage(element: Element) -> Scalar:
@@ -158,7 +163,7 @@ class _Room:
                     views[self.keys[v]] = (self.keys[root], offset)
             reads = {self.keys[v] for v in node.inputs if v is not None}
             writes = tuple(self.keys[v] for v in node.outputs)
-            scratch = lowered.scratch + lowered.scratch_each * self.target.threads
+            scratch = self.scratch_of(lowered)
             step = Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
             listed.append(step)
             sized |= set(node.outputs)
@@ -175,6 +180,10 @@ class _Room:
         plan = plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept)
         validate_plan(plan, steps, sizes, views=views, pinned=pinned, outputs=kept)
         return plan
+
+    def scratch_of(self, lowered: Lowered) -> int:
+        """Bytes of scratch of a step, for all threads."""
+        return lowered.scratch + lowered.scratch_each * self.target.threads
 
     def _reorder(self, steps: Sequence[Step]) -> None:
         """Put the lowered nodes in the order of their steps."""
