@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from whet.artifact.artifact import Artifact
@@ -14,6 +15,7 @@ from whet.errors import CompileError
 from whet.ir.dim import UNBOUNDED, bounds
 from whet.ir.graph import Graph
 from whet.ir.type import Type
+from whet.kernels.kernel import Choice
 from whet.passes.pipeline import optimize
 from whet.plan.memory import MemoryPlan
 from whet.plan.program import plan_program
@@ -27,6 +29,7 @@ class Compiled:
     """A model for one target: its program, its C and the built code.
 
     model: the graph as it was imported, which is the meaning; graph: the same after the passes.
+    notes: what its user should know, a line each.
     """
 
     model: Graph
@@ -37,6 +40,7 @@ class Compiled:
     source: str
     header: str
     code: bytes
+    notes: tuple[str, ...] = ()
 
     def session(self, threads: int = 1) -> Session:
         """The model in this process."""
@@ -64,8 +68,12 @@ def _check_sizes(graph: Graph) -> None:
                 )  # fmt: skip
 
 
-def compile_graph(graph: Graph, target: Target | None = None) -> Compiled:
+def compile_graph(
+    graph: Graph, target: Target | None = None, choices: Mapping[str, Choice] | None = None
+) -> Compiled:
     """Compile a graph for a target (this machine by default).
+
+    choices: what to take for kernel calls, by `call_key`, instead of what is likely the fastest.
 
     Raises:
         UnsupportedError: ops without a kernel on the target, all listed at once.
@@ -74,7 +82,7 @@ def compile_graph(graph: Graph, target: Target | None = None) -> Compiled:
     chosen = target or host()
     _check_sizes(graph)
     optimized = optimize(graph)
-    planned = plan_program(optimized, chosen)
+    planned = plan_program(optimized, chosen, choices)
     source = model_c(planned.program)
     if chosen.emulator is None:
         code = shared_library(model_units(planned.program, chosen.threads), chosen)
@@ -89,4 +97,5 @@ def compile_graph(graph: Graph, target: Target | None = None) -> Compiled:
         source,
         model_h(planned.program),
         code,
+        planned.notes,
     )

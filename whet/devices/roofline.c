@@ -89,17 +89,18 @@ int dot_peak(long long rounds) {
   return acc[0][0];
 }
 
-// One dependent addition a cycle: rounds / seconds is the clock.
+// One dependent rotation a cycle (some CPUs do additions of constants for nothing): rounds / seconds
+// is the clock.
 long long clock_ticks(long long rounds) {
-  long long x = 0;
+  unsigned long long x = 1;
   for (long long n = 0; n < rounds; n += 16) {
 #pragma clang loop unroll(full)
     for (int i = 0; i < 16; i++) {
-      x += 1;
+      x = x << 1 | x >> 63;
       __asm__ volatile("" : "+r"(x));
     }
   }
-  return x;
+  return (long long)x;
 }
 
 // bytes: a multiple of 8 vectors; data: aligned to 64.

@@ -144,7 +144,9 @@ def _source() -> str:
 
 @cache
 def _library() -> ctypes.CDLL:
-    code = shared_library((_source(),), replace(host(), flags=("-ffp-contract=fast",)))
+    machine = host()
+    flags = (*machine.flags, "-ffp-contract=fast")
+    code = shared_library((_source(),), replace(machine, flags=flags))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "roofline.so"
         path.write_bytes(code)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, replace
+
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
 from whet.ir.dim import Size, static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels.epilogue import vector_epilogue
-from whet.kernels.kernel import kernel
+from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_conv, pack_depthwise, pack_panels
-from whet.kernels.tiling import tile_f32
+from whet.kernels.tiling import Tile, tile_choices_f32, tile_f32, with_blocks
 from whet.ops.convolution import conv
 from whet.targets.target import Target
 
@@ -35,8 +37,48 @@ def weights_of(node: Node) -> Array | None:
     return w if w.ndim == 4 else w.reshape(w.shape[0], 1, *w.shape[1:])
 
 
-@kernel("conv_f32", conv)
-def lower(node: Node, target: Target) -> Lowered | None:
+def _pointwise(node: Node, w: Array) -> bool:
+    """Whether the convolution is a matrix product."""
+    x = node.inputs[0]
+    assert x is not None
+    plain = pair(node.integers("stride"), 1) == (1, 1) and node.integer("groups", 1) == 1
+    same = image(x.shape)[1:3] == image(node.outputs[0].shape)[1:3]
+    return w.shape[1:3] == (1, 1) and plain and same
+
+
+def space(node: Node, target: Target) -> list[Numbers]:
+    """Depthwise: pixels at once. Else rows and vectors of a tile, and the rows of a block."""
+    w, x = weights_of(node), node.inputs[0]
+    if w is None or x is None or len(x.shape) > 4 or vector_epilogue(node, 3) is None:
+        return []
+    c, groups = image(x.shape)[3], node.integer("groups", 1)
+    b, oh, ow, o = image(node.outputs[0].shape)
+    if w.shape[-1] == 1 and groups == c:
+        first = _pixels(ow, target)
+        near = sorted(range(1, min(ow, target.registers // 2) + 1), key=lambda p: abs(p - first))
+        return [(p,) for p in near]
+    if _pointwise(node, w):
+        m = b * oh * ow
+        tiles = tile_choices_f32(m, o, c, target.lanes, target.registers)
+        return [astuple(t) for t in with_blocks(tiles, m, of_tiles=True)]
+    k = w.shape[1] * w.shape[2] * w.shape[3]
+    tiles = tile_choices_f32(ow, o // groups, k, target.lanes, target.registers)
+    rows = [_of_rows(t, ow) for t in tiles]
+    return [astuple(t) for t in with_blocks(rows, oh, of_tiles=False)]
+
+
+def _pixels(ow: int, target: Target) -> int:
+    """How many pixels of a row a depthwise tile has."""
+    return min(ow, 8 if target.registers == 32 else 4)
+
+
+def _of_rows(tile: Tile, ow: int) -> Tile:
+    """A tile whose block counts output rows of `ow` pixels."""
+    return replace(tile, block=max(1, tile.block // max(1, ow)))
+
+
+@kernel_of_choices("conv_f32", space, conv)
+def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
     w, x = weights_of(node), node.inputs[0]
     epilogue = vector_epilogue(node, 3)
     if w is None or x is None or epilogue is None or len(x.shape) > 4:
@@ -52,12 +94,12 @@ def lower(node: Node, target: Target) -> Lowered | None:
     ends: tuple[Argument, ...] = (*span, In(0), Weight(0), bias, Out(), epilogue)
     if per == 1 and groups == c:
         packed = pack_depthwise(w.transpose(0, 3, 1, 2))
-        tile = min(ow, 8 if target.registers == 32 else 4)
+        (tile,) = numbers or (_pixels(ow, target),)
         call = Call("depthwise_f32", (h, width, c, c, oh, ow, o, o // c, *windows, tile, *ends))
         return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, b * oh, "depthwise_f32")
-    if w.shape[1:3] == (1, 1) and stride == (1, 1) and groups == 1 and (oh, ow) == (h, width):
+    if _pointwise(node, w):
         m = b * oh * ow
-        t = tile_f32(m, o, c, target.lanes, target.registers)
+        t = Tile(*numbers) if numbers else tile_f32(m, o, c, target.lanes, target.registers)
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
         arguments: tuple[Argument, ...] = (m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
@@ -65,10 +107,11 @@ def lower(node: Node, target: Target) -> Lowered | None:
             (Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32"
         )
     n = o // groups
-    t = tile_f32(ow, n, kh * kw * per, target.lanes, target.registers)
+    k = kh * kw * per
+    first = _of_rows(tile_f32(ow, n, k, target.lanes, target.registers), ow)
+    t = Tile(*numbers) if numbers else first
     packed = pack_conv(w.transpose(0, 3, 1, 2), groups, target.lanes, t.vectors)
-    rows = max(1, t.block // max(1, ow))
     shape = (b, h, width, per, c, oh, ow, n, o, groups)
-    call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, rows, *ends))
-    units = -(-b * oh // rows) * groups * -(-n // (t.vectors * target.lanes))
+    call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, t.block, *ends))
+    units = -(-b * oh // t.block) * groups * -(-n // (t.vectors * target.lanes))
     return Lowered((call,), ("conv_f32.h",), (packed,), 0, units, "conv_f32")

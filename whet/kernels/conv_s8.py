@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -27,9 +27,9 @@ from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.epilogue_s8 import tail
-from whet.kernels.kernel import kernel
-from whet.kernels.tiling import Tile
-from whet.kernels.tiling_s8 import depthwise_tile_s8, tile_s8
+from whet.kernels.kernel import Numbers, kernel_of_choices
+from whet.kernels.tiling import Tile, with_blocks
+from whet.kernels.tiling_s8 import depthwise_choices_s8, tile_choices_s8, tile_s8
 from whet.ops.convolution import contraction_of, conv
 from whet.ops.integer.contraction import Contraction
 from whet.ops.integer.requantize import Multiplier
@@ -92,31 +92,81 @@ def operands(node: Node, channels: int) -> Operands | None:
     return Operands(node, w, zeros if given is None else given.astype(np.int64), constants)
 
 
-@kernel("conv_s8", conv)
-def lower(node: Node, target: Target) -> Lowered | None:
+def _pointwise(node: Node) -> bool:
+    """Whether the convolution is a matrix product."""
+    x, w = node.inputs[0], node.inputs[1]
+    assert x is not None
+    assert w is not None
+    plain = all(v == 1 for v in node.integers("stride")) and node.integer("groups", 1) == 1
+    taps = all(d == 1 for d in w.shape[1:-1])
+    return taps and plain and x.shape[1:-1] == node.outputs[0].shape[1:-1]
+
+
+def space(node: Node, target: Target) -> list[Numbers]:
+    """Depthwise: rows and columns of a tile. Else its rows and vectors, and the rows of a block."""
+    if operands(node, static_size(node.outputs[0].shape[-1])) is None:
+        return []
+    x, w = node.inputs[0].shape, known(node.inputs[1])  # type: ignore[union-attr]
+    if w is None or w.ndim > 4:
+        return []
+    b, _, _, c = image(x)
+    _, oh, ow, o = image(node.outputs[0].shape)
+    if _pointwise(node):
+        return _tiles(b * oh * ow, o, c, target)
+    w = w if w.ndim == 4 else w[:, None]
+    groups = node.integer("groups", 1)
+    if w.shape[-1] == 1 and groups == c:
+        return list(_depthwise_tiles(node, w, target))
+    k = math.prod(w.shape[1:])
+    tiles = tile_choices_s8(ow, o // groups, k, target.lanes, target.registers, rows=oh)
+    return [astuple(t) for t in with_blocks(tiles, oh, of_tiles=False)]
+
+
+def _tiles(m: int, n: int, k: int, target: Target) -> list[Numbers]:
+    tiles = tile_choices_s8(m, n, k, target.lanes, target.registers)
+    return [astuple(t) for t in with_blocks(tiles, m, of_tiles=True)]
+
+
+def _depthwise_tiles(node: Node, w: Array, target: Target) -> list[tuple[int, int]]:
+    _, oh, ow, _ = image(node.outputs[0].shape)
+    kh, kw, sh, sw, dh, *_ = _windows(node, w)
+    return depthwise_choices_s8((oh, ow), (kh, kw), (sh, sw), dh, target.registers)
+
+
+@kernel_of_choices("conv_s8", space, conv)
+def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
     found = operands(node, static_size(node.outputs[0].shape[-1]))
     if found is None or found.w.ndim > 4:
         return None
     shape = node.inputs[0].shape  # type: ignore[union-attr]
-    _, h, width, c = image(shape)
-    _, oh, ow, _ = image(node.outputs[0].shape)
-    plain = all(v == 1 for v in node.integers("stride")) and node.integer("groups", 1) == 1
-    if found.w.shape[1:-1] == (1,) * (found.w.ndim - 2) and plain and (h, width) == (oh, ow):
-        return gemm(found, math.prod(image(shape)) // c, found.w.reshape(-1, c).T, target)
+    c = image(shape)[3]
+    if _pointwise(node):
+        rows = math.prod(image(shape)) // c
+        return gemm(found, rows, found.w.reshape(-1, c).T, target, numbers)
     w = found.w if found.w.ndim == 4 else found.w[:, None]
     if w.shape[-1] == 1 and node.integer("groups", 1) == c:
-        return _depthwise(node, found, w, target)
-    return _convolution(node, found, w, target)
+        return _depthwise(node, found, w, target, numbers)
+    return _convolution(node, found, w, target, numbers)
 
 
-@kernel("matmul_s8", matmul)
-def product(node: Node, target: Target) -> Lowered | None:
+def product_space(node: Node, target: Target) -> list[Numbers]:
+    """Rows and vectors of a tile, and the rows of a block."""
+    out, w = node.outputs[0].tensor, known(node.inputs[1])
+    if not out.static or w is None or w.ndim != 2:
+        return []
+    k, n = w.shape
+    fits = operands(node, n) is not None
+    return _tiles(static_size(out.elements) // n, n, k, target) if fits else []
+
+
+@kernel_of_choices("matmul_s8", product_space, matmul)
+def product(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
     out = node.outputs[0].tensor
     found = operands(node, static_size(out.shape[-1])) if out.static else None
     if found is None or found.w.ndim != 2:
         return None
     rows = static_size(node.outputs[0].tensor.elements) // found.w.shape[1]
-    return gemm(found, rows, found.w, target)
+    return gemm(found, rows, found.w, target, numbers)
 
 
 def _fitted(tile: Tile, weight_zero: int) -> Tile:
@@ -128,11 +178,14 @@ def _fitted(tile: Tile, weight_zero: int) -> Tile:
     return Tile(rows, vectors, max(rows, tile.block // rows * rows))
 
 
-def gemm(found: Operands, m: int, w: Array, target: Target) -> Lowered:
+def gemm(
+    found: Operands, m: int, w: Array, target: Target, numbers: Numbers | None = None
+) -> Lowered:
     """[m, K] activations times w[K, N]."""
     k, n = w.shape
     c = found.constants
-    t = _fitted(tile_s8(m, n, k, target.lanes, target.registers), c.w_zero)
+    chosen = Tile(*numbers) if numbers else tile_s8(m, n, k, target.lanes, target.registers)
+    t = _fitted(chosen, c.w_zero)
     packed = packing.pack_gemm_s8(
         w, found.bias, c.x_zero, lanes=target.lanes, vectors=t.vectors, shift=target.dot8_shift,
         weight_zero=c.w_zero,
@@ -150,12 +203,14 @@ def _windows(node: Node, w: Array) -> tuple[int, ...]:
     return (w.shape[1], w.shape[2], *stride, *dilation, *pair(node.integers("low"), 0))
 
 
-def _depthwise(node: Node, found: Operands, w: Array, target: Target) -> Lowered:
+def _depthwise(
+    node: Node, found: Operands, w: Array, target: Target, numbers: Numbers | None
+) -> Lowered:
     b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
     _, oh, ow, o = image(node.outputs[0].shape)
     k = found.constants
-    kh, kw, sh, sw, dh, *_ = windows = _windows(node, w)
-    th, tw = depthwise_tile_s8((oh, ow), (kh, kw), (sh, sw), dh, target.registers)
+    _, _, sh, _, dh, *_ = windows = _windows(node, w)
+    th, tw = numbers or _depthwise_tiles(node, w, target)[0]
     packed = packing.pack_depthwise_s8(
         w[..., 0], found.bias, k.x_zero, stride_h=sh, dilation_h=dh, tile_h=th,
         lanes=target.lanes, shift=target.dot8_shift, weight_zero=k.w_zero,
@@ -168,13 +223,17 @@ def _depthwise(node: Node, found: Operands, w: Array, target: Target) -> Lowered
     return Lowered((call,), ("depthwise_s8.h",), constants, 0, b * -(-oh // th), "depthwise_s8")
 
 
-def _convolution(node: Node, found: Operands, w: Array, target: Target) -> Lowered:
+def _convolution(
+    node: Node, found: Operands, w: Array, target: Target, numbers: Numbers | None
+) -> Lowered:
     b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
     _, oh, ow, o = image(node.outputs[0].shape)
     groups, k = node.integer("groups", 1), found.constants
     kh, kw, sh, sw, dh, dw, pt, pl = windows = _windows(node, w)
     n, per = o // groups, w.shape[-1]
-    chosen = tile_s8(ow, n, kh * kw * per, target.lanes, target.registers, rows=oh)
+    k_size = kh * kw * per
+    first = tile_s8(ow, n, k_size, target.lanes, target.registers, rows=oh)
+    chosen = Tile(*numbers) if numbers else first
     t = replace(_fitted(chosen, k.w_zero), block=chosen.block)
     each = packing.conv_scratch(
         (h, width), (oh, ow), c, (kh, kw), (sh, sw), (dh, dw), (pt, pl), t.block

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -14,15 +14,33 @@ from whet.ir.node import Node, Op
 from whet.ir.type import Type
 from whet.targets.target import Target
 
+Numbers = tuple[int, ...]
 Lower = Callable[[Node, Target], Lowered | None]
+Chosen = Callable[[Node, Target, Numbers | None], Lowered | None]
+Space = Callable[[Node, Target], Sequence[Numbers]]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One way to compute a node: the kernel, and the numbers it takes there, a tile for example.
+
+    Choices of one node give the same integers, and floats within the tolerance of the graph.
+    """
+
+    kernel: str
+    numbers: Numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """lower(node, target) gives the statements, or None where the kernel does not fit the node."""
+    """lower(node, target, numbers) gives the statements, or None where the kernel does not fit the
+    node; without numbers it takes those that are likely the fastest. space(node, target) lists all
+    it can take, the likely fastest first; nothing where there is no choice.
+    """
 
     name: str
-    lower: Lower
+    lower: Chosen
+    space: Space
 
 
 _registry: dict[Op, list[Kernel]] = {}
@@ -32,12 +50,32 @@ def kernel(name: str, *ops: Op, fallback: bool = False) -> Callable[[Lower], Low
     """Register a lowering for ops; later registrations are tried first, fallbacks after all."""
 
     def register(lower: Lower) -> Lower:
-        for op in ops:
-            chosen = _registry.setdefault(op, [])
-            chosen.insert(len(chosen) if fallback else 0, Kernel(name, lower))
+        _register(
+            Kernel(name, lambda node, target, _: lower(node, target), _no_choice), ops, fallback
+        )
         return lower
 
     return register
+
+
+def kernel_of_choices(name: str, space: Space, *ops: Op) -> Callable[[Chosen], Chosen]:
+    """Register a lowering that takes numbers of a space."""
+
+    def register(lower: Chosen) -> Chosen:
+        _register(Kernel(name, lower, space), ops)
+        return lower
+
+    return register
+
+
+def _register(made: Kernel, ops: Iterable[Op], last: bool = False) -> None:
+    for op in ops:
+        registered = _registry.setdefault(op, [])
+        registered.insert(len(registered) if last else 0, made)
+
+
+def _no_choice(node: Node, target: Target) -> Sequence[Numbers]:
+    return ()
 
 
 @cache
@@ -53,8 +91,13 @@ def kernels_for(op: Op) -> tuple[Kernel, ...]:
     return tuple(_registry.get(op, ()))
 
 
-def lower(node: Node, target: Target) -> Lowered:
-    """The statements of the first kernel that fits.
+def choices(node: Node, target: Target) -> list[Choice]:
+    """All that can be chosen for a node: of each kernel in turn, the likely fastest first."""
+    return [Choice(k.name, n) for k in kernels_for(node.op) for n in k.space(node, target)]
+
+
+def lower(node: Node, target: Target, choice: Choice | None = None) -> Lowered:
+    """The statements as chosen, one of `choices`; else of the first kernel that fits.
 
     Raises:
         UnsupportedError: no kernel computes this node on this target.
@@ -62,7 +105,9 @@ def lower(node: Node, target: Target) -> Lowered:
     if node.outputs and all(isinstance(t, Type) and t.elements == 0 for t in node.types):
         return Lowered((), kernel="empty")
     for candidate in kernels_for(node.op):
-        lowered = candidate.lower(node, target)
+        if choice is not None and choice.kernel != candidate.name:
+            continue
+        lowered = candidate.lower(node, target, None if choice is None else choice.numbers)
         if lowered is not None:
             return lowered if lowered.kernel else _named(lowered, candidate.name)
     types = ", ".join(str(v.type) for v in node.inputs if v is not None)

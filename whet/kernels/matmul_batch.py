@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from math import prod
 
 from whet.emit.program import Argument, Call, In, Longs, Lowered, Name, Out
 from whet.ir.dim import Size, static_shape, static_size
 from whet.ir.element import F32
 from whet.ir.node import Node
-from whet.kernels.kernel import kernel
+from whet.kernels.kernel import Numbers, kernel, kernel_of_choices
 from whet.kernels.order import number_type
 from whet.kernels.strides import broadcast_strides
-from whet.kernels.tiling import tile_f32
+from whet.kernels.tiling import Tile, tile_choices_f32, tile_f32, with_blocks
 from whet.ops.matmul import matmul
 from whet.targets.target import Target
 
@@ -50,22 +51,39 @@ def generic(node: Node, target: Target) -> Lowered | None:
     return Lowered((call,), ("matmul_generic.h",))
 
 
-@kernel("gemm_batch_f32", matmul)
-def batched(node: Node, target: Target) -> Lowered | None:
+def _sizes(node: Node) -> tuple[int, int, int] | None:
+    """M, N and K where all are known and there is something to compute."""
     a, b, y = node.inputs[0], node.inputs[1], node.outputs[0]
     assert a is not None
     assert b is not None
     static = a.tensor.static and b.tensor.static
     if not _plain(node) or not static or y.tensor.element != F32:
         return None
-    *batch, m, n = static_shape(y.shape)
+    m, n = static_shape(y.shape)[-2:]
     k = static_size(a.shape[-1])
-    if not prod((*batch, m, n, k)):
+    return (m, n, k) if y.tensor.elements and k else None
+
+
+def space(node: Node, target: Target) -> list[Numbers]:
+    """Rows and vectors of a tile, and the rows of a block."""
+    sizes = _sizes(node)
+    if sizes is None:
+        return []
+    tiles = tile_choices_f32(*sizes, target.lanes, target.registers)
+    return [astuple(t) for t in with_blocks(tiles, sizes[0], of_tiles=True)]
+
+
+@kernel_of_choices("gemm_batch_f32", space, matmul)
+def batched(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    sizes = _sizes(node)
+    if sizes is None:
         return None
-    t = tile_f32(m, n, k, target.lanes, target.registers)
+    m, n, k = sizes
+    batch = static_shape(node.outputs[0].shape)[:-2]
+    t = Tile(*numbers) if numbers else tile_f32(m, n, k, target.lanes, target.registers)
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
     bias: Argument = 0 if node.operand(2) is None else In(2)
     ends = (Name("begin"), Name("end"), In(0), In(1), bias, Out())
-    sizes = (m, n, k, t.rows, t.vectors, t.block)
-    call = Call("gemm_batch_f32", (units, *_batch(node), *sizes, *ends))
+    tile = (t.rows, t.vectors, t.block)
+    call = Call("gemm_batch_f32", (units, *_batch(node), *sizes, *tile, *ends))
     return Lowered((call,), ("gemm_batch_f32.h",), parallel=prod(batch) * units)

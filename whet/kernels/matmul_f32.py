@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
 from whet.ir.dim import static_size
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Node
 from whet.kernels.epilogue import vector_epilogue
-from whet.kernels.kernel import kernel
+from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_panels
-from whet.kernels.tiling import tile_f32
+from whet.kernels.tiling import Tile, tile_choices_f32, tile_f32, with_blocks
 from whet.ops.matmul import matmul
 from whet.targets.target import Target
 
 
-@kernel("matmul_f32", matmul)
-def lower(node: Node, target: Target) -> Lowered | None:
+def space(node: Node, target: Target) -> list[Numbers]:
+    """Rows and vectors of a tile, and the rows of a block."""
+    sizes = _sizes(node)
+    if sizes is None or vector_epilogue(node, 3) is None:
+        return []
+    tiles = tile_choices_f32(*sizes, target.lanes, target.registers)
+    return [astuple(t) for t in with_blocks(tiles, sizes[0], of_tiles=True)]
+
+
+def _sizes(node: Node) -> tuple[int, int, int] | None:
+    """M, N and K where the weights are one known matrix."""
     a, b = node.inputs[0], node.inputs[1]
-    epilogue = vector_epilogue(node, 3)
-    if a is None or b is None or epilogue is None or a.tensor.element != F32:
+    if a is None or b is None or a.tensor.element != F32 or not a.tensor.static:
         return None
-    if not (a.tensor.static and b.tensor.static):
+    weights = known(b)
+    if weights is None or weights.ndim != 2:
         return None
-    m, k, n = (static_size(d) for d in (a.shape[-2], a.shape[-1], b.shape[-1]))
-    weights, bias = known(b), node.operand(2)
-    offset: Argument = In(2) if bias is not None else 0
+    k, n = weights.shape
+    return static_size(node.outputs[0].tensor.elements) // max(n, 1), n, k
+
+
+@kernel_of_choices("matmul_f32", space, matmul)
+def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    sizes, epilogue, weights = _sizes(node), vector_epilogue(node, 3), known(node.inputs[1])
+    if sizes is None or epilogue is None or weights is None:
+        return None
+    m, n, k = sizes
+    offset: Argument = In(2) if node.operand(2) is not None else 0
     span = (Name("begin"), Name("end"))
-    if weights is not None and weights.ndim == 2:
-        m *= static_size(node.outputs[0].tensor.elements) // (m * n) if m * n else 0
-        t = tile_f32(m, n, k, target.lanes, target.registers)
-        packed = pack_panels(weights, target.lanes, t.vectors)
-        sizes = (m, n, k, k, 0, n, t.rows, t.vectors, t.block)
-        call = Call("gemm_f32", (*sizes, *span, In(0), Weight(0), offset, Out(), epilogue))
-        units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
-        return Lowered((call,), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32")
-    return None
+    t = Tile(*numbers) if numbers else tile_f32(m, n, k, target.lanes, target.registers)
+    packed = pack_panels(weights, target.lanes, t.vectors)
+    shape = (m, n, k, k, 0, n, t.rows, t.vectors, t.block)
+    call = Call("gemm_f32", (*shape, *span, In(0), Weight(0), offset, Out(), epilogue))
+    units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
+    return Lowered((call,), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32")

@@ -7,16 +7,19 @@ the choice is mostly about waste: rows and lanes computed but not wanted, weight
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = [
     "Tile",
+    "tile_choices_f32",
     "tile_depthwise_f32",
     "tile_f32",
     "tile_winograd_f32",
     "tiles_f32",
     "winograd_outputs",
     "winograd_scratch",
+    "with_blocks",
 ]
 
 
@@ -82,17 +85,50 @@ def tile_f32(
     convolution m is OW (tiles stay within an output row), k is KH * KW * C, `rows` is OH and the
     block counts output rows.
     """
-    stride = stride or k
-    m, n = max(m, 1), max(n, 1)
-    mr, nv = min(
-        tiles_f32(registers),
-        key=lambda t: (_cost(m, n, lanes, stride, *t), t[0] + t[1]),
-    )
+    return tile_choices_f32(m, n, k, lanes, registers, stride=stride, rows=rows, l2=l2)[0]
+
+
+def _blocked(m: int, k: int, lanes: int, rows: int, l2: int, mr: int, nv: int) -> Tile:
+    """A tile of at most mr rows, and as many rows in a block as the cache has room for."""
     mr = -(-m // -(-m // mr))
     if rows:
         return Tile(mr, nv, rows)
     room = max(1, (l2 // 2 - 4 * k * nv * lanes) // (4 * (k + nv * lanes)) // mr)
     return Tile(mr, nv, min(-(-m // mr), max(room, 8)) * mr)
+
+
+def tile_choices_f32(
+    m: int,
+    n: int,
+    k: int,
+    lanes: int,
+    registers: int,
+    *,
+    stride: int = 0,
+    rows: int = 0,
+    l2: int = 1 << 20,
+) -> list[Tile]:
+    """Tiles for the shape of `tile_f32`, the likely fastest first."""
+    stride = stride or k
+    m, n = max(m, 1), max(n, 1)
+    ranked = sorted(
+        tiles_f32(registers), key=lambda t: (_cost(m, n, lanes, stride, *t), t[0] + t[1])
+    )
+    return [_blocked(m, k, lanes, rows, l2, *t) for t in ranked]
+
+
+def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Tile]:
+    """Ranked tiles, and after them the same with smaller and larger blocks, of `rows` at most.
+
+    of_tiles: whether a block is made of whole tiles, as that of a GEMM.
+    """
+    found: dict[Tile, int] = {}
+    for rank, t in enumerate(ranked):
+        unit = t.rows if of_tiles else 1
+        for later, times in enumerate((1, 0.5, 2, 0.25)):
+            block = min(max(1, round(t.block * times / unit)), -(-rows // unit)) * unit
+            found.setdefault(Tile(t.rows, t.vectors, block), rank + 4 * later)
+    return sorted(found, key=lambda t: found[t])
 
 
 def tile_depthwise_f32(width: int) -> int:

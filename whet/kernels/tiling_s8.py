@@ -10,7 +10,14 @@ import math
 
 from whet.kernels.tiling import Tile, tiles_f32
 
-__all__ = ["depthwise_tile_s8", "depthwise_tiles_s8", "tile_s8", "tiles_s8"]
+__all__ = [
+    "depthwise_choices_s8",
+    "depthwise_tile_s8",
+    "depthwise_tiles_s8",
+    "tile_choices_s8",
+    "tile_s8",
+    "tiles_s8",
+]
 
 Pair = tuple[int, int]
 
@@ -40,7 +47,19 @@ def tile_s8(
     For a convolution m is OW (tiles stay within an output row), k is KH * KW * C, `rows` is OH and
     the block counts output rows. `l2` is the cache in bytes.
     """
-    mr, nv = min(tiles_s8(registers), key=lambda t: (_cost(m, n, k, lanes, *t), t[0] + t[1]))
+    return tile_choices_s8(m, n, k, lanes, registers, rows=rows, l2=l2)[0]
+
+
+def tile_choices_s8(
+    m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0, l2: int = 1 << 20
+) -> list[Tile]:
+    """Tiles for the shape of `tile_s8`, the likely fastest first."""
+    ranked = sorted(tiles_s8(registers), key=lambda t: (_cost(m, n, k, lanes, *t), t[0] + t[1]))
+    return [_blocked(m, k, lanes, rows, l2, *t) for t in ranked]
+
+
+def _blocked(m: int, k: int, lanes: int, rows: int, l2: int, mr: int, nv: int) -> Tile:
+    """A tile of at most mr rows, and as many rows in a block as the cache has room for."""
     mr = -(-m // -(-m // mr))
     row_bytes = k + nv * lanes
     room = max(1, (l2 // 2 - k * nv * lanes) // row_bytes)
@@ -75,6 +94,13 @@ def depthwise_tile_s8(
     out: Pair, kernel: Pair, stride: Pair, dilation_h: int, registers: int
 ) -> Pair:
     """The default (TH, TW): the least interleaving and multiplying for each output."""
+    return depthwise_choices_s8(out, kernel, stride, dilation_h, registers)[0]
+
+
+def depthwise_choices_s8(
+    out: Pair, kernel: Pair, stride: Pair, dilation_h: int, registers: int
+) -> list[Pair]:
+    """All (TH, TW) worth trying, the likely fastest first."""
 
     def cost(tile: Pair) -> float:
         th, tw = tile
@@ -87,4 +113,4 @@ def depthwise_tile_s8(
         multiplies = touched * kernel[1] * wide
         return strips * tiles * (2.5 * columns * quads + multiplies + 4 * th * wide)
 
-    return min(depthwise_tiles_s8(out, kernel, stride, dilation_h, registers), key=cost)
+    return sorted(depthwise_tiles_s8(out, kernel, stride, dilation_h, registers), key=cost)

@@ -2,35 +2,71 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, replace
+
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
-from whet.ir.node import Node
+from whet.ir.node import Array, Node
 from whet.kernels.conv_f32 import image, pair, weights_of
 from whet.kernels.epilogue import vector_epilogue
-from whet.kernels.kernel import kernel
+from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_winograd
-from whet.kernels.tiling import tile_winograd_f32, winograd_outputs, winograd_scratch
+from whet.kernels.tiling import (
+    Tile,
+    tile_choices_f32,
+    tile_winograd_f32,
+    winograd_outputs,
+    winograd_scratch,
+    with_blocks,
+)
 from whet.ops.convolution import conv
 from whet.targets.target import Target
 
 
-@kernel("winograd_f32", conv)
-def lower(node: Node, target: Target) -> Lowered | None:
-    """Needs a machine that can spare the scratch and the larger weights: one of wide vectors or
-    many registers."""
+def _weights(node: Node, target: Target) -> Array | None:
+    """The weights of a convolution that Winograd can do.
+
+    Needs a machine that can spare the scratch and the larger weights: one of wide vectors or many
+    registers."""
     w, x = weights_of(node), node.inputs[0]
-    epilogue = vector_epilogue(node, 3)
-    if w is None or x is None or epilogue is None or w.shape[1:3] != (3, 3) or len(x.shape) != 4:
+    if w is None or x is None or w.shape[1:3] != (3, 3) or len(x.shape) != 4:
         return None
     if not (target.lanes >= 8 or target.registers >= 32) or node.integer("groups", 1) != 1:
         return None
     if pair(node.integers("stride"), 1) != (1, 1) or pair(node.integers("dilation"), 1) != (1, 1):
         return None
-    b, h, width, c = image(x.shape)
+    return w
+
+
+def space(node: Node, target: Target) -> list[Numbers]:
+    """Outputs along each side of a tile, the GEMM's rows and vectors, and rows of tiles."""
+    if _weights(node, target) is None or vector_epilogue(node, 3) is None:
+        return []
+    c = image(node.inputs[0].shape)[3]  # type: ignore[union-attr]
     _, oh, ow, n = image(node.outputs[0].shape)
-    m = winograd_outputs(oh, ow, c, n, target.lanes)
+    found: dict[Numbers, int] = {}
+    for m in (2, 4) if winograd_outputs(oh, ow, c, n, target.lanes) == 2 else (4, 2):
+        first = tile_winograd_f32(m, oh, ow, c, n, target.lanes, target.registers)
+        rows = first.block * -(-ow // m)
+        tiles = tile_choices_f32(rows, n, c, target.lanes, target.registers)
+        ranked = with_blocks([first, *(replace(t, block=first.block) for t in tiles)],
+                             -(-oh // m), of_tiles=False)  # fmt: skip
+        found |= {(m, *astuple(t)): rank for rank, t in enumerate(ranked)}
+    return sorted(found, key=lambda numbers: found[numbers])
+
+
+@kernel_of_choices("winograd_f32", space, conv)
+def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    """Unless it is asked for, only where it is likely the fastest."""
+    w, epilogue = _weights(node, target), vector_epilogue(node, 3)
+    if w is None or epilogue is None:
+        return None
+    b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    _, oh, ow, n = image(node.outputs[0].shape)
+    m = numbers[0] if numbers else winograd_outputs(oh, ow, c, n, target.lanes)
     if m == 0:
         return None
-    t = tile_winograd_f32(m, oh, ow, c, n, target.lanes, target.registers)
+    default = tile_winograd_f32(m, oh, ow, c, n, target.lanes, target.registers)
+    t = Tile(*numbers[1:]) if numbers else default
     packed = pack_winograd(w.transpose(0, 3, 1, 2), m, target.lanes, t.vectors)
     bias: Argument = In(2) if node.operand(2) is not None else 0
     top, left = pair(node.integers("low"), 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from whet.emit.program import (
     Access,
@@ -34,7 +34,8 @@ from whet.ir.graph import Graph, symbols_of
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
-from whet.kernels.kernel import load_all, lower
+from whet.kernels.call import call_key
+from whet.kernels.kernel import Choice, choices, load_all, lower
 from whet.plan.lifetime import Step
 from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.order import order_steps
@@ -46,7 +47,7 @@ from whet.targets.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A program and the memory plan of its main graph.
+    """A program, the memory plan of its main graph, and what its user should know of it.
 
     scratch: the nodes of the main graph in the order they run, and the scratch bytes of each.
     """
@@ -54,17 +55,23 @@ class Planned:
     program: Program
     memory: MemoryPlan
     scratch: Mapping[Node, int]
+    notes: tuple[str, ...] = ()
 
 
-def plan_program(graph: Graph, target: Target) -> Planned:
+def plan_program(
+    graph: Graph, target: Target, chosen: Mapping[str, Choice] | None = None
+) -> Planned:
     """Choose kernels, place every value, and list the calls.
+
+    chosen: what to take for kernel calls, by `call_key`, instead of what is likely the fastest.
+    One that does not fit its call is left out, and the notes say so.
 
     Raises:
         UnsupportedError: nodes without a kernel on this target, all of them at once.
     """
     load_all()
-    weights = Weights()
-    room = _Room(graph, target, weights, "model_run")
+    weights, choosing = Weights(), _Choosing(target, chosen or {})
+    room = _Room(graph, choosing, weights, "model_run")
     inputs = tuple(_port(str(v.node["name"]), v) for v in graph.inputs)
     outputs = tuple(_port(n, v) for n, v in zip(graph.output_names, graph.outputs, strict=True))
     states = tuple(
@@ -77,7 +84,7 @@ def plan_program(graph: Graph, target: Target) -> Planned:
         tuple(dict.fromkeys(room.headers)), target.threads,
     )  # fmt: skip
     scratch = {node: room.scratch_of(lowered) for node, lowered in room.lowered.items()}
-    return Planned(program, room.memory, scratch)
+    return Planned(program, room.memory, scratch, tuple(dict.fromkeys(choosing.notes)))
 
 
 def storage(element: Element) -> Scalar:
@@ -92,11 +99,32 @@ def _port(name: str, value: Value) -> Port:
     return Port(name, storage(t.element), t.shape, t.nbytes, scale, zero)
 
 
+@dataclass(frozen=True, slots=True)
+class _Choosing:
+    """Lowers nodes as chosen, and notes the choices that do not fit."""
+
+    target: Target
+    chosen: Mapping[str, Choice]
+    notes: list[str] = field(default_factory=list)
+
+    def lower(self, node: Node) -> Lowered:
+        choice = self.chosen.get(call_key(node)) if self.chosen else None
+        if choice is not None and choice not in choices(node, self.target):
+            numbers = ", ".join(map(str, choice.numbers))
+            self.notes.append(
+                f"{node.origin or node.op.name}: left out the choice {choice.kernel} ({numbers}),"
+                f" which does not fit on {self.target.name}"
+            )
+            choice = None
+        return lower(node, self.target, choice)
+
+
 class _Room:
     """Plans one graph; each body has a room of its own inside its node's scratch."""
 
-    def __init__(self, graph: Graph, target: Target, weights: Weights, name: str) -> None:
-        self.graph, self.target, self.weights, self.name = graph, target, weights, name
+    def __init__(self, graph: Graph, choosing: _Choosing, weights: Weights, name: str) -> None:
+        self.graph, self.choosing, self.weights, self.name = graph, choosing, weights, name
+        self.target = choosing.target
         self.headers: list[str] = []
         self.symbols: set[Symbol] = {s for v in graph.inputs for s in _symbols(v)}
         self.symbols |= {s for s, _ in graph.live_bindings}
@@ -123,13 +151,13 @@ class _Room:
 
     def _lower(self, node: Node) -> Lowered:
         rooms = [
-            _Room(g, self.target, self.weights, n) for n, g in node.bodies if _is_control(node)
+            _Room(g, self.choosing, self.weights, n) for n, g in node.bodies if _is_control(node)
         ]
         for room in rooms:
             self.headers += room.headers
             self.symbols |= room.symbols
         self.bodies[node] = tuple(room.function for room in rooms)
-        lowered = lower(node, self.target)
+        lowered = self.choosing.lower(node)
         self.headers += lowered.headers
         if any(_has_function(s) for s in lowered.statements):
             self.headers.append("math_f32.h")
@@ -146,6 +174,10 @@ class _Room:
     def _external(self) -> dict[Value, Place]:
         """Values that live outside the arena: inputs, constants, and outputs made by a kernel."""
         places = {v: Place("input", index=i) for i, v in enumerate(self.graph.inputs)}
+        for node in self.graph.nodes:
+            for v, (root, offset) in views_of(node).items():
+                if v is node.outputs[0] and root in places:
+                    places[v] = replace(places[root], offset=places[root].offset + offset)
         viewed = {v for n in self.graph.nodes for v in _viewed(n)}
         for i, v in enumerate(self.graph.outputs):
             if v not in places and v not in viewed and v.node.op.family != "leaf":
@@ -244,7 +276,7 @@ class _Room:
     def _is_view(self, node: Node) -> bool:
         """Whether the node's result already lies where it belongs."""
         if len(node.outputs) != 1 or node.outputs[0] in self.external:
-            return False
+            return len(node.outputs) == 1 and self.external[node.outputs[0]].region == "input"
         views = views_of(node)
         if not views:
             return False

@@ -2,6 +2,11 @@
  *
  * A run wakes the workers, takes part 0 itself, and returns when all parts are done. Waiting spins for
  * at most about 100 microseconds, then sleeps in the kernel.
+ *
+ * Linux likes to wake a thread on the processor of the one that wakes it, where the two then take
+ * turns. So each worker is given processors of its own, none of them the caller's: those that the
+ * pool's maker was allowed, dealt out again whenever the caller has moved. Where there are fewer of
+ * them than threads, workers run where the kernel puts them.
  */
 #include <stdint.h>
 
@@ -10,18 +15,42 @@ typedef int (*run_part)(const void *const *inputs, void *const *outputs, void *m
 typedef int (*run_part_static)(const void *const *inputs, void *const *outputs, void *memory,
                                const void *constants, int part, int parts, void *host);
 
+enum {
+    LINE = 64, /* bytes that processors pass to each other at once */
+    MOST = 64, /* parts that get processors of their own */
+    SPINS = 64, /* looks between two looks at the clock */
+    SPIN_NANOSECONDS = 100000,
+    PROCESSORS = 1024, /* that an affinity mask has room for */
+    FUTEX_WAIT_PRIVATE = 128,
+    FUTEX_WAKE_PRIVATE = 129,
+    CLOCK_MONOTONIC = 1
+};
+
+#if defined(__x86_64__)
+enum { FUTEX = 202, GETTID = 186, SETAFFINITY = 203, GETAFFINITY = 204, GETCPU = 309, CLOCK = 228 };
+#elif defined(__aarch64__)
+enum { FUTEX = 98, GETTID = 178, SETAFFINITY = 122, GETAFFINITY = 123, GETCPU = 168, CLOCK = 113 };
+#endif
+
 struct host {
     void (*wait)(void *pool);
     void *pool;
     int status;
 };
 
+/* A counter that threads wait for, on a line of its own. */
+struct signal {
+    _Alignas(LINE) int count;
+    int sleepers; /* threads that a wake in the kernel is for */
+};
+
+struct mask {
+    uint64_t words[PROCESSORS / 64];
+};
+
 struct pool {
     int parts;
-    int generation; /* counts runs; workers wait for it to move */
     int stopping;
-    int arrived; /* threads at the barrier */
-    int phase;   /* counts barriers passed */
     struct host host;
     void *function;
     const void *const *inputs;
@@ -29,27 +58,47 @@ struct pool {
     void *memory;
     const void *constants;
     int64_t *dims; /* null for a model without symbolic sizes */
+    int processor; /* the caller's when processors were last dealt out */
+    int dealt;     /* workers that had come by then */
+    int threads[MOST];
+    struct mask allowed;
+    _Alignas(LINE) int come; /* workers that have told their thread */
+    struct signal generation; /* counts runs; workers wait for it to move */
+    struct signal phase;      /* counts barriers passed */
+    _Alignas(LINE) int arrived; /* threads at the barrier */
 };
 
-enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129, SPINS = 2000 };
-
-static void futex(int *word, int operation, int value)
+static long kernel(long number, long first, const void *second, const void *third)
 {
 #if defined(__x86_64__)
-    register long timeout __asm__("r10") = 0;
+    register long none __asm__("r10") = 0;
     long result;
     __asm__ volatile("syscall"
                      : "=a"(result)
-                     : "a"(202L), "D"(word), "S"((long)operation), "d"((long)value), "r"(timeout)
+                     : "a"(number), "D"(first), "S"(second), "d"(third), "r"(none)
                      : "rcx", "r11", "memory");
+    return result;
 #elif defined(__aarch64__)
-    register long number __asm__("x8") = 98;
-    register long a __asm__("x0") = (long)word;
-    register long b __asm__("x1") = operation;
-    register long c __asm__("x2") = value;
+    register long name __asm__("x8") = number;
+    register long a __asm__("x0") = first;
+    register const void *b __asm__("x1") = second;
+    register const void *c __asm__("x2") = third;
     register long d __asm__("x3") = 0;
-    __asm__ volatile("svc 0" : "+r"(a) : "r"(number), "r"(b), "r"(c), "r"(d) : "memory");
+    __asm__ volatile("svc 0" : "+r"(a) : "r"(name), "r"(b), "r"(c), "r"(d) : "memory");
+    return a;
 #endif
+}
+
+static void futex(int *word, long operation, long value)
+{
+    kernel(FUTEX, (long)word, (void *)operation, (void *)value);
+}
+
+static int64_t nanoseconds(void)
+{
+    int64_t time[2] = {0};
+    kernel(CLOCK, CLOCK_MONOTONIC, time, 0);
+    return time[0] * 1000000000 + time[1];
 }
 
 static void relax(void)
@@ -57,38 +106,93 @@ static void relax(void)
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #else
-    __asm__ volatile("" ::: "memory");
+    __asm__ volatile("isb" ::: "memory");
 #endif
 }
 
-/* Return once *word differs from `old`. */
-static void await(int *word, int old)
+static int is_past(struct signal *s, int old)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != old)
-            return;
+        if (__atomic_load_n(&s->count, __ATOMIC_ACQUIRE) != old)
+            return 1;
         relax();
     }
-    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == old)
-        futex(word, FUTEX_WAIT_PRIVATE, old);
+    return 0;
 }
 
-static void advance(int *word)
+/* Return once the count differs from `old`. */
+static void await(struct signal *s, int old)
 {
-    __atomic_add_fetch(word, 1, __ATOMIC_ACQ_REL);
-    futex(word, FUTEX_WAKE_PRIVATE, INT32_MAX);
+    if (is_past(s, old))
+        return;
+    for (const int64_t end = nanoseconds() + SPIN_NANOSECONDS; nanoseconds() < end;)
+        if (is_past(s, old))
+            return;
+    __atomic_add_fetch(&s->sleepers, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&s->count, __ATOMIC_SEQ_CST) == old)
+        futex(&s->count, FUTEX_WAIT_PRIVATE, old);
+    __atomic_sub_fetch(&s->sleepers, 1, __ATOMIC_SEQ_CST);
+}
+
+static void advance(struct signal *s)
+{
+    __atomic_add_fetch(&s->count, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&s->sleepers, __ATOMIC_SEQ_CST))
+        futex(&s->count, FUTEX_WAKE_PRIVATE, INT32_MAX);
 }
 
 static void barrier(void *shared)
 {
     struct pool *p = shared;
-    const int phase = __atomic_load_n(&p->phase, __ATOMIC_ACQUIRE);
+    const int phase = __atomic_load_n(&p->phase.count, __ATOMIC_ACQUIRE);
     if (__atomic_add_fetch(&p->arrived, 1, __ATOMIC_ACQ_REL) == p->parts) {
         __atomic_store_n(&p->arrived, 0, __ATOMIC_RELEASE);
         advance(&p->phase);
     } else {
         await(&p->phase, phase);
     }
+}
+
+static int contains(const struct mask *mask, int processor)
+{
+    return (mask->words[processor / 64] >> processor % 64) & 1;
+}
+
+static void bind(int thread, const struct mask *mask)
+{
+    kernel(SETAFFINITY, thread, (void *)sizeof *mask, mask);
+}
+
+/* Give each of `workers` its turn of the allowed processors that are not the caller's. */
+static void deal(struct pool *p, int workers)
+{
+    int others = 0;
+    for (int i = 0; i < PROCESSORS; i++)
+        others += i != p->processor && contains(&p->allowed, i);
+    if (others < p->parts - 1 || p->parts > MOST)
+        return;
+    for (int w = 0; w < workers; w++) {
+        struct mask own = {{0}};
+        for (int i = 0, turn = 0; i < PROCESSORS; i++)
+            if (i != p->processor && contains(&p->allowed, i) && turn++ % (p->parts - 1) == w)
+                own.words[i / 64] |= (uint64_t)1 << i % 64;
+        bind(p->threads[w], &own);
+    }
+}
+
+/* Keep the workers off the processor that the caller runs on now. */
+static void keep_apart(struct pool *p)
+{
+    unsigned processor = 0;
+    const int come = __atomic_load_n(&p->come, __ATOMIC_ACQUIRE);
+    if (kernel(GETCPU, (long)&processor, 0, 0) < 0 || processor >= PROCESSORS)
+        return;
+    if ((int)processor == p->processor && come == p->dealt)
+        return;
+    p->processor = (int)processor;
+    p->dealt = come;
+    if (come == p->parts - 1)
+        deal(p, come);
 }
 
 static void take_part(struct pool *p, int part)
@@ -111,12 +215,18 @@ void pool_start(void *memory, int parts)
     p->parts = parts;
     p->host.wait = barrier;
     p->host.pool = p;
+    p->processor = -1;
+    if (kernel(GETAFFINITY, 0, (void *)sizeof p->allowed, &p->allowed) < 0)
+        p->allowed = (struct mask){{0}};
 }
 
 /* The life of worker `part`, 1 to parts - 1: returns after pool_stop. */
 void pool_work(void *memory, int part)
 {
     struct pool *p = memory;
+    if (part <= MOST)
+        p->threads[part - 1] = (int)kernel(GETTID, 0, 0, 0);
+    __atomic_add_fetch(&p->come, 1, __ATOMIC_RELEASE);
     for (int seen = 0;; seen++) {
         await(&p->generation, seen);
         if (__atomic_load_n(&p->stopping, __ATOMIC_ACQUIRE))
@@ -136,6 +246,7 @@ int pool_run(void *memory, void *function, const void *const *inputs, void *cons
     p->constants = constants;
     p->dims = dims;
     p->host.status = 0;
+    keep_apart(p);
     advance(&p->generation);
     take_part(p, 0);
     return p->host.status;

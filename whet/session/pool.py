@@ -28,10 +28,9 @@ class Pool:
         self.memory = aligned(library.pool_bytes())
         address = ctypes.c_void_p(self.memory.ctypes.data)
         library.pool_start(address, threads)
-        for part in range(1, threads):
-            worker = threading.Thread(
-                target=_work, args=(library, self.memory, part), name=f"whet-{part}", daemon=True
-            )
+        arguments = [(library, self.memory, part) for part in range(1, threads)]
+        self.workers = [threading.Thread(target=_work, args=a, daemon=True) for a in arguments]
+        for worker in self.workers:
             worker.start()
         weakref.finalize(self, library.pool_stop, address)
 

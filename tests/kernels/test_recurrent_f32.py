@@ -1,0 +1,118 @@
+"""recurrent_f32.h against ONNX Runtime: LSTM and GRU layers with constant weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import whet
+from whet.emit.program import Step
+from whet.targets.host import X86_LEVELS, host
+
+GATES = {"GRU": 3, "LSTM": 4}
+RNG = np.random.default_rng(23)
+
+
+def _levels() -> list[str]:
+    """The x86-64 levels this machine can run; `native` alone elsewhere."""
+    found = ["native"]
+    for name in X86_LEVELS:
+        try:
+            host(name)
+        except whet.WhetError:
+            continue
+        found.append(name)
+    return found
+
+
+def _model(
+    op: str, direction: str, shape: tuple[int, int, int, int], layout: int, *, states: bool
+) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+    """A layer of (steps, batch, input, hidden) with weights inside and its inputs at random."""
+    steps, batch, size, hidden = shape
+    d, g = 1 + (direction == "bidirectional"), GATES[op]
+    held = {
+        "w": RNG.standard_normal((d, g * hidden, size)) / size**0.5,
+        "r": RNG.standard_normal((d, g * hidden, hidden)) / hidden**0.5,
+        "b": 0.3 * RNG.standard_normal((d, 2 * g * hidden)),
+    }
+    feeds = {"x": RNG.standard_normal((batch, steps, size) if layout else (steps, batch, size))}
+    names = ["x", "w", "r", "b", ""]
+    if states:
+        kinds = ("h", "c") if op == "LSTM" else ("h",)
+        of = (batch, d, hidden) if layout else (d, batch, hidden)
+        feeds |= {kind: 0.5 * RNG.standard_normal(of) for kind in kinds}
+        names += kinds
+    attributes = {"linear_before_reset": 1} if op == "GRU" else {}
+    outputs = ["y", "yh", "yc"][: g - 1]
+    node = onnx.helper.make_node(
+        op, names, outputs, hidden_size=hidden, direction=direction, layout=layout, **attributes
+    )
+    info = onnx.helper.make_tensor_value_info
+    floats = {k: v.astype(np.float32) for k, v in feeds.items()}
+    graph = onnx.helper.make_graph(
+        [node],
+        "layer",
+        [info(k, onnx.TensorProto.FLOAT, v.shape) for k, v in floats.items()],
+        [info(k, onnx.TensorProto.FLOAT, None) for k in outputs],
+        [onnx.numpy_helper.from_array(v.astype(np.float32), k) for k, v in held.items()],
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    return onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), floats
+
+
+def _reference(model: onnx.ModelProto, feeds: dict[str, np.ndarray], layout: int) -> list:
+    """ONNX Runtime's results; it has layout 0 alone, so axes change places around it."""
+
+    def swap(a: np.ndarray) -> np.ndarray:
+        return a.swapaxes(0, 1) if layout else a
+
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    for attribute in plain.graph.node[0].attribute:
+        if attribute.name == "layout":
+            attribute.i = 0
+    for value in plain.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if layout:
+            dims[0].dim_value, dims[1].dim_value = dims[1].dim_value, dims[0].dim_value
+    session = onnxruntime.InferenceSession(plain.SerializeToString())
+    y, *states = session.run(None, {k: swap(v) for k, v in feeds.items()})
+    return [y.transpose(2, 0, 1, 3) if layout else y, *(swap(s) for s in states)]
+
+
+def _check(model: onnx.ModelProto, feeds: dict[str, np.ndarray], layout: int, cpu: str) -> None:
+    compiled = whet.compile(model.SerializeToString(), cpu=cpu)
+    steps = [s for s in compiled.program.main.steps if isinstance(s, Step)]
+    assert "recurrent_f32" in [s.stage.lowered.kernel for s in steps]
+    want = _reference(model, feeds, layout)
+    alone = compiled.session()(feeds)
+    for got, expected in zip(alone.values(), want, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=2e-5, atol=2e-6)
+    together = compiled.session(threads=2)(feeds)
+    for name, got in alone.items():
+        np.testing.assert_array_equal(got, together[name])
+
+
+@pytest.mark.parametrize("cpu", _levels())
+@pytest.mark.parametrize("hidden", [1, 16, 37, 80])
+@pytest.mark.parametrize("op", GATES)
+def test_widths(op: str, hidden: int, cpu: str) -> None:
+    model, feeds = _model(op, "forward", (7, 1, 5, hidden), 0, states=False)
+    _check(model, feeds, 0, cpu)
+
+
+@pytest.mark.parametrize("layout", [0, 1])
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("op", GATES)
+def test_directions_batches_and_states(op: str, direction: str, layout: int) -> None:
+    model, feeds = _model(op, direction, (6, 3, 9, 21), layout, states=True)
+    _check(model, feeds, layout, "native")
+
+
+@pytest.mark.parametrize("op", GATES)
+def test_more_steps_than_a_chunk(op: str) -> None:
+    model, feeds = _model(op, "bidirectional", (141, 1, 3, 18), 0, states=True)
+    _check(model, feeds, 0, "native")
