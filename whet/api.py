@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from whet.artifact.artifact import open_artifact
 from whet.compile.pipeline import Compiled, compile_graph
 from whet.errors import ArtifactError, InputError
 from whet.importers import import_model
 from whet.ir.graph import Graph
+from whet.plan.patches import Room
 from whet.session.session import Session
 from whet.targets.host import host, missing_features
 from whet.targets.registry import target as target_named
@@ -21,12 +23,17 @@ def compile(
     *,
     cpu: str = "native",
     sizes: dict[str, int | tuple[int, int]] | None = None,
+    ram: int | None = None,
+    patches: tuple[int, int] | Literal["auto"] | None = None,
 ) -> Compiled:
     """Compile a model for a target.
 
     model: a Graph, or the path or bytes of an ONNX or TFLite file. target: a Target or its name.
     cpu: for the host, `native` or an x86-64 level. sizes: a value, or (low, high), for each free
     dimension of the inputs; or the value of a whole-number input, settled for good.
+    ram: the most bytes of arena (inputs and outputs, the caller's, do not count); layers are then
+    computed in patches where that takes least extra work. patches: (rows, columns) of all patches;
+    `auto`, or without ram, asks for the smallest arena.
 
     Raises:
         ModelError, UnsupportedError: the model cannot be read, or not on this target.
@@ -38,7 +45,15 @@ def compile(
         if target != "host" and cpu != "native":
             raise InputError(f"cpu {cpu} with target {target}", why="a cpu is for the host alone")
         target = host(cpu) if target == "host" else target_named(target)
-    return compile_graph(graph, target)
+    return compile_graph(graph, target, room=_room(ram, patches))
+
+
+def _room(ram: int | None, patches: tuple[int, int] | Literal["auto"] | None) -> Room | None:
+    if ram is None and patches is None:
+        return None
+    if isinstance(patches, tuple):
+        return Room(ram, (patches,))
+    return Room(ram)
 
 
 def load(path: str | Path, threads: int = 1) -> Session:

@@ -13,6 +13,7 @@ import click
 
 from whet import __version__
 from whet.artifact.interface import Json as CardValue
+from whet.cli.memory import memory_facts, memory_options, memory_rows, parse_memory
 from whet.cli.model import PIPELINE_ENTRY, compile_file, file_pipeline, model_options
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress, size_text
 from whet.compile.pipeline import Compiled
@@ -24,6 +25,7 @@ from whet.ops.cost import graph_cost
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL with .whet.")
 @click.option("--target", default="host", show_default=True, help="A name of whet.targets.")
 @click.option("--media", type=click.Path(path_type=Path), help="TOML of inputs and outputs.")
+@memory_options
 @model_options
 @json_option
 def command(
@@ -31,6 +33,8 @@ def command(
     output: Path | None,
     target: str,
     media: Path | None,
+    ram: str | None,
+    patches: str | None,
     sizes: tuple[str, ...],
     cpu: str,
     as_json: bool,
@@ -38,19 +42,25 @@ def command(
     """Compile MODEL into one artifact: code, weights, and how to read inputs and show outputs."""
     start = time.perf_counter()
     with progress(as_json) as step:
-        compiled = compile_file(model, sizes, cpu, step, target)
+        compiled = compile_file(model, sizes, cpu, step, target, parse_memory(ram, patches))
         artifact = compiled.artifact()
         pipeline = file_pipeline(model, artifact.interface, media)
         extras = {**artifact.extras, PIPELINE_ENTRY: pipeline.to_toml().encode()}
-        card = evidence(compiled, model)
+        step("measuring")
+        spent = memory_facts(compiled)
+        card = {**evidence(compiled, model), **spent}
         artifact = replace(artifact, extras=extras, card={**artifact.card, **card})
         path = artifact.save(output or model.with_suffix(".whet"))
     seconds = time.perf_counter() - start
-    facts = _facts(compiled, path, seconds)
+    facts = {**_facts(compiled, path, seconds), **spent}
     if as_json:
         print_json(facts)
         return
-    print_table(f"{model} -> {path}", ("", ""), _rows(compiled, path, seconds))
+    print_table(
+        f"{model} -> {path}",
+        ("", ""),
+        [*_rows(compiled, path, seconds), *memory_rows(compiled, spent)],
+    )
 
 
 def evidence(compiled: Compiled, model: Path) -> dict[str, CardValue]:

@@ -11,6 +11,7 @@ import click
 from whet import api
 from whet.artifact.artifact import Artifact, open_artifact
 from whet.artifact.interface import Interface
+from whet.cli.memory import Memory
 from whet.compile.pipeline import Compiled
 from whet.emit.program import Port
 from whet.errors import ArtifactError, InputError
@@ -21,6 +22,7 @@ from whet.media import Pipeline, TensorSpec, load_pipeline, parse_pipeline
 from whet.session.session import Session
 
 PIPELINE_ENTRY = "pipeline.toml"
+ANY_MEMORY = Memory()
 Progress = Callable[[str], None]
 
 
@@ -91,12 +93,13 @@ def compile_file(
     cpu: str,
     step: Progress = lambda _: None,
     target: str = "host",
+    memory: Memory = ANY_MEMORY,
 ) -> Compiled:
     """A model file compiled for a target."""
     step(f"reading {path}")
     graph = read_bounded(path, sizes)
     step(f"compiling {path}")
-    return api.compile(graph, target, cpu=cpu)
+    return api.compile(graph, target, cpu=cpu, ram=memory.ram, patches=memory.patches)
 
 
 @dataclass(frozen=True, slots=True)

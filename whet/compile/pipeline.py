@@ -18,7 +18,8 @@ from whet.ir.type import Type
 from whet.kernels.kernel import Choice
 from whet.passes.pipeline import optimize
 from whet.plan.memory import MemoryPlan
-from whet.plan.program import plan_program
+from whet.plan.patches import Patched, Room, plan_in_patches
+from whet.plan.program import Planned, plan_program
 from whet.session.session import Session
 from whet.targets.host import features, host
 from whet.targets.target import Target
@@ -29,7 +30,8 @@ class Compiled:
     """A model for one target: its program, its C and the built code.
 
     model: the graph as it was imported, which is the meaning; graph: the same after the passes.
-    notes: what its user should know, a line each.
+    notes: what its user should know, a line each. patched: what its room in memory has cost, where
+    one was given.
     """
 
     model: Graph
@@ -41,6 +43,7 @@ class Compiled:
     header: str
     code: bytes
     notes: tuple[str, ...] = ()
+    patched: Patched | None = None
 
     def session(self, threads: int = 1) -> Session:
         """The model in this process."""
@@ -69,11 +72,15 @@ def _check_sizes(graph: Graph) -> None:
 
 
 def compile_graph(
-    graph: Graph, target: Target | None = None, choices: Mapping[str, Choice] | None = None
+    graph: Graph,
+    target: Target | None = None,
+    choices: Mapping[str, Choice] | None = None,
+    room: Room | None = None,
 ) -> Compiled:
     """Compile a graph for a target (this machine by default).
 
     choices: what to take for kernel calls, by `call_key`, instead of what is likely the fastest.
+    room: the arena it must do with, early layers in patches where that is too small for them.
 
     Raises:
         UnsupportedError: ops without a kernel on the target, all listed at once.
@@ -82,7 +89,13 @@ def compile_graph(
     chosen = target or host()
     _check_sizes(graph)
     optimized = optimize(graph)
-    planned = plan_program(optimized, chosen, choices)
+
+    def planner(graph: Graph) -> Planned:
+        return plan_program(graph, chosen, choices)
+
+    patched = plan_in_patches(optimized, planner, room) if room else None
+    optimized = patched.graph if patched else optimized
+    planned = patched.planned if patched else planner(optimized)
     source = model_c(planned.program)
     if chosen.emulator is None:
         code = shared_library(model_units(planned.program, chosen.threads), chosen)
@@ -98,4 +111,5 @@ def compile_graph(
         model_h(planned.program),
         code,
         planned.notes,
+        patched,
     )

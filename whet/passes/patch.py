@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from whet.errors import CompileError
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known
 from whet.ir.node import Node, Value
@@ -36,7 +37,11 @@ class Stage:
 
 
 def patch(graph: Graph, stages: Sequence[Stage]) -> Graph:
-    """The graph with every stage computed patch by patch; stages share no layer."""
+    """The graph with every stage computed patch by patch; stages share no layer.
+
+    Raises:
+        CompileError: a patch cannot be computed, for an op that needs all of its operands.
+    """
     return substitute(graph, {stage.cut: _patched(graph, stage) for stage in stages})
 
 
@@ -61,7 +66,8 @@ def grid_axes(value: Value) -> tuple[int, int] | None:
 
 
 def parts(size: int, count: int) -> list[tuple[int, int]]:
-    """[0, size) in `count` spans as equal as can be, the longer ones first."""
+    """[0, size) in `count` spans as equal as can be, the longer ones first; no span is empty."""
+    count = min(count, size)
     each, more = divmod(size, count)
     edges = [i * each + min(i, more) for i in range(count + 1)]
     return list(pairwise(edges))
@@ -96,10 +102,12 @@ def joined_box(a: Box, b: Box) -> Box:
 
 def _patched(graph: Graph, stage: Stage) -> Value:
     """The patches of the stage's cut, column beside column and then row below row."""
-    nodes, axes, box = between(graph, stage.start, stage.cut), grid_axes(stage.cut), whole(stage.cut)
-    assert nodes is not None
-    assert axes is not None
-    assert box is not None
+    nodes = between(graph, stage.start, stage.cut)
+    axes, box = grid_axes(stage.cut), whole(stage.cut)
+    if nodes is None or axes is None or box is None:
+        raise CompileError(
+            "layers that make no patches", stage.cut.node.origin, str(stage.cut.type)
+        )
     rows, columns = axes
     strips = []
     for high in parts(box[rows][1], stage.rows):
@@ -119,7 +127,8 @@ def _joined(values: list[Value], axis: int) -> Value:
 def _computed(nodes: Sequence[Node], stage: Stage, box: Box) -> Value:
     """One patch: every node on its part."""
     found = reached(nodes, stage.cut, box)
-    assert found is not None
+    if found is None:
+        raise CompileError("layers that make no patches", stage.cut.node.origin, f"part {box}")
     boxes, needs = found
     made: dict[Value, Value] = {stage.start: _taken(stage.start, boxes[stage.start])}
     for node in nodes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,13 +17,22 @@ from whet.plan.draw import size_text
 from whet.plan.program import Planned
 from whet.plan.stages import Grid, outlooks, points
 
-__all__ = ["GRIDS", "Patched", "plan_in_patches"]
+__all__ = ["GRIDS", "Patched", "Room", "plan_in_patches"]
 
 GRIDS: tuple[Grid, ...] = (*((n, 1) for n in range(2, 15)), *((n, n) for n in range(2, 9)))
 """Rows and columns of patches to choose from: strips, which need no copies, and squares."""
 TRIES = 8
 
 Planner = Callable[[Graph], Planned]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """ram: the most bytes of arena; None asks for the smallest there is. grids: rows and columns of
+    patches to choose from."""
+
+    ram: int | None = None
+    grids: tuple[Grid, ...] = GRIDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +49,8 @@ class Patched:
     extra: float
 
 
-def plan_in_patches(
-    graph: Graph, planner: Planner, ram: int | None, grids: Sequence[Grid] = GRIDS
-) -> Patched:
-    """The graph planned within `ram` bytes of arena; without `ram`, in the smallest arena found.
+def plan_in_patches(graph: Graph, planner: Planner, room: Room) -> Patched:
+    """The graph planned within the room, by the stages of least extra work where it takes any.
 
     Inputs and outputs lie in the caller's buffers and do not count. Stages are chosen by an
     estimate, and every choice is planned before it is believed.
@@ -52,24 +60,26 @@ def plan_in_patches(
     """
     before = planner(graph)
     best = Patched(graph, before, (), before.memory.arena_bytes, 0.0)
-    if ram is not None and best.whole_bytes <= ram:
+    if room.ram is not None and best.whole_bytes <= room.ram:
         return best
-    choices = _Choices(graph, before, grids)
-    goal = choices.least() if ram is None else ram
-    aim = max(goal, choices.least())
-    for _ in range(TRIES if ram is not None else 1):
+    choices = _Choices(graph, before, room.grids)
+    least = choices.least()
+    goal = least if room.ram is None else room.ram
+    aim = max(goal, least)
+    for _ in range(TRIES):
         tried = _tried(graph, planner, choices.within(aim), before)
         over = tried.planned.memory.arena_bytes - goal
         if tried.planned.memory.arena_bytes < best.planned.memory.arena_bytes:
             best = tried
-        if over <= 0 or aim <= choices.least():
+        if over <= 0 or aim <= least:
             break
-        aim = max(aim - over, choices.least())
-    if ram is not None and best.planned.memory.arena_bytes > ram:
-        smallest = size_text(best.planned.memory.arena_bytes)
+        aim = max(aim - over, least)
+    smallest = best.planned.memory.arena_bytes
+    if room.ram is not None and smallest > room.ram:
         raise CompileError(
-            f"no arena of {size_text(ram)} was found", graph.name,
-            f"the smallest is {smallest}, {size_text(best.whole_bytes)} without patches",
+            f"no plan found with an arena of {size_text(room.ram)}", graph.name,
+            f"the smallest found takes {size_text(smallest)} ({smallest} bytes)",
+            f"--ram {smallest}",
         )  # fmt: skip
     return best
 
@@ -89,8 +99,7 @@ class _Choices:
         live = live_bytes([placed.buffer for placed in planned.memory.placements])
         live += [0] * (len(planned.scratch) + 1 - len(live))
         ends = [0, *(point.place for point in self.points), len(planned.scratch)]
-        spans = zip(ends, ends[1:], strict=False)
-        self.whole = [max(live[a:b], default=0) for a, b in spans]
+        self.whole = [max(live[a:b], default=0) for a, b in pairwise(ends)]
         self.stages = outlooks(graph, planned.scratch, self.points, grids)
 
     def least(self) -> int:

@@ -91,7 +91,7 @@ def outlooks(
 @dataclass(frozen=True, slots=True)
 class _Split:
     """A cut into rows or columns: where patches lie, as the first, the second, which stands for
-    all in the middle, and the last.
+    all in the middle, and the last two.
 
     counts: how many patches each stands for. held: the part that each needs of a value; read: the
     part of an operand that a node reads.
@@ -106,8 +106,8 @@ class _Split:
         """The cut of `box`, all of a value, into `count` parts of an axis."""
         spans = parts(box[axis][1], count)
         counts: tuple[int, ...] = (1,) * len(spans)
-        if len(spans) > 3:
-            spans, counts = [*spans[:2], spans[-1]], (1, len(spans) - 2, 1)
+        if len(spans) > 4:
+            spans, counts = [*spans[:2], *spans[-2:]], (1, len(spans) - 3, 1, 1)
         boxes: list[Box] = [(*box[:axis], span, *box[axis + 1 :]) for span in spans]
         return _Split(counts, {cut: boxes}, {})
 
@@ -192,7 +192,7 @@ class _Sweep:
             live = live + made - sum((held[v] for v in ending), nothing)
             held[out] = made
             work = work + self._work(node)
-        return Outlook(peak, work)
+        return Outlook(np.ceil(peak), work)
 
     def _most(self, value: Value) -> Floats:
         """The largest patch's share of a value, for each grid."""
