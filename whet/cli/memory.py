@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import click
-import numpy as np
 
 from whet import api
-from whet.cli.show import Cell, Json, size_text
+from whet.artifact.interface import Json as CardValue
+from whet.cli.show import Cell, size_text
 from whet.compile.pipeline import Compiled
 from whet.emit.program import Port
 from whet.errors import InputError
-from whet.session.samples import random_inputs
+from whet.tune.whole import compare
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "KIB": 1 << 10, "MIB": 1 << 20}
-SECONDS = 1.0
 MOST_PATCHES = 32
 
 
@@ -50,7 +48,8 @@ def memory_options(command: Callable[..., object]) -> Callable[..., object]:
 
 def parse_memory(ram: str | None, patches: str | None) -> Memory:
     """The options' texts as values; InputError where they mean nothing."""
-    return Memory(ram and _parse_size(ram), patches and _parse_patches(patches))  # type: ignore[arg-type]
+    size = None if ram is None else _parse_size(ram)
+    return Memory(size, None if patches is None else _parse_patches(patches))
 
 
 def _parse_size(text: str) -> int:
@@ -75,7 +74,7 @@ def _parse_patches(text: str) -> tuple[int, int] | Literal["auto"]:
     return int(sizes[0]), int(sizes[1])
 
 
-def memory_facts(compiled: Compiled) -> dict[str, Json]:
+def memory_facts(compiled: Compiled) -> dict[str, CardValue]:
     """What the patches save and cost; empty where none were asked for.
 
     time_ratio: the time of a run beside that without patches, on this machine; null elsewhere.
@@ -91,11 +90,11 @@ def memory_facts(compiled: Compiled) -> dict[str, Json]:
             for s in patched.stages
         ],
         "extra_operations": patched.extra,
-        "time_ratio": _time_ratio(compiled) if runs_here else None,
+        "time_ratio": compare(_whole(compiled), compiled).ratio if runs_here else None,
     }
 
 
-def memory_rows(compiled: Compiled, facts: dict[str, Json]) -> list[tuple[Cell, ...]]:
+def memory_rows(compiled: Compiled, facts: dict[str, CardValue]) -> list[tuple[Cell, ...]]:
     """The facts for people, and what lies outside the arena."""
     patched, ratio = compiled.patched, facts.get("time_ratio")
     if patched is None:
@@ -120,18 +119,6 @@ def _ports_text(ports: tuple[Port, ...]) -> str:
     return " + ".join(size_text(p.nbytes) if isinstance(p.nbytes, int) else "?" for p in ports)
 
 
-def _time_ratio(compiled: Compiled) -> float:
-    """The median ratio of a run to one of the same model without patches, in turn, one thread."""
-    sessions = compiled.session(), api.compile(compiled.model, compiled.target).session()
-    ports = compiled.program.inputs
-    inputs = dict(zip([p.name for p in ports], random_inputs(ports, 0), strict=True))
-    ratios: list[float] = []
-    end = time.perf_counter() + SECONDS
-    while time.perf_counter() < end or len(ratios) < 5:
-        taken = []
-        for session in sessions:
-            start = time.perf_counter()
-            session(inputs)
-            taken.append(time.perf_counter() - start)
-        ratios.append(taken[0] / taken[1])
-    return float(np.median(ratios))
+def _whole(compiled: Compiled) -> Compiled:
+    """The same model without patches."""
+    return api.compile(compiled.model, compiled.target, choices=compiled.chosen)

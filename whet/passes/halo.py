@@ -107,7 +107,7 @@ def _pad(node: Node, box: Box) -> Reach | None:
     if node["mode"] not in (None, "constant"):
         return None
     x = _present(node)[0]
-    spans, low, high = [], [], []
+    spans, low, high = list[Span](), list[int](), list[int]()
     for axis, (begin, end) in enumerate(box):
         shift = node.integers("low")[axis]
         span, before, after = _clipped(begin - shift, end - shift, _size(x, axis))
@@ -125,7 +125,7 @@ def _window(node: Node, box: Box) -> Reach | None:
     if box[-1] != (0, node.outputs[0].shape[-1]):
         return None
     kernel = _taps(node)
-    spans, low, high, extra = [box[0]], [], [], []
+    spans, low, high, extra = [box[0]], list[int](), list[int](), list[int]()
     for i, (begin, end) in enumerate(box[1:-1]):
         taps = node.integers("dilation")[i] * (kernel[i] - 1) + 1
         stride, size = node.integers("stride")[i], _size(x, i + 1)

@@ -222,7 +222,8 @@ class _Sweep:
     def _gridded(self, values: Sequence[float]) -> Floats:
         """For each grid, its rows' value times its columns'."""
         each = np.array(values, float)
-        return each[self.row] * each[self.column]
+        product: Floats = each[self.row] * each[self.column]
+        return product
 
 
 def _bytes(value: Value) -> int:

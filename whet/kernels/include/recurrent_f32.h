@@ -134,7 +134,8 @@ INLINE const float *recurrent_run_f32(const int CELL, const int STEPS, const int
             }
             float *const spare = h;
             h = next, next = spare;
-            if (y) __builtin_memcpy(y + (low + step) * ldy + first * width, h + first * width, kept);
+            if (y)
+                __builtin_memcpy(y + (low + step) * ldy + first * width, h + first * width, kept);
             recurrent_wait(t);
         }
     }
