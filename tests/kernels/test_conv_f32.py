@@ -154,7 +154,8 @@ def test_depthwise_matches_torch(cpu: str) -> None:
     library = build([function(i, s, str(tw), "depthwise") for i, (s, tw) in enumerate(cases)], cpu)
     for index, (shape, _) in enumerate(cases):
         sample = data(shape)
-        check(library, index, shape, pack_depthwise(sample[1]), shape.b * shape.out[0], sample)
+        units = shape.b * shape.out[0] * -(-shape.g * shape.n // library.lanes)
+        check(library, index, shape, pack_depthwise(sample[1]), units, sample)
 
 
 @pytest.mark.parametrize(

@@ -131,9 +131,9 @@ def test_depthwise_matches_numpy(path: tuple[str, bool]) -> None:
                                    shift=lib.shift, weight_zero=c.wz)  # fmt: skip
         assert packed.passes == d.passes
         bias = started(packed.bias, d.epilogue)
-        units = c.b * -(-c.oh // c.th)
+        units = c.b * -(-c.oh // c.th) * -(-c.c * c.m // lib.lanes)
         pixels = c.b * c.oh * c.ow
-        for split in sorted({0, units // 2, units}):
+        for split in sorted({0, units // 3, units // 2, units}):
             y, whole = guarded(pixels * c.ldy - (c.ldy - c.c * c.m))
             for begin, end in ((0, split), (split, units)):
                 operands = (d.x, packed.weights, bias, y, y)

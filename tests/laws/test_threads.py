@@ -33,6 +33,8 @@ from whet.ops.matmul import matmul
 from whet.ops.movement import concat, pad, reshape, transpose
 from whet.ops.normalization import layer_norm, softmax
 from whet.ops.pooling import average_pool, max_pool
+from whet.ops.reduction import reduce_max, reduce_mean, reduce_sum
+from whet.plan import program
 from whet.session.library import aligned
 from whet.session.session import Session
 from whet.targets.host import host
@@ -45,19 +47,21 @@ ONE = {"stride": (1, 1), "dilation": (1, 1)}
 def everything_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "WORTH", 0.0)
     monkeypatch.setattr(share, "GRAIN", 8)
+    monkeypatch.setattr(share, "TOGETHER", 0)
+    monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
 
 
 class InOrder(Session):
     """Runs each step's parts one after the other, in an order of choice."""
 
     def __init__(self, compiled: Compiled) -> None:
-        program = compiled.program
-        code = shared_library((steps_c(program),), compiled.target)
-        super().__init__(interface_of(program), code, program.weights)
+        made = compiled.program
+        code = shared_library((steps_c(made),), compiled.target)
+        super().__init__(interface_of(made), code, made.weights)
         self.order: Sequence[int] = ()
         self._steps = [
             (getattr(self._library, STEP_NAME.format(i)), _is_split(step))
-            for i, step in enumerate(program.main.steps)
+            for i, step in enumerate(made.main.steps)
         ]
         self._host = aligned(24)
 
@@ -148,3 +152,11 @@ def test_parts_of_pools(op: Op) -> None:
     codes = convert(x, to=Quant(I8, (0.1,), (3,)))
     z = op(codes, kernel=(3, 3), stride=(2, 1), dilation=(1, 1), **pads)
     check(Graph((x,), (y, convert(z, to=F32)), ("y", "z")))
+
+
+def test_parts_of_sums_over_an_image() -> None:
+    x = parameter("x", Type((1, 9, 7, 70), F32))
+    codes = convert(x, to=Quant(I8, (0.1,), (3,)))
+    z = reduce_mean(codes, axes=(1, 2), keep=True)
+    sums = tuple(op(x, axes=(1, 2), keep=True) for op in (reduce_sum, reduce_mean, reduce_max))
+    check(Graph((x,), (*sums, convert(z, to=F32)), ("a", "b", "c", "z")))

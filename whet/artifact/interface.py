@@ -28,7 +28,8 @@ class HeldState:
 class Interface:
     """All that a host needs to call `model_run`.
 
-    threads: the most that may run the model together.
+    threads: the most that may run the model together. shared: whether there is work enough for more
+    than one.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Interface:
     arena_bytes: int
     weight_bytes: int
     threads: int = 1
+    shared: bool = True
 
 
 def interface_of(program: Program) -> Interface:
@@ -46,7 +48,7 @@ def interface_of(program: Program) -> Interface:
     states = tuple(HeldState(p, a.offset, w.offset) for p, a, w in program.states)
     return Interface(
         program.name, program.inputs, program.outputs, states, program.symbols,
-        program.main.arena, len(program.weights), program.threads,
+        program.main.arena, len(program.weights), program.threads, program.shared,
     )  # fmt: skip
 
 
@@ -64,6 +66,7 @@ def to_json(interface: Interface) -> dict[str, Json]:
         "arena_bytes": interface.arena_bytes,
         "weight_bytes": interface.weight_bytes,
         "threads": interface.threads,
+        "shared": interface.shared,
     }
 
 
@@ -87,6 +90,7 @@ def from_json(data: Mapping[str, Json]) -> Interface:
             _int(data["arena_bytes"]),
             _int(data["weight_bytes"]),
             _int(data.get("threads", 1)),
+            data.get("shared", True) is not False,
         )
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ArtifactError("the manifest is malformed", "manifest.json", str(error)) from None

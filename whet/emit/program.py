@@ -389,7 +389,8 @@ class Port:
 class Program:
     """All that a target needs to run a model.
 
-    threads: the most that may run it together; the arena has scratch for each of them.
+    threads: the most that may run it together; the arena has scratch for each of them. shared:
+    whether there is work enough for more than one.
     """
 
     name: str
@@ -401,3 +402,4 @@ class Program:
     weights: bytes = field(repr=False)
     headers: tuple[str, ...] = ()
     threads: int = 1
+    shared: bool = True

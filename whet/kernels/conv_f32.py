@@ -96,12 +96,13 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     if per == 1 and groups == c:
         packed = pack_depthwise(w.transpose(0, 3, 1, 2))
         (tile,) = numbers or (_pixels(ow, target),)
+        units = b * oh * -(-o // target.lanes)
         call = Call("depthwise_f32", (h, width, c, c, oh, ow, o, o // c, *windows, tile, *ends))
-        return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, b * oh, "depthwise_f32")
+        return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, units, "depthwise_f32")
     if _pointwise(node, w):
         m = b * oh * ow
         t = Tile(*numbers) if numbers else tile_f32(m, o, c, target.lanes, target.registers)
-        t = balanced_gemm(t, m, o, c, target)
+        t = balanced_gemm(t, m, o, c, target, 4)
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
         arguments: tuple[Argument, ...] = (m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
@@ -114,7 +115,10 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     t = Tile(*numbers) if numbers else first
     panels = panel_vectors(n, t, target) * groups
     by_rows = w.size < b * (h * width * c + oh * ow * o)
-    t = replace(t, block=balanced(t.block, b * oh, panels, target.threads, by_rows=by_rows))
+    block = balanced(
+        t.block, b * oh, panels, target.threads, by_rows=by_rows, weight_bytes=w.nbytes
+    )
+    t = replace(t, block=block)
     packed = pack_conv(w.transpose(0, 3, 1, 2), groups, target.lanes, t.vectors)
     shape = (b, h, width, per, c, oh, ow, n, o, groups)
     call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, t.block, *ends))

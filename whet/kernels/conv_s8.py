@@ -189,7 +189,7 @@ def gemm(
     k, n = w.shape
     c = found.constants
     chosen = Tile(*numbers) if numbers else tile_s8(m, n, k, target.lanes, target.registers)
-    t = balanced_gemm(_fitted(chosen, c.w_zero), m, n, k, target)
+    t = balanced_gemm(_fitted(chosen, c.w_zero), m, n, k, target, 1)
     packed = packing.pack_gemm_s8(
         w, found.bias, c.x_zero, lanes=target.lanes, vectors=t.vectors, shift=target.dot8_shift,
         weight_zero=c.w_zero,
@@ -224,7 +224,8 @@ def _depthwise(
     tile = (th, tw, packed.passes, k.x_zero, out, *found.limits)
     ends = (In(0), Weight(0), Weight(1), Out(), epilogue)
     call = Call("depthwise_s8", (*shape, *windows, *tile, *SPAN, *ends))
-    return Lowered((call,), ("depthwise_s8.h",), constants, 0, b * -(-oh // th), "depthwise_s8")
+    units = b * -(-oh // th) * -(-o // target.lanes)
+    return Lowered((call,), ("depthwise_s8.h",), constants, 0, units, "depthwise_s8")
 
 
 def _convolution(
@@ -241,7 +242,10 @@ def _convolution(
     fitted = _fitted(chosen, k.w_zero)
     panels = panel_vectors(n, fitted, target) * groups
     by_rows = w.size < b * (h * width * c + oh * ow * o)
-    block = balanced(chosen.block, oh, panels, target.threads, by_rows=by_rows and b == 1, images=b)
+    block = balanced(
+        chosen.block, oh, panels, target.threads, by_rows=by_rows and b == 1, images=b,
+        weight_bytes=w.size,
+    )  # fmt: skip
     t = replace(fitted, block=block)
     each = packing.conv_scratch(
         (h, width), (oh, ow), c, (kh, kw), (sh, sw), (dh, dw), (pt, pl), t.block

@@ -83,7 +83,7 @@ def batched(node: Node, target: Target, numbers: Numbers | None = None) -> Lower
     batch = static_shape(node.outputs[0].shape)[:-2]
     t = Tile(*numbers) if numbers else tile_f32(m, n, k, target.lanes, target.registers)
     if prod(batch) % target.threads:
-        t = balanced_gemm(t, m, n, k, target)
+        t = balanced_gemm(t, m, n, k, target, 4)
     units = -(-m // t.block) * len(panel_vectors(n, t, target))
     bias: Argument = 0 if node.operand(2) is None else In(2)
     ends = (Name("begin"), Name("end"), In(0), In(1), bias, Out())

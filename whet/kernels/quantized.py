@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
 from whet.errors import ShapeError
 from whet.ir.dim import bounds, static_size
 from whet.ir.element import F32, Quant
@@ -16,7 +16,7 @@ from whet.kernels.conv_f32 import image, pair
 from whet.kernels.kernel import kernel
 from whet.kernels.pooling import pooled_rows
 from whet.kernels.reduction import runs
-from whet.kernels.share import Shared, flat, rows
+from whet.kernels.share import PARTS, THREADS, Shared, flat, rows, together
 from whet.ops import elementwise as e
 from whet.ops.affine import affine, clamped, operand, result, rounding
 from whet.ops.convert import convert
@@ -177,10 +177,13 @@ def total(node: Node, target: Target) -> Lowered | None:
     constants_of = mean_constants if node.op is reduce_mean else sum_constants
     c = constants_of(operand(node, 0), result(node), count, rounding(node))
     by = (scalar(c.by.m), scalar(c.by.t), c.y_zero, c.low, c.high, rounding_name(node))
-    call = Call(
-        "integer_sum", (*spans[0], store(operand(node, 0)), In(0), c.x_zero * c.count, *by, Out())
-    )
-    return Lowered((call,), ("integer_reduction.h",))
+    outer, n, inner = spans[0]
+    run = (store(operand(node, 0)), In(0), c.x_zero * c.count, *by, Out())
+    if together(outer, n, inner):
+        call = Call("integer_sum_parts", (n, inner, *run, Scratch(), *THREADS))
+        scratch = 4 * PARTS * static_size(inner)
+        return Lowered((call,), ("integer_reduction.h",), scratch=scratch, together=True)
+    return Lowered((Call("integer_sum", (*spans[0], *run)),), ("integer_reduction.h",))
 
 
 @kernel("integer_softmax", softmax)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from whet.emit.program import Argument, Call, In, Lowered, Out, Scratch
 from whet.emit.scalar import suffix
-from whet.ir.dim import Size, bounds
+from whet.ir.dim import Size, bounds, static_size
 from whet.ir.element import BOOL, Quant
 from whet.ir.node import Node
 from whet.ir.type import size_product
 from whet.kernels.kernel import kernel
+from whet.kernels.share import PARTS, THREADS, together
 from whet.ops import reduction as r
 from whet.ops.movement import flattened
 from whet.targets.target import Target
@@ -46,6 +47,12 @@ def lower(node: Node, target: Target) -> Lowered | None:
     if x.tensor.element != BOOL and s == "u8" and str(x.tensor.element) != "u8":
         return None
     steps = runs(x.shape, node.integers("axes")) or [(x.tensor.elements, 1, 1)]
+    if len(steps) == 1 and together(*steps[0]):
+        _, n, inner = steps[0]
+        ends = (n, inner, Scratch(), *THREADS)
+        call = Call(f"reduce_{kind}_parts_{s}", (In(0), Out(), *ends))
+        return Lowered((call,), ("reduce.h",), scratch=8 * PARTS * static_size(inner),
+                       together=True)  # fmt: skip
     calls, source, scratch = [], In(0), 0
     for i, (outer, n, inner) in enumerate(steps):
         nbytes = bounds(outer * inner)[1] * x.tensor.element.size

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from whet.emit.program import From, In, Lowered, Nest, Out, Portion, collapse
+from whet.emit.program import From, In, Lowered, Name, Nest, Out, Portion, collapse
 from whet.ir.dim import Size, static_size
 from whet.ir.type import size_product
 from whet.kernels.tiling import Tile
@@ -23,6 +23,14 @@ GRAIN = 128
 LONG = 16
 # How much longer than an even share the longest may take before units are cut smaller.
 UNEVEN = 1.04
+# Runs of rows that a reduction over the only image sums on their own: REDUCE_PARTS, INTEGER_PARTS.
+PARTS = 8
+# Elements from which on it does.
+TOGETHER = 1 << 14
+# What a call of a stage that all threads enter together is told of them.
+THREADS = tuple(map(Name, ("part", "parts", "host->wait", "host->pool")))
+# Bytes of weights that stay in a cache while they are used.
+CACHED = 1 << 20
 # Units of several ranges that are shared together.
 UNITS = 64
 
@@ -63,6 +71,13 @@ def rows(total: Size, nanoseconds: float, grain: int = 1) -> Shared:
     if not isinstance(total, int) or total <= grain or total * nanoseconds < WORTH:
         return Shared(total, grain, None)
     return Shared(total, grain, -(-total // grain))
+
+
+def together(outer: Size, n: Size, inner: Size) -> bool:
+    """Whether threads should reduce [outer, n, inner] over n by runs of its rows."""
+    if not (outer == 1 and isinstance(n, int) and isinstance(inner, int)):
+        return False
+    return n >= PARTS and inner > 1 and n * inner >= TOGETHER
 
 
 def nests(*given: Nest) -> Lowered:
@@ -106,11 +121,16 @@ def _nanoseconds(nest: Nest) -> float:
     return total * (0.15 + 0.1 * operations + 0.5 * strided) if isinstance(total, int) else 0.0
 
 
-def balanced_gemm(tile: Tile, m: int, n: int, k: int, target: Target) -> Tile:
-    """The tile of C[m, n] = A[m, k] B[k, n] with a block of rows that threads share evenly."""
+def balanced_gemm(tile: Tile, m: int, n: int, k: int, target: Target, size: int) -> Tile:
+    """The tile of C[m, n] = A[m, k] B[k, n] with a block of rows that threads share evenly.
+
+    size: bytes of an element of B.
+    """
     tiles, whole = -(-m // tile.rows), tile.block // tile.rows
     panels = panel_vectors(n, tile, target)
-    block = balanced(whole, tiles, panels, target.threads, by_rows=k * n < m * (k + n))
+    block = balanced(
+        whole, tiles, panels, target.threads, by_rows=k * n < m * (k + n), weight_bytes=k * n * size
+    )
     return replace(tile, block=block * tile.rows)
 
 
@@ -121,14 +141,24 @@ def panel_vectors(n: int, tile: Tile, target: Target) -> list[int]:
 
 
 def balanced(
-    most: int, rows: int, panels: Sequence[int], threads: int, *, by_rows: bool, images: int = 1
+    most: int,
+    rows: int,
+    panels: Sequence[int],
+    threads: int,
+    *,
+    by_rows: bool,
+    images: int = 1,
+    weight_bytes: int = 0,
 ) -> int:
     """How many of the rows of an image a block has, at most `most`, that threads share evenly.
 
     A unit is a block of rows for one panel, as much work as it has rows times the panel's number;
     units go by panel within a block. by_rows: the rows cost more to pass from thread to thread than
-    the panels to read twice, so each thread should have rows of its own.
+    the panels to read twice, so each thread should have rows of its own. weight_bytes: of all
+    panels; more than a cache holds are read anew for each block, so blocks stay large.
     """
+    if weight_bytes > CACHED and not by_rows and len(panels) >= 2 * threads:
+        return most
     start = -(-rows // threads) if by_rows else rows
     sizes = {-(-rows // j) for j in range(1, rows + 1)} if threads > 1 else set()
     fitting = sorted((s for s in sizes if s <= min(most, start)), reverse=True) or [most]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from whet.emit.program import (
@@ -36,6 +36,7 @@ from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.call import call_key
 from whet.kernels.kernel import Choice, choices, load_all, lower
+from whet.ops.cost import graph_cost
 from whet.plan.lifetime import Step
 from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.order import order_steps
@@ -43,6 +44,10 @@ from whet.plan.validate import validate_plan
 from whet.plan.view import views_of
 from whet.plan.weights import Weights
 from whet.targets.target import Target
+
+# About what one thread does, and the shortest run that others take part in.
+OPERATIONS_A_NANOSECOND, BYTES_A_NANOSECOND = 100, 20
+SHORTEST_NANOSECONDS = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +89,19 @@ def plan_program(
     program = Program(
         graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
         tuple(dict.fromkeys(room.headers)), target.threads,
+        _is_shared(graph, room.lowered.values()),
     )  # fmt: skip
     scratch = {node: room.scratch_of(lowered) for node, lowered in room.lowered.items()}
     notes = tuple(dict.fromkeys(choosing.notes))
     return Planned(program, room.memory, scratch, choosing.taken, notes)
+
+
+def _is_shared(graph: Graph, lowered: Iterable[Lowered]) -> bool:
+    """Whether a run has stages to share, and is long beside waking the threads for it."""
+    run = graph_cost(graph)
+    spent = run.operations / OPERATIONS_A_NANOSECOND + run.moved_bytes / BYTES_A_NANOSECOND
+    split = any(each.parallel is not None or each.together for each in lowered)
+    return split and spent >= SHORTEST_NANOSECONDS
 
 
 def storage(element: Element) -> Scalar:

@@ -29,7 +29,7 @@ class Session:
     """Holds the arena, the weights and the states of one model; not for two callers at once.
 
     weights: used in place where they are aligned to 64 bytes. threads: results are the same for any
-    number.
+    number; a model too small to share runs on the caller's alone.
 
     Raises:
         InputError: fewer threads than 1, or more than the arena has scratch for.
@@ -47,7 +47,7 @@ class Session:
         self._arena = aligned(max(1, interface.arena_bytes))
         self._weights = _in_place(weights)
         self._dims = (ctypes.c_int64 * max(1, len(interface.symbols)))()
-        self._pool = Pool(threads) if threads > 1 else None
+        self._pool = Pool(threads) if threads > 1 and interface.shared else None
         # What every call passes alike, made once: a call of a small model is as short as making it.
         self._given = (ctypes.c_void_p * max(1, len(interface.inputs)))()
         self._made = (ctypes.c_void_p * max(1, len(interface.outputs)))()

@@ -44,6 +44,12 @@ def test_threads_get_rows_of_their_own() -> None:
     assert share.balanced(100, 100, [4, 4], 2, by_rows=False) == 100
 
 
+def test_weights_that_no_cache_holds_are_read_once() -> None:
+    panels = [3] * 10 + [2]
+    assert share.balanced(7, 7, panels, 2, by_rows=False, weight_bytes=9 << 20) == 7
+    assert share.balanced(7, 7, panels, 2, by_rows=False, weight_bytes=9 << 10) < 7
+
+
 def test_little_work_is_not_split() -> None:
     assert share.flat(1000, 0.1).units is None
     assert share.flat(1000, 0.1).count == 1000

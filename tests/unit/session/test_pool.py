@@ -133,6 +133,13 @@ def test_where_processors_are_fewer_than_threads_workers_are_free() -> None:
         os.sched_setaffinity(0, ALLOWED)
 
 
+def test_a_small_model_runs_on_its_caller_alone() -> None:
+    x = parameter("x", Type((4, 4), F32))
+    session = compile_graph(Graph((x,), (add(x, x),), ("y",))).session(threads=2)
+    assert session._pool is None
+    assert np.array_equal(session({"x": X[:4, :4]})["y"], 2 * X[:4, :4])
+
+
 def test_a_worker_sleeps_when_there_is_nothing_to_do(session: Session) -> None:
     session({"x": X})
     stat = Path(f"/proc/self/task/{worker_of(session)}/stat")

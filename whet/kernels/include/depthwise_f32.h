@@ -8,7 +8,8 @@
 // Outside x is 0: those taps are skipped. A tile is TW output pixels of one vector of channels;
 // weights are read once a tile.
 //
-// Work is B * OH output rows; a call does rows [begin, end). All const ints are literals.
+// Work is B * OH * ceil(C * M / VL) units, unit u = (output row, vector of channels); a call does
+// [begin, end) and the result does not depend on the split. All const ints are literals.
 #pragma once
 #include "tile_f32.h"
 
@@ -67,18 +68,22 @@ INLINE void depthwise_f32(const int H, const int W, const int C, const int ldx, 
     if (last > 0) TILE(width, LANES, 0, 0);                                      \
     for (int ow = width; ow < last; ow += width) TILE(width, LANES, inside, ow); \
     TILE(OW - last, LANES, 0, last)
-    for (int r = begin; r < end; r++) {
-        const int row = r % OH * SH - PT;
+    const int vectors = (N + VL - 1) / VL;
+    for (int u = begin; u < end;) {
+        const int r = u / vectors, first = u % vectors, row = r % OH * SH - PT;
+        const int past = end - u < vectors - first ? first + end - u : vectors;
+        const int full = past * VL < whole ? past * VL : whole;
         const int top = row < 0 ? (-row + DH - 1) / DH : 0;
         const int taps = (H - row + DH - 1) / DH, bottom = taps < KH ? taps : KH;
         const float *xb = x + (long)(r / OH) * H * W * ldx;
         float *yb = y + (long)r * OW * ldy;
-        for (int n = 0; n < whole; n += VL) {
+        for (int n = first * VL; n < full; n += VL) {
             ROW(VL);
         }
-        for (int n = whole; n < N; n += VL) {
+        for (int n = whole; n < N && past == vectors; n += VL) {
             ROW(rest);
         }
+        u += past - first;
     }
 #undef ROW
 #undef TILE

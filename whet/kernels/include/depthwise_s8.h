@@ -13,7 +13,9 @@
 // tile that it touches; the weights are zero where a row of the quad is no tap of that output row.
 // TH is 1 when DH > 1.
 //
-// Work is B * ceil(OH / TH) strips; a call does [begin, end). All const ints are literals.
+// Work is B * ceil(OH / TH) * ceil(C * M / VL) units, unit u = (strip of TH rows, vector of
+// channels); a call does [begin, end) and the result does not depend on the split. All const ints
+// are literals.
 #pragma once
 #include "tile_s8.h"
 
@@ -98,15 +100,21 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
     do {                                                                                \
         const int left = ow * SW - PL, right = left + ((TW_) - 1) * SW + (KW - 1) * DW; \
         if (inside && left >= 0 && right < W) {                                         \
-            for (int n = 0; n < whole; n += VL) BLOCK(TW_, 1, VL);                      \
-            for (int n = whole; n < N; n += VL) BLOCK(TW_, 1, N - whole);               \
+            for (int n = first * VL; n < full; n += VL) BLOCK(TW_, 1, VL);              \
+            for (int n = whole; n < N && past == vectors; n += VL)                      \
+                BLOCK(TW_, 1, N - whole);                                               \
         } else {                                                                        \
-            for (int n = 0; n < whole; n += VL) BLOCK(TW_, 0, VL);                      \
-            for (int n = whole; n < N; n += VL) BLOCK(TW_, 0, N - whole);               \
+            for (int n = first * VL; n < full; n += VL) BLOCK(TW_, 0, VL);              \
+            for (int n = whole; n < N && past == vectors; n += VL)                      \
+                BLOCK(TW_, 0, N - whole);                                               \
         }                                                                               \
     } while (0)
-    for (int u = begin; u < end; u++) {
-        const int b = u / strips, oh = u % strips * TH, top = oh * SH - PT;
+    const int vectors = (N + VL - 1) / VL;
+    for (int u = begin; u < end;) {
+        const int strip = u / vectors, first = u % vectors;
+        const int past = end - u < vectors - first ? first + end - u : vectors;
+        const int full = past * VL < whole ? past * VL : whole;
+        const int b = strip / strips, oh = strip % strips * TH, top = oh * SH - PT;
         const int inside = top >= 0 && top + (rows - 1) * DH < H;
         const long line = ((long)b * OH + oh) * OW;
         const s8 *row[DEPTHWISE_MAX_ROWS];
@@ -116,6 +124,7 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
         }
         for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1);
         for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few);
+        u += past - first;
     }
 #undef TILE
 #undef BLOCK

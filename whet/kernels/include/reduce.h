@@ -8,6 +8,13 @@
  * wrap; an integer mean, l2 or logsum truncates. Floats accumulate in sum_T, in 16 interleaved
  * partial sums flushed every 4096 elements when inner is 1, so the error grows slowly with n.
  *
+ *   void reduce_NAME_parts_T(const T *x, T *y, long n, long inner, sum_T *sums, int part, int parts,
+ *                            void (*wait)(void *pool), void *pool)
+ *
+ * is one thread's part of the same for outer = 1: REDUCE_PARTS runs of rows, which the threads
+ * share, are reduced to `sums`, REDUCE_PARTS * inner of them; after a wait those give y. The result
+ * does not depend on the number of threads.
+ *
  *   void argmax_T / argmin_T(const T *x, i64 *y, long outer, long n, long inner, int last)
  *   void cumsum_T / cumprod_T(const T *x, T *y, long outer, long n, long inner, int exclusive,
  *                             int reverse)
@@ -17,7 +24,7 @@
 #define WHET_REDUCE_H
 #include "math.h"
 
-enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64 };
+enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64, REDUCE_PARTS = 8 };
 #if defined(__AVX512F__)
 enum { REDUCE_EXTREME_LANES = 64 };
 #elif defined(__thumb__)
@@ -100,6 +107,38 @@ enum { REDUCE_EXTREME_LANES = 16 };
                 sum[i] = STEP(A, sum[i], widen_##T(x[j * inner + i])); \
         for (long i = 0; i < width; i++) \
             y[i] = LAST(T, sum[i], n); \
+    } \
+    WHET_INLINE void reduce_##NAME##_rows_##T(const T *x, A *sums, const long n, \
+                                              const long inner) \
+    { \
+        for (long start = 0; start < inner; start += REDUCE_WIDTH) { \
+            const long rest = inner - start, width = rest < REDUCE_WIDTH ? rest : REDUCE_WIDTH; \
+            A sum[REDUCE_WIDTH]; \
+            for (long i = 0; i < width; i++) \
+                sum[i] = FIRST; \
+            for (long j = 0; j < n; j++) \
+                for (long i = 0; i < width; i++) \
+                    sum[i] = STEP(A, sum[i], widen_##T(x[j * inner + start + i])); \
+            for (long i = 0; i < width; i++) \
+                sums[start + i] = sum[i]; \
+        } \
+    } \
+    WHET_INLINE void reduce_##NAME##_parts_##T(const T *x, T *y, const long n, const long inner, \
+                                               A *sums, const int part, const int parts, \
+                                               void (*wait)(void *pool), void *pool) \
+    { \
+        for (long k = REDUCE_PARTS * part / parts; k < REDUCE_PARTS * (part + 1) / parts; k++) { \
+            const long from = n * k / REDUCE_PARTS, past = n * (k + 1) / REDUCE_PARTS; \
+            reduce_##NAME##_rows_##T(x + from * inner, sums + k * inner, past - from, inner); \
+        } \
+        if (parts > 1) \
+            wait(pool); \
+        for (long i = inner * part / parts; i < inner * (part + 1) / parts; i++) { \
+            A sum = sums[i]; \
+            for (long k = 1; k < REDUCE_PARTS; k++) \
+                sum = MERGE(A, sum, sums[k * inner + i]); \
+            y[i] = LAST(T, sum, n); \
+        } \
     } \
     WHET_INLINE void reduce_##NAME##_##T(const T *x, T *y, const long outer, const long n, \
                                          const long inner) \
