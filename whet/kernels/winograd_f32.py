@@ -44,10 +44,10 @@ def space(node: Node, target: Target) -> list[Numbers]:
     c = image(node.inputs[0].shape)[3]  # type: ignore[union-attr]
     _, oh, ow, n = image(node.outputs[0].shape)
     found: dict[Numbers, int] = {}
-    for m in (2, 4) if winograd_outputs(oh, ow, c, n, target.lanes) == 2 else (4, 2):
-        first = tile_winograd_f32(m, oh, ow, c, n, target.lanes, target.registers)
+    for m in (2, 4) if winograd_outputs(oh, ow, c, n, target) == 2 else (4, 2):
+        first = tile_winograd_f32(m, oh, ow, c, n, target)
         rows = first.block * -(-ow // m)
-        tiles = tile_choices_f32(rows, n, c, target.lanes, target.registers)
+        tiles = tile_choices_f32(rows, n, c, target)
         ranked = with_blocks([first, *(replace(t, block=first.block) for t in tiles)],
                              -(-oh // m), of_tiles=False)  # fmt: skip
         found |= {(m, *astuple(t)): rank for rank, t in enumerate(ranked)}
@@ -62,10 +62,10 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
         return None
     b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
     _, oh, ow, n = image(node.outputs[0].shape)
-    m = numbers[0] if numbers else winograd_outputs(oh, ow, c, n, target.lanes)
+    m = numbers[0] if numbers else winograd_outputs(oh, ow, c, n, target)
     if m == 0:
         return None
-    default = tile_winograd_f32(m, oh, ow, c, n, target.lanes, target.registers)
+    default = tile_winograd_f32(m, oh, ow, c, n, target)
     t = Tile(*numbers[1:]) if numbers else default
     packed = pack_winograd(w.transpose(0, 3, 1, 2), m, target.lanes, t.vectors)
     bias: Argument = In(2) if node.operand(2) is not None else 0

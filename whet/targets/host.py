@@ -25,6 +25,33 @@ X86_LEVELS = {
 AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32)
 
 
+GUESSED_CACHES = (32 << 10, 1 << 20)
+
+
+@cache
+def cache_bytes() -> tuple[int, ...]:
+    """Sizes of the first core's data caches, first level first; a guess where unknown."""
+    sizes: dict[int, int] = {}
+    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        try:
+            kind = (index / "type").read_text().strip()
+            level, size = int((index / "level").read_text()), (index / "size").read_text().strip()
+        except (OSError, ValueError):
+            continue
+        if kind in ("Data", "Unified") and size.endswith("K"):
+            sizes[level] = int(size[:-1]) << 10
+    return tuple(sizes[level] for level in sorted(sizes)) or GUESSED_CACHES
+
+
+def _halves() -> bool:
+    """Whether this is Zen 4, which runs an operation on 64 bytes as two."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "AuthenticAMD" in text and "cpu family\t: 25\n" in text and "avx512f" in cpu_flags()
+
+
 @cache
 def cpu_flags() -> frozenset[str]:
     """The instruction-set flags Linux reports; empty where it reports none."""
@@ -51,7 +78,11 @@ def host(cpu: str = "native") -> Target:
     if cpu == "native":
         vnni = (best == "x86-64-v4" and "avx512_vnni" in flags) or "avx_vnni" in flags
         shift = 128 if vnni else 0
-        return replace(X86_LEVELS[best], cpu="native", threads=THREADS, dot8_shift=shift)
+        l1, l2 = (*cache_bytes(), *GUESSED_CACHES[1:])[:2]
+        return replace(
+            X86_LEVELS[best], cpu="native", threads=THREADS, dot8_shift=shift, l1=l1, l2=l2,
+            halves=_halves(),
+        )  # fmt: skip
     if cpu not in X86_LEVELS:
         raise CompileError(f"unknown cpu {cpu}", hint="native, " + ", ".join(X86_LEVELS))
     if list(X86_LEVELS).index(cpu) < list(X86_LEVELS).index(best):

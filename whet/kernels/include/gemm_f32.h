@@ -18,16 +18,20 @@ INLINE void gemm_block_f32(const int rows, const int NV, const int LANES, const 
                            const long row, const int channel, const void *const *extra,
                            epilogue_f32 epilogue) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
+    const int RATE = ldb ? 0 : tile_rate_f32(tiles, NV);
+    const float *ahead = b + (long)K * NV * VL;
     vf acc[32];
     for (int m = 0; m < larger * (few + 1); m += few + 1) {
         tile_start_f32(few + 1, NV, LANES, acc, bias);
-        tile_sum_f32(few + 1, NV, LANES, K, acc, a + (long)m * lda, lda, b, ldb);
+        tile_sum_f32(few + 1, NV, LANES, K, acc, a + (long)m * lda, lda, b, ldb, RATE,
+                     tile_ahead_f32(RATE, ahead, (long)(m / (few + 1)) * K));
         tile_store_f32(few + 1, NV, LANES, acc, c + (long)m * ldc, ldc, row + m, channel, extra,
                        epilogue);
     }
     for (int m = larger * (few + 1); m < rows; m += few) {
         tile_start_f32(few, NV, LANES, acc, bias);
-        tile_sum_f32(few, NV, LANES, K, acc, a + (long)m * lda, lda, b, ldb);
+        tile_sum_f32(few, NV, LANES, K, acc, a + (long)m * lda, lda, b, ldb, RATE,
+                     tile_ahead_f32(RATE, ahead, (long)((m - larger) / few) * K));
         tile_store_f32(few, NV, LANES, acc, c + (long)m * ldc, ldc, row + m, channel, extra,
                        epilogue);
     }

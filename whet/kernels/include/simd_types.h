@@ -23,6 +23,9 @@ typedef int vi_memory __attribute__((vector_size(4 * VL), aligned(4), may_alias)
 
 INLINE vf vload(const float *p) { return *(const vf_memory *)p; }
 INLINE void vstore(float *p, vf v) { *(vf_memory *)p = v; }
+// Asks for the line of LINE floats at p, which may be any address, to come nearer.
+enum { LINE = 16 };
+INLINE void prefetch(const float *p) { __builtin_prefetch(p, 0, 2); }
 INLINE vi vload_i(const int *p) { return *(const vi_memory *)p; }
 INLINE void vstore_i(int *p, vi v) { *(vi_memory *)p = v; }
 

@@ -35,12 +35,26 @@ INLINE vf tile_fma_f32(const int lanes, float s, vf row, vf acc) {
     return lanes <= VL / 2 ? vfma_low(vset(s), row, acc) : vfma(vset(s), row, acc);
 }
 
+// Weights come from afar once, a panel ahead: while `tiles` tiles share a panel of NV vectors and K
+// rows, each asks for a share of the LINES of the next one, RATE 64ths of a line each k. The panel
+// after the last one is the next kernel's.
+enum { AHEAD_MOST_TILES = 64 };
+INLINE int tile_rate_f32(const int tiles, const int NV) {
+    return tiles == 1 || tiles > AHEAD_MOST_TILES ? 0 : (64 * NV * VL / LINE + tiles - 1) / tiles;
+}
+INLINE const float *tile_ahead_f32(const int RATE, const float *ahead, long k) {
+    return ahead + (k * RATE >> 6) * LINE;
+}
+
 // acc[i][j] += sum over k < K of a[i * lda + k] * b[k * ldb + j * VL ...]. The last vector of a row
 // of b has LANES lanes; ldb = 0: b is a packed panel, rows of NV * VL floats with zeros behind.
+// RATE, ahead: as above, for the tile's first k.
 INLINE void tile_sum_f32(const int MR, const int NV, const int LANES, const int K, vf *acc,
-                         const float *a, const int lda, const float *b, const int ldb) {
+                         const float *a, const int lda, const float *b, const int ldb,
+                         const int RATE, const float *ahead) {
     const int stride = ldb ? ldb : NV * VL, tail = ldb ? LANES : VL;
     for (int k = 0; k < K; k++) {
+        UNROLL (j, (RATE + 63) / 64) prefetch(tile_ahead_f32(RATE, ahead, k) + j * LINE);
         vf row[8];
         UNROLL (j, NV) row[j] = vload_n(b + (long)k * stride + j * VL, j == NV - 1 ? tail : VL);
         UNROLL (i, MR)
@@ -52,8 +66,10 @@ INLINE void tile_sum_f32(const int MR, const int NV, const int LANES, const int 
 
 // The same with a pointer to each row of a, and b a packed panel.
 INLINE void tile_sum_rows_f32(const int MR, const int NV, const int LANES, const int K, vf *acc,
-                              const float *const *a, const float *b) {
+                              const float *const *a, const float *b, const int RATE,
+                              const float *ahead) {
     for (int k = 0; k < K; k++) {
+        UNROLL (j, (RATE + 63) / 64) prefetch(tile_ahead_f32(RATE, ahead, k) + j * LINE);
         vf row[8];
         UNROLL (j, NV) row[j] = vload(b + ((long)k * NV + j) * VL);
         UNROLL (i, MR)
