@@ -148,11 +148,12 @@ def tile_depthwise_f32(width: int) -> int:
 def tile_winograd_f32(m: int, oh: int, ow: int, c: int, n: int, target: Target) -> Tile:
     """The default tile of winograd_f32 with m x m outputs; the block counts rows of tiles.
 
-    As many rows as keep both scratch tensors within most of the second cache, for every block
-    streams the weights again.
+    As many rows as keep both scratch tensors within the second cache, for every block streams the
+    weights again; where these stay in that cache as well, within a part of it.
     """
     across, down = -(-ow // m), -(-oh // m)
-    room = target.l2 * 7 // 8 // (4 * winograd_scratch(m, ow, c, n, 1))
+    heavy = 4 * (m + 2) ** 2 * c * n > target.l2 // 2
+    room = target.l2 * (7 if heavy else 3) // 8 // (4 * winograd_scratch(m, ow, c, n, 1))
     block = -(-down // -(-down // max(1, room)))
     best = tile_f32(block * across, n, c, target)
     return Tile(best.rows, best.vectors, block)
@@ -174,10 +175,11 @@ def winograd_outputs(oh: int, ow: int, c: int, n: int, target: Target) -> int:
         down, positions = -(-oh // m), (m + 2) ** 2 if m > 1 else 9
         transforms = 8 * (inputs + outputs) if m > 1 else 0
         block = tile_winograd_f32(m, oh, ow, c, n, target).block if m > 1 else down
-        # Bytes of weights, once for each block, 8 a cycle.
-        streamed = -(-down // block) * positions * c * outputs * lanes * 4 / 8
-        return down * -(-ow // m) * positions * (c * outputs + transforms) + streamed
+        products = down * -(-ow // m) * positions * (c * outputs + transforms)
+        # Bytes of weights, once for each block, 5 a slot: two thirds of that hidden by the products.
+        streamed = -(-down // block) * positions * c * outputs * lanes * 4 / 5
+        return max(products + streamed / 3, streamed)
 
     two, four = cost(2), cost(4)
     best = 4 if four < 0.8 * two else 2
-    return best if min(two, four) < 0.7 * cost(1) else 0
+    return best if min(two, four) < 0.75 * cost(1) else 0
