@@ -167,10 +167,9 @@ def call(v: Conv, t: Tile) -> str:
             f"gemm_f32({shape}, {t.rows}, {t.vectors}, {t.block}, 0, {units}, x, w, b, y, 0, relu6)"
         )
     if v.winograd:
-        down = -(-v.out // v.winograd)
-        shape = f"{v.winograd}, {v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.n}, {v.n}"
-        taps = f"{pad}, {pad}, {t.block}, {t.rows}, {t.vectors}, 0, {-(-down // t.block)}"
-        return f"winograd_f32({shape}, {taps}, x, w, b, y, s, 0, relu6)"
+        shape = f"1, {v.winograd}, {v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.n}, {v.n}"
+        taps = f"{pad}, {pad}, {t.block}, {t.rows}, {t.vectors}"
+        return f"winograd_f32({shape}, {taps}, x, w, b, y, s, 0, relu6, 0, 1, 0, 0)"
     units = -(-v.out // t.block) * panels
     shape = f"1, {v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.n}, {v.n}, 1"
     taps = f"{v.k}, {v.k}, {v.s}, {v.s}, 1, 1, {pad}, {pad}, {t.rows}, {t.vectors}, {t.block}"

@@ -10,7 +10,6 @@ import ctypes
 import hashlib
 import json
 import os
-import platform
 import tempfile
 import threading
 import time
@@ -24,7 +23,7 @@ import numpy as np
 
 from whet.compile.build import cache_folder, shared_library
 from whet.errors import CompileError
-from whet.targets.host import cache_bytes, host
+from whet.targets.host import cache_bytes, cpu_name, host
 
 REPEATS = 20
 # Short enough to fit between two interruptions by other processes; longer where threads start
@@ -65,16 +64,6 @@ class Roofline:
     def attainable(self, operations_per_byte: float, peak: float, level: int = -1) -> float:
         """The roof over a kernel: the lower of `peak` and intensity times bandwidth, Gop/s."""
         return min(peak, operations_per_byte * self.levels[level].read_gb_s)
-
-
-def cpu_name() -> str:
-    """The processor's name as the system reports it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def roofline(threads: int = 1) -> Roofline:

@@ -14,6 +14,7 @@ from whet.targets.target import Target
 
 __all__ = [
     "Tile",
+    "tile_attention_f32",
     "tile_choices_f32",
     "tile_depthwise_f32",
     "tile_f32",
@@ -92,17 +93,16 @@ def tile_f32(
 
 def _blocked(m: int, n: int, k: int, target: Target, mr: int, nv: int) -> Tile:
     """A tile of at most mr rows, and as many rows in a block as the second cache has room for."""
-    mr = -(-m // -(-m // mr))
-    panel, panels = k * nv * target.lanes, -(-n // (nv * target.lanes))
-    room = (target.l2 // 8 - panel) // (k + nv * target.lanes) // mr
-    return Tile(mr, nv, _share(-(-m // mr), max(room, 8), panels, target) * mr)
+    tiles = -(-m // mr)
+    panels = 2 * k * nv * target.lanes  # the one in use and the next, on its way
+    room = (target.l2 * 3 // 16 - panels) // (k + nv * target.lanes) // mr
+    mr = -(-m // tiles)
+    return Tile(mr, nv, _even(tiles, max(room, 8)) * mr)
 
 
-def _share(items: int, room: int, panels: int, target: Target) -> int:
-    """How many of the items, tiles or rows, are a block: at most room, all blocks about as large,
-    and enough of them that threads have work to share."""
-    blocks = max(-(-items // max(room, 1)), min(-(-2 * target.threads // panels), items // 4))
-    return -(-items // max(blocks, 1))
+def _even(items: int, most: int) -> int:
+    """The size of blocks of at most so many items, all about as large."""
+    return -(-items // -(-items // max(most, 1)))
 
 
 def tile_choices_f32(
@@ -117,12 +117,8 @@ def tile_choices_f32(
     )
     if not rows:
         return [_blocked(m, n, k, target, *t) for t in ranked]
-    found = []
-    for mr, nv in ranked:
-        panels = -(-n // (nv * target.lanes))
-        block = _share(rows, target.l2 // 8 // max(row, 1), panels, target)
-        found.append(Tile(-(-m // -(-m // mr)), nv, block))
-    return found
+    block = _even(rows, target.l2 // 8 // max(row, 1))
+    return [Tile(-(-m // -(-m // mr)), nv, block) for mr, nv in ranked]
 
 
 def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Tile]:
@@ -137,6 +133,14 @@ def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Ti
             block = min(max(1, round(t.block * times / unit)), -(-rows // unit)) * unit
             found.setdefault(Tile(t.rows, t.vectors, block), rank + 4 * later)
     return sorted(found, key=lambda t: found[t])
+
+
+def tile_attention_f32(rows: int, registers: int) -> tuple[int, int]:
+    """The default (MR, NV) of attention_f32 for heads of `rows` rows: two vectors, for the keys
+    and the values of a head are few, and as many rows as the registers hold, evenly."""
+    most = max(mr for mr, nv in tiles_f32(registers) if nv == 2)
+    mr = -(-rows // -(-rows // most))
+    return mr, max(nv for r, nv in tiles_f32(registers) if r == mr and nv >= 2)
 
 
 def tile_depthwise_f32(width: int) -> int:
@@ -176,7 +180,7 @@ def winograd_outputs(oh: int, ow: int, c: int, n: int, target: Target) -> int:
         transforms = 8 * (inputs + outputs) if m > 1 else 0
         block = tile_winograd_f32(m, oh, ow, c, n, target).block if m > 1 else down
         products = down * -(-ow // m) * positions * (c * outputs + transforms)
-        # Bytes of weights, once for each block, 5 a slot: two thirds of that hidden by the products.
+        # Bytes of weights, once for each block, 5 a slot: two thirds of it hidden by products.
         streamed = -(-down // block) * positions * c * outputs * lanes * 4 / 5
         return max(products + streamed / 3, streamed)
 

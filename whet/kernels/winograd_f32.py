@@ -70,12 +70,9 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     packed = pack_winograd(w.transpose(0, 3, 1, 2), m, target.lanes, t.vectors)
     bias: Argument = In(2) if node.operand(2) is not None else 0
     top, left = pair(node.integers("low"), 0)
-    shape = (m, h, width, c, c, oh, ow, n, n, top, left, t.block, t.rows, t.vectors)
-    span = (Name("begin"), Name("end"))
-    ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue)
-    call = Call("winograd_f32", (*shape, *span, *ends))
-    down = -(-oh // m)
-    units = b * -(-down // t.block)
+    shape = (b, m, h, width, c, c, oh, ow, n, n, top, left, t.block, t.rows, t.vectors)
+    threads = map(Name, ("part", "parts", "host->wait", "host->pool"))
+    ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue, *threads)
+    call = Call("winograd_f32", (*shape, *ends))
     scratch = -(-winograd_scratch(m, ow, c, n, t.block) * 4 // 64) * 64
-    headers = ("winograd_f32.h",)
-    return Lowered((call,), headers, (packed,), 0, units, "winograd_f32", scratch)
+    return Lowered((call,), ("winograd_f32.h",), (packed,), scratch, together=True)

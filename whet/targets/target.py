@@ -25,10 +25,10 @@ class Target:
 
     triple, cpu: for the C compiler (`zig cc -target -mcpu`). lanes: f32 lanes of its vectors, as
     `simd.h` chooses them for that cpu; registers: how many vectors it has. dot8_shift: what its
-    8-bit dot product adds to activations (DOT8_SHIFT of `dot8.h`). l1, l2: bytes of the first data
-    cache and of the second one. halves: it computes with half a vector in half the time. threads:
-    the most threads a run may use. flags: more for the compiler. emulator: None for the machine at
-    hand.
+    8-bit dot product adds to activations (DOT8_SHIFT of `dot8.h`). fused: its f32 vectors multiply
+    and add with one rounding. l1, l2: bytes of the first data cache and of the second one. halves:
+    it computes with half a vector in half the time. threads: the most threads a run may use. flags:
+    more for the compiler. emulator: None for the machine at hand.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Target:
     lanes: int
     registers: int
     dot8_shift: int = 0
+    fused: bool = False
     l1: int = 32 << 10
     l2: int = 1 << 20
     halves: bool = False
