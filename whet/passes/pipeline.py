@@ -13,6 +13,7 @@ from whet.ir.graph import Graph
 from whet.ir.verify import signature, verify
 from whet.passes.affine import AFFINE, scale_of_product
 from whet.passes.algebra import ALGEBRA
+from whet.passes.attention import ATTENTION
 from whet.passes.codes import CODE_RULES
 from whet.passes.epilogue import EPILOGUE
 from whet.passes.epilogue_s8 import INTEGER_EPILOGUE
@@ -55,6 +56,7 @@ PASSES: tuple[Pass, ...] = (
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     Pass("split", split_contractions),
     rules("settle", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, *AFFINE),
+    rules("attention", *ATTENTION, *MOVEMENT),
     rules("fuse", *FUSE, *RESHAPE, identity_reshape, reshape_of_reshape),
     rules("epilogue", *EPILOGUE, *INTEGER_EPILOGUE),
 )
