@@ -9,6 +9,7 @@ from whet.compile.pipeline import Compiled, compile_graph
 from whet.errors import ArtifactError, InputError
 from whet.importers import import_model
 from whet.ir.graph import Graph
+from whet.passes.pipeline import in_precision
 from whet.session.session import Session
 from whet.targets.host import host, missing_features
 from whet.targets.registry import target as target_named
@@ -21,16 +22,19 @@ def compile(
     *,
     cpu: str = "native",
     sizes: dict[str, int | tuple[int, int]] | None = None,
+    precision: str = "own",
 ) -> Compiled:
     """Compile a model for a target.
 
     model: a Graph, or the path or bytes of an ONNX or TFLite file. target: a Target or its name.
     cpu: for the host, `native` or an x86-64 level. sizes: a value, or (low, high), for each free
-    dimension of the inputs; or the value of a whole-number input, settled for good.
+    dimension of the inputs; or the value of a whole-number input, settled for good. precision: the
+    model's `own`, or `bf16`: f32 products with constant weights, and the tensors between them, in
+    bf16 (`whet.passes.bf16` has the contract).
 
     Raises:
         ModelError, UnsupportedError: the model cannot be read, or not on this target.
-        InputError: a cpu was named for another target than the host.
+        InputError: a cpu was named for another target than the host, or an unknown precision.
         CompileError: it could not be planned or built.
     """
     graph = model if isinstance(model, Graph) else import_model(model, sizes)
@@ -38,7 +42,7 @@ def compile(
         if target != "host" and cpu != "native":
             raise InputError(f"cpu {cpu} with target {target}", why="a cpu is for the host alone")
         target = host(cpu) if target == "host" else target_named(target)
-    return compile_graph(graph, target)
+    return compile_graph(in_precision(graph, precision), target)
 
 
 def load(path: str | Path, threads: int = 1) -> Session:
