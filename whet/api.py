@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from whet.artifact.artifact import open_artifact
+from whet.artifact.choices import open_choices
 from whet.compile.pipeline import Compiled, compile_graph
 from whet.errors import ArtifactError, InputError
 from whet.importers import import_model
 from whet.ir.graph import Graph
+from whet.kernels.kernel import Choice
 from whet.passes.pipeline import in_precision
 from whet.session.session import Session
 from whet.targets.host import host, missing_features
 from whet.targets.registry import target as target_named
 from whet.targets.target import Target
+from whet.tune.measure import Progress
+from whet.tune.tune import tune as tune_graph
 
 
 def compile(
@@ -23,6 +28,9 @@ def compile(
     cpu: str = "native",
     sizes: dict[str, int | tuple[int, int]] | None = None,
     precision: str = "own",
+    tune: bool = False,
+    choices: Mapping[str, Choice] | str | Path | None = None,
+    progress: Progress = lambda *_: None,
 ) -> Compiled:
     """Compile a model for a target.
 
@@ -32,17 +40,29 @@ def compile(
     model's `own`, or `bf16`: f32 products with constant weights, and the tensors between them, in
     bf16 (`whet.passes.bf16` has the contract).
 
+    tune: time what the kernels can choose, on this machine, which takes up to minutes. Without it
+    nothing measured before is used: the same model gives the same artifact. choices: take these
+    instead (`Compiled.chosen` of another compilation), or those in a file, a `choices.json` or a
+    tuned artifact. progress: told what the tuner does, and which share of it is done.
+
     Raises:
         ModelError, UnsupportedError: the model cannot be read, or not on this target.
-        InputError: a cpu was named for another target than the host, or an unknown precision.
+        InputError: a cpu was named for another target than the host, or tuning asked for there; an
+            unknown precision; or no choices are in the file.
         CompileError: it could not be planned or built.
     """
-    graph = model if isinstance(model, Graph) else import_model(model, sizes)
+    imported = model if isinstance(model, Graph) else import_model(model, sizes)
+    graph = in_precision(imported, precision)
     if isinstance(target, str):
         if target != "host" and cpu != "native":
             raise InputError(f"cpu {cpu} with target {target}", why="a cpu is for the host alone")
         target = host(cpu) if target == "host" else target_named(target)
-    return compile_graph(in_precision(graph, precision), target)
+    if tune and choices is not None:
+        raise InputError("tune and choices", why="either measure them or give them")
+    if tune:
+        return tune_graph(graph, target, progress)
+    given = open_choices(Path(choices)) if isinstance(choices, str | Path) else choices
+    return compile_graph(graph, target, given)
 
 
 def load(path: str | Path, threads: int = 1) -> Session:

@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pytest
 
 from tests.kernels.native import CPUS, Array, assert_canary, build, guarded
-from whet.kernels.packing_bf16 import pack_conv_pairs, pack_pairs
-from whet.kernels.tiling_bf16 import laid_stride
-from whet.ops.convolution import conv
-from whet.ops.evaluate import evaluate
 from whet.ir.element import F64
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
 from whet.ir.type import Type
+from whet.kernels.packing_bf16 import pack_conv_pairs, pack_pairs
+from whet.kernels.tiling_bf16 import laid_stride
+from whet.ops.convolution import conv
+from whet.ops.evaluate import evaluate
 
 Bf16 = npt.NDArray[ml_dtypes.bfloat16]
 INCLUDES = '#include "gemm_bf16.h"\n#include "conv_bf16.h"\n#include "depthwise_bf16.h"\n'
@@ -303,7 +303,7 @@ def test_rounding(cpu: str) -> None:
     with np.errstate(all="ignore"):
         want = numbers.astype(ml_dtypes.bfloat16)
     for n in range(1, library.lanes + 1):
-        for begin in range(0, 16 - n + 1):
+        for begin in range(16 - n + 1):
             x = numbers[begin : begin + n].copy()
             flat, around = guarded(-(-n // 2))
             library.run(0, 0, n, x, flat)

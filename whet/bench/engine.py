@@ -49,12 +49,21 @@ def load_onnxruntime(path: Path, threads: int) -> Run:
 
 def load_openvino(path: Path, threads: int) -> Run:
     """OpenVINO's CPU plugin, tuned for latency, in the model's own precision."""
+    return _openvino(path, threads, "f32")
+
+
+def load_openvino_bf16(path: Path, threads: int) -> Run:
+    """The same where float layers may compute in bf16: its default on machines that have it."""
+    return _openvino(path, threads, "bf16")
+
+
+def _openvino(path: Path, threads: int, precision: str) -> Run:
     import openvino
 
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": precision,
     }
     request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
 
@@ -83,12 +92,36 @@ def load_litert(path: Path, threads: int) -> Run:
     return run
 
 
+def load_ncnn(path: Path, threads: int) -> Run:
+    """ncnn in f32 arithmetic and storage, Winograd and packed layouts on; `path` is a .param file
+    with its .bin beside it. Tensors have a leading axis of one, which ncnn does not see."""
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    for setting in dir(net.opt):
+        if setting.startswith(("use_fp16", "use_bf16", "use_int8")):
+            setattr(net.opt, setting, False)
+    if net.load_param(str(path)) or net.load_model(str(path.with_suffix(".bin"))):
+        raise InputError("ncnn cannot read this model", str(path))
+
+    def run(inputs: Sequence[Array]) -> list[Array]:
+        extractor = net.create_extractor()
+        for i, value in enumerate(inputs):
+            extractor.input(f"in{i}", ncnn.Mat(value[0]))
+        return [np.array(extractor.extract(name)[1]) for name in net.output_names()]
+
+    return run
+
+
 # Engine: how it loads, the module it needs, the files it reads.
 ENGINES: dict[str, tuple[Load, str, tuple[str, ...]]] = {
     "whet": (load_whet, "whet.api", (".whet",)),
     "onnxruntime": (load_onnxruntime, "onnxruntime", (".onnx",)),
     "openvino": (load_openvino, "openvino", (".onnx", ".tflite")),
+    "openvino_bf16": (load_openvino_bf16, "openvino", (".onnx", ".tflite")),
     "litert": (load_litert, "ai_edge_litert", (".tflite",)),
+    "ncnn": (load_ncnn, "ncnn", (".param",)),
 }
 PEERS = tuple(name for name in ENGINES if name != "whet")
 

@@ -11,6 +11,7 @@ import click
 from whet import api
 from whet.artifact.artifact import Artifact, open_artifact
 from whet.artifact.interface import Interface
+from whet.cli.show import Step, silent
 from whet.compile.pipeline import Compiled
 from whet.emit.program import Port
 from whet.errors import ArtifactError, InputError
@@ -18,10 +19,10 @@ from whet.importers import Sizes, import_model
 from whet.ir.dim import UNBOUNDED
 from whet.ir.graph import Graph, symbols_of
 from whet.media import Pipeline, TensorSpec, load_pipeline, parse_pipeline
+from whet.passes.pipeline import PRECISIONS
 from whet.session.session import Session
 
 PIPELINE_ENTRY = "pipeline.toml"
-Progress = Callable[[str], None]
 
 
 def model_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -38,6 +39,17 @@ def model_options(command: Callable[..., object]) -> Callable[..., object]:
     ):
         command = option(command)
     return command
+
+
+def precision_option(command: Callable[..., object]) -> Callable[..., object]:
+    """`--precision`: what the model computes in."""
+    return click.option(
+        "--precision",
+        type=click.Choice(list(PRECISIONS)),
+        default="own",
+        show_default=True,
+        help="bf16: products with constant weights, and what lies between them, in half the bytes.",
+    )(command)
 
 
 def parse_sizes(texts: tuple[str, ...]) -> Sizes:
@@ -89,14 +101,20 @@ def compile_file(
     path: Path,
     sizes: tuple[str, ...],
     cpu: str,
-    step: Progress = lambda _: None,
+    step: Step = silent,
     target: str = "host",
+    *,
+    tune: bool = False,
+    choices: Path | None = None,
+    precision: str = "own",
 ) -> Compiled:
     """A model file compiled for a target."""
     step(f"reading {path}")
     graph = read_bounded(path, sizes)
     step(f"compiling {path}")
-    return api.compile(graph, target, cpu=cpu)
+    return api.compile(
+        graph, target, cpu=cpu, precision=precision, tune=tune, choices=choices, progress=step
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +134,7 @@ class BuildOptions:
     threads: int
 
 
-def ready(path: Path, media: Path | None, options: BuildOptions, step: Progress) -> Ready:
+def ready(path: Path, media: Path | None, options: BuildOptions, step: Step) -> Ready:
     """A `.whet` file opened, or a model file compiled; its pipeline from `media` or its own."""
     if not is_artifact(path):
         session = compile_file(path, options.sizes, options.cpu, step).session(options.threads)

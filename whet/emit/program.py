@@ -252,7 +252,8 @@ class Lowered:
     headers: kernel headers they need. constants: packed arrays, in the order of `Weight` indices.
     scratch: bytes; scratch_each: bytes for each thread that runs a share instead. parallel: the
     extent the statements may be split over (a call then takes `begin, end`); None where they may
-    not.
+    not. together: every thread enters the statements, which see `part`, `parts` and `host`, share
+    the work and wait for each other themselves.
     """
 
     statements: tuple[Statement, ...]
@@ -262,6 +263,7 @@ class Lowered:
     parallel: Size | None = None
     kernel: str = ""
     scratch_each: int = 0
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)

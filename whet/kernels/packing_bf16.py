@@ -31,7 +31,7 @@ def pack_conv_pairs(w: Bf16, groups: int, merged: bool, lanes: int, vectors: int
     Rows are in the order (kh, kw, c); a row of taps is closed by a zero where it is odd, and where
     it is not merged each tap is.
     """
-    outputs, kh, kw, c = w.shape
+    outputs, _, kw, c = w.shape
     run = kw * c if merged else c
     runs = w.transpose(1, 2, 3, 0).reshape(-1, run, outputs)
     even = np.zeros((runs.shape[0], run + run % 2, outputs), w.dtype)
