@@ -36,6 +36,7 @@ struct model_host {
 """
 PARTS = """\
 #define SHARE(units, part) (int)((i64)(units) * (part) / parts)
+#define LEAST(a, b) ((a) < (b) ? (a) : (b))
 #define WAIT                           \\
     do {                               \\
         if (parts > 1)                 \\

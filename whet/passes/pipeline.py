@@ -13,6 +13,7 @@ from whet.ir.graph import Graph
 from whet.ir.verify import signature, verify
 from whet.passes.affine import AFFINE, scale_of_product
 from whet.passes.algebra import ALGEBRA
+from whet.passes.attention import ATTENTION
 from whet.passes.bf16 import BF16_RULES, narrow_contractions
 from whet.passes.codes import CODE_RULES
 from whet.passes.epilogue import EPILOGUE
@@ -56,6 +57,7 @@ SETTLE: tuple[Pass, ...] = (
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     Pass("split", split_contractions),
     rules("settle", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, *AFFINE),
+    rules("attention", *ATTENTION, *MOVEMENT),
 )
 PASSES: tuple[Pass, ...] = (
     *SETTLE,

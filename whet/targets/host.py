@@ -18,12 +18,19 @@ THREADS = min(max(cpu_count() or 1, 2), 16)
 WIDE = ("-mprefer-vector-width=512",)
 X86_LEVELS = {
     "x86-64-v4": Target(
-        "host", "x86_64-linux-gnu.2.17", "x86_64_v4+avx512vnni", 16, 32, dot8_shift=128, flags=WIDE
+        "host",
+        "x86_64-linux-gnu.2.17",
+        "x86_64_v4+avx512vnni",
+        16,
+        32,
+        dot8_shift=128,
+        fused=True,
+        flags=WIDE,
     ),
-    "x86-64-v3": Target("host", "x86_64-linux-gnu.2.17", "x86_64_v3", 8, 16),
+    "x86-64-v3": Target("host", "x86_64-linux-gnu.2.17", "x86_64_v3", 8, 16, fused=True),
     "x86-64": Target("host", "x86_64-linux-gnu.2.17", "x86_64", 4, 16),
 }
-AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32)
+AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32, fused=True)
 
 
 GUESSED_CACHES = (32 << 10, 1 << 20)
