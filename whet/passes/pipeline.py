@@ -13,6 +13,8 @@ from whet.ir.graph import Graph
 from whet.ir.verify import signature, verify
 from whet.passes.affine import AFFINE, scale_of_product
 from whet.passes.algebra import ALGEBRA
+from whet.passes.coded_attention import CODED_ATTENTION
+from whet.passes.coded_rows import CODED_ROWS
 from whet.passes.codes import CODE_RULES
 from whet.passes.epilogue import EPILOGUE
 from whet.passes.epilogue_s8 import INTEGER_EPILOGUE
@@ -51,10 +53,13 @@ PASSES: tuple[Pass, ...] = (
     rules("simplify", fold_constants, *ALGEBRA, *MOVEMENT),
     rules("normalization", fold_constants, *NORMALIZATION),
     rules("layout", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, scale_of_product),
-    rules("quantize", fold_constants, *ALGEBRA, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE),
+    rules(
+        "quantize", fold_constants, *ALGEBRA, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE, *CODED_ROWS
+    ),
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     Pass("split", split_contractions),
     rules("settle", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, *AFFINE),
+    rules("attention", *CODED_ATTENTION, *MOVEMENT, *RESHAPE),
     rules("fuse", *FUSE, *RESHAPE, identity_reshape, reshape_of_reshape),
     rules("epilogue", *EPILOGUE, *INTEGER_EPILOGUE),
 )
