@@ -40,8 +40,9 @@ def _example() -> Graph:
 
 @rule(add, lookup, bitcast, example=_example)
 def fuse_integer_epilogue(node: Node, uses: Uses) -> Replacement:
-    """conv(x) + residual -> conv(x) with the sum as its epilogue, lookup(conv(x)) and bitcast alike,
-    on int8 codes and bit for bit, where nothing else reads the convolution; matmul alike."""
+    """conv(x) + residual -> conv(x) with the sum as its epilogue, lookup(conv(x)) and
+    bitcast(conv(x)) alike, on int8 codes and bit for bit, where nothing else reads the convolution;
+    matmul alike."""
     if node["random"] or not _is_s8(node.types[0]):
         return None
     for value in node.inputs[: 2 if node.op is add else 1]:

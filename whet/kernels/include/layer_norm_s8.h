@@ -4,6 +4,7 @@
 // every machine gives the same codes. gamma and beta have room for 4 * VL more elements.
 #pragma once
 #include "dot8.h"
+#include "math_rounding.h"
 
 INLINE int norm_sum(vi v) {
     int s[VL];
@@ -35,7 +36,7 @@ INLINE float norm_statistics(const int n, const float epsilon, const s8 *x, floa
     const long long sum = norm_sum(sums), spread = (long long)n * norm_sum(squares) - sum * sum;
     *mean = (float)sum / (float)n;
     const float variance = (float)spread / (float)(n * n);
-    return 1.f / __builtin_sqrtf(variance + epsilon);
+    return 1.f / math_sqrt_f32(variance + epsilon);
 }
 
 // y[j ...] of NV vectors, the last one of `lanes`.
