@@ -3,7 +3,8 @@
     make bench MODELS="mobilenet_v2 resnet50" THREADS="1 2" PRECISION="f32 int8"
 
 Prints one table and writes build/bench.json. `--assert` exits with 1 where a ratio has grown beyond
-the kept one, or the floor beside ONNX Runtime is missed; `--write` renews docs/benchmarks.md.
+the kept one, or the floor beside ONNX Runtime is missed; `--write` renews docs/benchmarks.md and
+the pictures beside it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from bench.goals import floor, goals, regressions
 from bench.measure import Missing, Record, Suite
+from bench.profiles import draw, section
 from bench.report import from_json, page, show, to_json
 from bench.suite import MODELS, PRECISIONS, ROOT, Case
 from whet.devices import measure
@@ -63,9 +65,8 @@ def command_line(options: argparse.Namespace) -> str:
     return f'make bench {chosen} BENCH="--write {limits}"'
 
 
-def run(options: argparse.Namespace) -> tuple[list[Record], list[Missing]]:
+def run(options: argparse.Namespace, suite: Suite) -> tuple[list[Record], list[Missing]]:
     """Race all that was asked for; the table grows on stderr meanwhile."""
-    suite = Suite(options.folder / "models", options.seconds)
     records: list[Record] = []
     missing: list[Missing] = []
     cases = [
@@ -87,6 +88,23 @@ def run(options: argparse.Namespace) -> tuple[list[Record], list[Missing]]:
     return records, missing
 
 
+def write(
+    options: argparse.Namespace,
+    suite: Suite,
+    records: list[Record],
+    missing: list[Missing],
+    load: float,
+) -> None:
+    """docs/benchmarks.md, docs/benchmarks.json and the pictures in docs/rooflines."""
+    profiles = suite.profiles()
+    draw(profiles, DOCS / "rooflines")
+    reached = [*goals(records), *floor(records)]
+    shown = section(profiles, "rooflines")
+    text = page(records, missing, reached, command_line(options), load, shown)
+    (DOCS / "benchmarks.md").write_text(text)
+    (DOCS / "benchmarks.json").write_text(to_json(records))
+
+
 def main(given: list[str] | None = None) -> int:
     """Run the command; the exit code."""
     options = arguments(given)
@@ -94,16 +112,14 @@ def main(given: list[str] | None = None) -> int:
     load = os.getloadavg()[0]
     for threads in sorted({1, *options.threads}):
         measure(threads)
-    records, missing = run(options)
+    suite = Suite(options.folder / "models", options.seconds)
+    records, missing = run(options, suite)
     kept = from_json(DOCS / "benchmarks.json")
     checks = [*floor(records), *(regressions(records, kept) if options.held else ())]
     show(records, missing, checks)
     (options.folder / "bench.json").write_text(to_json(records))
     if options.write and records:
-        reached = [*goals(records), *floor(records)]
-        text = page(records, missing, reached, command_line(options), load)
-        (DOCS / "benchmarks.md").write_text(text)
-        (DOCS / "benchmarks.json").write_text(to_json(records))
+        write(options, suite, records, missing, load)
     failed = [goal for goal in checks if goal.met is False]
     if options.held and (failed or not records):
         print(f"{len(failed)} of {len(checks)} are missed", file=sys.stderr)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.suite import Case, Unavailable, model_file, peers
+from bench.profiles import Profile, profiled
+from bench.suite import Case, Unavailable, model_file, peers, ready
 from whet import api
 from whet.bench.engine import check_peer
 from whet.bench.race import Lap, race
@@ -65,6 +66,7 @@ class Suite:
     def __init__(self, folder: Path, seconds: float, compiler: Compiler = api.compile) -> None:
         self.folder, self.seconds, self.compiler = folder, seconds, compiler
         self._compiled: dict[Path, Compiled | str] = {}
+        self._raced: dict[str, Compiled] = {}
 
     def run(self, case: Case) -> Results:
         """The figures of a case; whatever fails is told in the second list, never raised."""
@@ -89,32 +91,37 @@ class Suite:
             raise RuntimeError(found)
         return found
 
+    def profiles(self) -> list[Profile]:
+        """Where the time goes in each model that was raced."""
+        return [profiled(name, compiled) for name, compiled in self._raced.items()]
+
     def race(self, case: Case, path: Path) -> Results:
         """Race Whet with the peers; one that fails is left out and told."""
         compiled = self.compile(path)
+        self._raced[f"{case.model} {case.precision}"] = compiled
         missing: list[Missing] = []
-        engines: list[str] = []
-        for peer in peers(path):
+        engines: dict[str, Path] = {}
+        for peer, file in peers(path).items():
             try:
-                check_peer(peer, path)
-                engines.append(peer)
-            except InputError as error:
+                check_peer(peer, file)
+                ready(peer, file, path)
+                engines[peer] = file
+            except (InputError, Unavailable) as error:
                 missing.append(Missing(str(case), peer, _reason(error)))
         with tempfile.TemporaryDirectory(prefix="whet-bench-") as name:
             artifact = compiled.artifact()
             files = {"whet": artifact.save(Path(name) / "model.whet")}
             inputs = random_inputs(artifact.interface.inputs, seed=0)
             while True:
-                models = files | dict.fromkeys(engines, path)
                 try:
-                    laps = race(models, inputs, case.threads, self.seconds)
+                    laps = race(files | engines, inputs, case.threads, self.seconds)
                     break
                 except InputError as error:
                     # The message begins with the engine that gave up.
                     culprit = next((e for e in engines if str(error).startswith(e)), None)
                     if culprit is None:
                         raise
-                    engines.remove(culprit)
+                    del engines[culprit]
                     missing.append(Missing(str(case), culprit, _reason(error)))
         return [_record(case, lap, laps[0], compiled) for lap in laps], missing
 

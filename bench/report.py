@@ -32,8 +32,8 @@ COLUMNS = (
     "difference",
 )
 JSON_KEYS = tuple(f.name for f in fields(Record))[:11]
-PACKAGES = ("onnxruntime", "openvino", "ai-edge-litert", "numpy", "ziglang")
-LEFT_OUT = "ncnn is not raced: its wheel reads neither ONNX nor TFLite without a converter."
+PACKAGES = ("onnxruntime", "openvino", "ai-edge-litert", "ncnn", "pnnx", "numpy", "ziglang")
+LEFT_OUT = "ncnn takes f32 models converted by pnnx; the QDQ and TFLite files it cannot read."
 
 
 def row(r: Record) -> tuple[Cell, ...]:
@@ -90,8 +90,11 @@ def page(
     goals: Sequence[Goal],
     command: str,
     load: float = 0.0,
+    profiles: Sequence[str] = (),
 ) -> str:
-    """docs/benchmarks.md. load: the machine's load average when the run began."""
+    """docs/benchmarks.md. load: the machine's load average when the run began. profiles: lines on
+    where the time goes.
+    """
     machine = roofline(1)
     versions = [f"Python {platform.python_version()}"]
     for package in PACKAGES:
@@ -132,4 +135,4 @@ def page(
     if rest:
         names = "; ".join(g.name + (f" ({g.note})" if g.note else "") for g in rest)
         lines += ["", f"Not measured in this run: {names}."]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *profiles]) + "\n"

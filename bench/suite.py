@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from whet.bench.engine import ENGINES
@@ -100,6 +103,36 @@ def _make(model: str, folder: Path) -> None:
         raise Unavailable(f"the model cannot be made: {said[-1]}")
 
 
-def peers(path: Path) -> list[str]:
-    """The engines beside Whet that read such a file."""
-    return [n for n, (_, _, kinds) in ENGINES.items() if n != "whet" and path.suffix in kinds]
+def peers(path: Path) -> dict[str, Path]:
+    """The engines beside Whet that take a model, and the file that each of them reads."""
+    found = {n: path for n, (_, _, kinds) in ENGINES.items() if path.suffix in kinds}
+    if path.suffix == ".onnx" and path.stem.endswith("_f32"):
+        found["ncnn"] = path.parent / "ncnn" / f"{path.stem}.ncnn.param"
+    return found
+
+
+def ready(engine: str, path: Path, model: Path) -> None:
+    """Convert `model` where the file `path` of an engine is not there yet: ncnn's own converter.
+
+    Raises:
+        Unavailable: the converter is not installed, or refuses the model.
+    """
+    if engine != "ncnn" or path.is_file():
+        return
+    spec = find_spec("pnnx")
+    if spec is None or spec.origin is None:
+        raise Unavailable("its converter pnnx is not installed")
+    path.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / model.name
+        source.write_bytes(model.read_bytes())
+        command = [str(Path(spec.origin).with_name("pnnx")), model.name, "fp16=0"]
+        try:
+            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=MAKING_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Unavailable(f"pnnx did not convert it in {MAKING_SECONDS} s") from None
+        made = source.with_suffix(".ncnn.param")
+        if done.returncode or not made.is_file():
+            raise Unavailable(f"pnnx does not convert it (exit code {done.returncode})")
+        shutil.copy(made.with_suffix(".bin"), path.with_suffix(".bin"))
+        shutil.copy(made, path)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from whet.artifact.artifact import open_artifact
+from whet.artifact.choices import open_choices
 from whet.compile.pipeline import Compiled, compile_graph
 from whet.errors import ArtifactError, InputError
 from whet.importers import import_model
 from whet.ir.graph import Graph
+from whet.kernels.kernel import Choice
 from whet.session.session import Session
 from whet.targets.host import host, missing_features
 from whet.targets.registry import target as target_named
 from whet.targets.target import Target
+from whet.tune.measure import Progress
+from whet.tune.tune import tune as tune_graph
 
 
 def compile(
@@ -21,6 +26,9 @@ def compile(
     *,
     cpu: str = "native",
     sizes: dict[str, int | tuple[int, int]] | None = None,
+    tune: bool = False,
+    choices: Mapping[str, Choice] | str | Path | None = None,
+    progress: Progress = lambda *_: None,
 ) -> Compiled:
     """Compile a model for a target.
 
@@ -28,9 +36,15 @@ def compile(
     cpu: for the host, `native` or an x86-64 level. sizes: a value, or (low, high), for each free
     dimension of the inputs; or the value of a whole-number input, settled for good.
 
+    tune: time what the kernels can choose, on this machine, which takes up to minutes. Without it
+    nothing measured before is used: the same model gives the same artifact. choices: take these
+    instead (`Compiled.chosen` of another compilation), or those in a file, a `choices.json` or a
+    tuned artifact. progress: told what the tuner does, and which share of it is done.
+
     Raises:
         ModelError, UnsupportedError: the model cannot be read, or not on this target.
-        InputError: a cpu was named for another target than the host.
+        InputError: a cpu was named for another target than the host, or tuning asked for there; or
+            no choices are in the file.
         CompileError: it could not be planned or built.
     """
     graph = model if isinstance(model, Graph) else import_model(model, sizes)
@@ -38,7 +52,12 @@ def compile(
         if target != "host" and cpu != "native":
             raise InputError(f"cpu {cpu} with target {target}", why="a cpu is for the host alone")
         target = host(cpu) if target == "host" else target_named(target)
-    return compile_graph(graph, target)
+    if tune and choices is not None:
+        raise InputError("tune and choices", why="either measure them or give them")
+    if tune:
+        return tune_graph(graph, target, progress)
+    given = open_choices(Path(choices)) if isinstance(choices, str | Path) else choices
+    return compile_graph(graph, target, given)
 
 
 def load(path: str | Path, threads: int = 1) -> Session:

@@ -15,7 +15,7 @@ from bench.__main__ import arguments
 from bench.goals import FLOOR_RATIO, TOLERANCE, floor, goals, regressions
 from bench.measure import Missing, Record, Suite
 from bench.report import JSON_KEYS, from_json, page, to_json
-from bench.suite import Case
+from bench.suite import Case, Unavailable, peers, ready
 
 CASE = Case("tiny", "f32", 1)
 
@@ -71,11 +71,26 @@ def test_a_model_that_fails_is_told_and_stops_nothing(tmp_path: Path) -> None:
     assert suite.run(Case("lstm", "bf16", 1))[1][0].reason == "Whet has no bf16 kernels"
 
 
+def test_ncnn_reads_what_its_converter_makes_of_a_float_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "net_f32.onnx"
+    made = tmp_path / "ncnn" / "net_f32.ncnn.param"
+    assert peers(model)["ncnn"] == made
+    assert "ncnn" not in peers(tmp_path / "net_int8.onnx")
+    model.write_bytes(b"no model")
+    ready("onnxruntime", model, model)
+    monkeypatch.setattr("bench.suite.find_spec", lambda name: None)
+    with pytest.raises(Unavailable, match="pnnx is not installed"):
+        ready("ncnn", made, model)
+
+
 def test_a_peer_that_fails_leaves_the_others_in_the_race(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr("bench.measure.peers", lambda path: ["litert", "onnxruntime"])
+    both = ("litert", "onnxruntime")
+    monkeypatch.setattr("bench.measure.peers", lambda path: dict.fromkeys(both, path))
     monkeypatch.setattr("bench.measure.check_peer", lambda name, path: None)
     records, (told,) = Suite(tmp_path, 0.05).race(CASE, tiny)
     assert [r.engine for r in records] == ["whet", "onnxruntime"]

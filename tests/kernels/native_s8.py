@@ -153,9 +153,15 @@ def random_multipliers(
     return rng.integers(1 << 30, 1 << 31, n), t
 
 
+def forms(path: tuple[str, bool]) -> tuple[bool, ...]:
+    """Without and, where the machine has it, with the multiply-add of one rounding."""
+    return (False,) if path[0] == "x86_64" else (False, True)
+
+
 def random_epilogue(
-    rng: np.random.Generator, w: Ints, bias: Ints, zero: int, wz: int, rounding: str, kind: int
-) -> tuple[Requantization, Ints, Ints, int]:
+    rng: np.random.Generator, w: Ints, bias: Ints, zero: int, wz: int, rounding: str, kind: int,
+    limits: tuple[int, int], fused: bool,
+) -> tuple[Requantization, Ints, Ints, int]:  # fmt: skip
     """The requantisation of random multipliers for w[K, N], and its (m, t, output zero)."""
     bounds = accumulator_bounds(w, bias, zero, wz)
     m, t = random_multipliers(rng, w.shape[1], bounds, kind)
@@ -163,8 +169,10 @@ def random_epilogue(
         size = int(np.maximum(np.abs(bounds[0]), np.abs(bounds[1])).max())
         t = np.maximum(t, max(1, size.bit_length()))
     y_zero = int(rng.integers(-128, 128))
+    if fused and rounding == "single":  # the significand of an f32
+        m &= -128
     by = Multiplier(m.astype(np.int32), t.astype(np.int32))
-    return requantization(by, y_zero, bounds, rounding), m, t, y_zero
+    return requantization(by, y_zero, bounds, rounding, limits, fused), m, t, y_zero
 
 
 def guarded(size: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:

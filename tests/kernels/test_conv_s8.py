@@ -14,12 +14,19 @@ from tests.kernels.native_s8 import (
     assert_canary,
     at_page_end,
     conv_reference,
+    forms,
     guarded,
     library,
     random_epilogue,
     requantize_reference,
 )
-from whet.kernels.packing_s8 import Requantization, conv_is_dense, conv_scratch, pack_conv_s8
+from whet.kernels.packing_s8 import (
+    Requantization,
+    conv_is_dense,
+    conv_scratch,
+    pack_conv_s8,
+    started,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +54,13 @@ class Case:
     wz: int
     rounding: str
 
-    def function(self, name: str, epilogue: str, wz: int) -> str:
+    def function(self, name: str, ready: Requantization, wz: int) -> str:
         literals = (self.b, self.h, self.w, self.c, self.ldx, self.oh, self.ow, self.n, self.ldy,
                     self.g, *self.kernel, *self.stride, *self.dilation, *self.pad, self.mr, self.nv,
-                    self.rb, self.zero, wz, 1, -128, 127)  # fmt: skip
+                    self.rb, self.zero, wz, ready.out, -128, 127)  # fmt: skip
         return (
             f"void {name}(ARGS) {{ conv_s8({', '.join(map(str, literals))}, begin, end, x, w, bias,"
-            f" y, scratch, extra, {epilogue}); }}\n"
+            f" y, scratch, extra, {ready.epilogue}); }}\n"
         )
 
     def scratch(self) -> int:
@@ -107,7 +114,7 @@ class Data:
     want: Ints
 
 
-def data(rng: np.random.Generator, c: Case) -> Data:
+def data(rng: np.random.Generator, c: Case, fused: bool) -> Data:
     pixels, gap = c.b * c.h * c.w, c.ldx - c.g * c.c
     ends = at_page_end(rng.integers(-128, 128, pixels * c.ldx - gap).astype(np.int8))
     x = np.lib.stride_tricks.as_strided(ends, (pixels, c.g * c.c), (c.ldx, 1))
@@ -115,7 +122,9 @@ def data(rng: np.random.Generator, c: Case) -> Data:
     w = rng.integers(-128, 128, (c.g * c.n, c.c, *c.kernel))
     bias = rng.integers(-50000, 50000, c.g * c.n)
     columns = w.reshape(c.g * c.n, -1).T
-    epilogue, m, t, y_zero = random_epilogue(rng, columns, bias, c.zero, c.wz, c.rounding, 0)
+    epilogue, m, t, y_zero = random_epilogue(
+        rng, columns, bias, c.zero, c.wz, c.rounding, 0, (-128, 127), fused
+    )
     acc = conv_reference(
         image, w, bias, c.zero, c.wz, c.g, c.stride, c.dilation, c.pad, (c.oh, c.ow)
     )
@@ -126,21 +135,22 @@ def data(rng: np.random.Generator, c: Case) -> Data:
 @pytest.mark.parametrize("path", PATHS)
 def test_conv_matches_numpy(path: tuple[str, bool]) -> None:
     rng = np.random.default_rng(4)
-    table = [(c, data(rng, c)) for c in cases()]
-    lib = library("".join(c.function(f"f{i}", d.epilogue.epilogue, c.wz)
+    table = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
+    lib = library("".join(c.function(f"f{i}", d.epilogue, c.wz)
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
         dense = conv_is_dense(c.c, c.g, c.ldx, c.dilation[1], c.scratch() > 0)
         packed = pack_conv_s8(d.w, d.bias, c.zero, groups=c.g, dense=dense, lanes=lib.lanes,
                               vectors=c.nv, shift=lib.shift, weight_zero=c.wz)  # fmt: skip
         assert packed.weight_zero == c.wz
+        bias = started(packed.bias, d.epilogue)
         units = c.b * -(-c.oh // c.rb) * c.g * -(-c.n // (c.nv * lib.lanes))
         scratch, scratch_whole = guarded(c.scratch())
         pixels = c.b * c.oh * c.ow
         for split in sorted({0, units // 2, units}):
             y, whole = guarded(pixels * c.ldy - (c.ldy - c.g * c.n))
             for begin, end in ((0, split), (split, units)):
-                operands = (d.x, packed.weights, packed.bias, y, scratch)
+                operands = (d.x, packed.weights, bias, y, scratch)
                 lib.call(i, begin, end, *operands, *d.epilogue.arrays)
             got = np.lib.stride_tricks.as_strided(y, (pixels, c.g * c.n), (c.ldy, 1))
             np.testing.assert_array_equal(got, d.want.reshape(got.shape), err_msg=str(c))

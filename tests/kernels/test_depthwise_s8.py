@@ -14,12 +14,13 @@ from tests.kernels.native_s8 import (
     assert_canary,
     at_page_end,
     conv_reference,
+    forms,
     guarded,
     library,
     random_epilogue,
     requantize_reference,
 )
-from whet.kernels.packing_s8 import Requantization, pack_depthwise_s8
+from whet.kernels.packing_s8 import Requantization, pack_depthwise_s8, started
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,13 @@ class Case:
     wz: int
     rounding: str
 
-    def function(self, name: str, epilogue: str, passes: int) -> str:
+    def function(self, name: str, ready: Requantization, passes: int) -> str:
         literals = (self.b, self.h, self.w, self.c, self.ldx, self.oh, self.ow, self.ldy, self.m,
                     *self.kernel, *self.stride, *self.dilation, *self.pad, self.th, self.tw, passes,
-                    self.zero, self.low, self.high)  # fmt: skip
+                    self.zero, ready.out, self.low, self.high)  # fmt: skip
         return (
             f"void {name}(ARGS) {{ depthwise_s8({', '.join(map(str, literals))}, begin, end, x, w,"
-            f" bias, y, extra, {epilogue}); }}\n"
+            f" bias, y, extra, {ready.epilogue}); }}\n"
         )
 
 
@@ -98,7 +99,7 @@ class Data:
     want: Ints
 
 
-def data(rng: np.random.Generator, c: Case) -> Data:
+def data(rng: np.random.Generator, c: Case, fused: bool) -> Data:
     pixels, gap, n = c.b * c.h * c.w, c.ldx - c.c, c.c * c.m
     ends = at_page_end(rng.integers(-128, 128, pixels * c.ldx - gap).astype(np.int8))
     x = np.lib.stride_tricks.as_strided(ends, (pixels, c.c), (c.ldx, 1))
@@ -106,7 +107,9 @@ def data(rng: np.random.Generator, c: Case) -> Data:
     w = rng.integers(-128, 128, (n, *c.kernel))
     bias = rng.integers(-5000, 5000, n)
     columns = w.reshape(n, -1).T
-    epilogue, m, t, y_zero = random_epilogue(rng, columns, bias, c.zero, c.wz, c.rounding, 0)
+    epilogue, m, t, y_zero = random_epilogue(
+        rng, columns, bias, c.zero, c.wz, c.rounding, 0, (c.low, c.high), fused
+    )
     acc = conv_reference(
         image, w[:, None], bias, c.zero, c.wz, c.c, c.stride, c.dilation, c.pad, (c.oh, c.ow)
     )
@@ -119,20 +122,21 @@ def data(rng: np.random.Generator, c: Case) -> Data:
 @pytest.mark.parametrize("path", PATHS)
 def test_depthwise_matches_numpy(path: tuple[str, bool]) -> None:
     rng = np.random.default_rng(6)
-    table = [(c, data(rng, c)) for c in cases()]
-    lib = library("".join(c.function(f"f{i}", d.epilogue.epilogue, d.passes)
+    table = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
+    lib = library("".join(c.function(f"f{i}", d.epilogue, d.passes)
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
         packed = pack_depthwise_s8(d.w, d.bias, c.zero, stride_h=c.stride[0],
                                    dilation_h=c.dilation[0], tile_h=c.th, lanes=lib.lanes,
                                    shift=lib.shift, weight_zero=c.wz)  # fmt: skip
         assert packed.passes == d.passes
+        bias = started(packed.bias, d.epilogue)
         units = c.b * -(-c.oh // c.th)
         pixels = c.b * c.oh * c.ow
         for split in sorted({0, units // 2, units}):
             y, whole = guarded(pixels * c.ldy - (c.ldy - c.c * c.m))
             for begin, end in ((0, split), (split, units)):
-                operands = (d.x, packed.weights, packed.bias, y, y)
+                operands = (d.x, packed.weights, bias, y, y)
                 lib.call(i, begin, end, *operands, *d.epilogue.arrays)
             got = np.lib.stride_tricks.as_strided(y, (pixels, c.c * c.m), (c.ldy, 1))
             np.testing.assert_array_equal(got, d.want.reshape(got.shape), err_msg=str(c))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kernels.native_s8 import PATHS, assert_canary, guarded, library
+from tests.kernels.native_s8 import PATHS, assert_canary, forms, guarded, library
 from whet.kernels.packing_s8 import (
+    Requantization,
     accumulator_bounds,
     pack_gemm_s8,
     requantization,
+    started,
 )
 from whet.ops.integer.addition import Addition, add, addition_constants
 from whet.ops.integer.quantization import Affine
@@ -84,3 +86,43 @@ def test_epilogues_match_the_meaning(path: tuple[str, bool]) -> None:
     want_float = acc.astype(np.float32) * scale[:N]
     np.testing.assert_array_equal(y.view(np.float32).reshape(M, N), want_float)
     assert_canary(whole)
+
+
+# Name, what the multipliers are near, and the rounding.
+LINEAR = (
+    ("linear_free_s8", 0.004, "single"),
+    ("linear_free_codes_s8", 0.2, "single"),
+    ("linear_s8", 0.0004, "single"),
+    ("linear_free_s8", 0.02, "double"),
+)
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if forms(getattr(p, "values", (p,))[0])[-1]])
+def test_one_multiply_add_has_the_bits_of_the_integers(path: tuple[str, bool]) -> None:
+    gemm = f"gemm_s8({M}, {N}, {K}, {K}, {N}, 3, {NV}, 9, 0"
+    limits = "-7, 127, begin, end, x, w, bias, y, extra"
+    calls = [f"{gemm}, {1 if 'codes' in name else 2}, {limits}, {name});" for name, _, _ in LINEAR]
+    lib = library("".join(f"void f{i}(ARGS) {{ {c} }}\n" for i, c in enumerate(calls)), path)
+    rng = np.random.default_rng(9)
+    x = rng.integers(-128, 128, (M, K)).astype(np.int8)
+    w, bias = rng.integers(-127, 128, (K, N)), rng.integers(-5000, 5000, N)
+    acc = bias + (x.astype(np.int64) - 5) @ w
+    packed = pack_gemm_s8(w, bias, 5, lanes=lib.lanes, vectors=NV, shift=lib.shift)
+    units = -(-N // (NV * lib.lanes))
+    for i, (name, near, rounding) in enumerate(LINEAR):
+        reals = rng.uniform(near, near * 1.5, N)
+        by = multiplier(reals.astype(np.float32) if rounding == "single" else reals)
+        bounds = accumulator_bounds(w, bias, 5)
+        form = requantization(by, -7, bounds, rounding, (-7, 127), True)  # type: ignore[arg-type]
+        if name == "linear_s8":  # taken where no start of the sum will do: rare, so made here
+            offset = np.full(N + 16, np.float32(3 * 2**22 - 7))
+            scale = np.zeros(N + 16, np.float32)
+            scale[:N] = reals.astype(np.float32)
+            form = Requantization(name, (scale.view(np.int32), offset.view(np.int32)), 2)
+        assert form.epilogue == name
+        y, whole = guarded(M * N)
+        operands = (x, packed.weights, started(packed.bias, form), y, y)
+        lib.call(i, 0, units, *operands, *form.arrays)
+        want = np.clip(multiply(acc, by, rounding) - 7, -7, 127)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(y.reshape(M, N), want)
+        assert_canary(whole)

@@ -14,12 +14,13 @@ from tests.kernels.native_s8 import (
     Ints,
     assert_canary,
     at_page_end,
+    forms,
     guarded,
     library,
     random_epilogue,
     requantize_reference,
 )
-from whet.kernels.packing_s8 import Requantization, pack_gemm_s8
+from whet.kernels.packing_s8 import Requantization, pack_gemm_s8, started
 
 TILES = [(6, 4), (7, 3), (14, 2), (1, 7), (3, 1)]
 
@@ -39,12 +40,13 @@ class Case:
     low: int
     high: int
 
-    def function(self, name: str, epilogue: str, wz: int) -> str:
+    def function(self, name: str, ready: Requantization, wz: int) -> str:
         """The C function of this case; begin and end are run-time values."""
         return (
             f"void {name}(ARGS) {{ gemm_s8({self.m}, {self.n}, {self.k}, {self.k + self.pad},"
             f" {self.n + self.pad}, {self.mr}, {self.nv}, {self.mr * self.blocks}, {wz},"
-            f" 1, {self.low}, {self.high}, begin, end, x, w, bias, y, extra, {epilogue}); }}\n"
+            f" {ready.out}, {self.low}, {self.high}, begin, end, x, w, bias, y, extra,"
+            f" {ready.epilogue}); }}\n"
         )
 
 
@@ -75,13 +77,15 @@ def cases() -> list[Case]:
     return out
 
 
-def data(rng: np.random.Generator, c: Case) -> Data:
+def data(rng: np.random.Generator, c: Case, fused: bool) -> Data:
     ends = at_page_end(rng.integers(-128, 128, c.m * (c.k + c.pad) - c.pad).astype(np.int8))
     x = np.lib.stride_tricks.as_strided(ends, (c.m, c.k), (c.k + c.pad, 1))
     w = rng.integers(-128, 128, (c.k, c.n))
     bias = rng.integers(-50000, 50000, c.n)
     zero = int(rng.integers(-128, 128))
-    epilogue, m, t, y_zero = random_epilogue(rng, w, bias, zero, c.wz, c.rounding, c.kind)
+    epilogue, m, t, y_zero = random_epilogue(
+        rng, w, bias, zero, c.wz, c.rounding, c.kind, (c.low, c.high), fused
+    )
     acc = bias + (x.astype(np.int64) - zero) @ (w - c.wz)
     want = np.clip(requantize_reference(acc, m, t, y_zero, c.rounding), c.low, c.high)
     return Data(ends, w, bias, zero, epilogue, want)
@@ -90,9 +94,10 @@ def data(rng: np.random.Generator, c: Case) -> Data:
 @pytest.mark.parametrize("path", PATHS)
 def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
     rng = np.random.default_rng(2)
-    table = [(c, data(rng, c)) for c in cases()]
-    assert {d.epilogue.epilogue for _, d in table} == set(EPILOGUES)
-    lib = library("".join(c.function(f"f{i}", d.epilogue.epilogue, needs_zero(c, d))
+    table = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
+    seen = {d.epilogue.epilogue for _, d in table}
+    assert seen == {*EPILOGUES, *["linear_free_s8"] * (len(forms(path)) > 1)}
+    lib = library("".join(c.function(f"f{i}", d.epilogue, needs_zero(c, d))
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
         packed = pack_gemm_s8(
@@ -100,11 +105,12 @@ def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
         )
         assert packed.weight_zero == needs_zero(c, d)
         ldc = c.n + c.pad
+        bias = started(packed.bias, d.epilogue)
         units = -(-c.m // (c.mr * c.blocks)) * -(-c.n // (c.nv * lib.lanes))
         for split in sorted({0, units // 2, units}):
             y, whole = guarded(c.m * ldc - c.pad)
             for begin, end in ((0, split), (split, units)):
-                operands = (d.x, packed.weights, packed.bias, y, y)
+                operands = (d.x, packed.weights, bias, y, y)
                 lib.call(i, begin, end, *operands, *d.epilogue.arrays)
             got = np.lib.stride_tricks.as_strided(y, (c.m, c.n), (ldc, 1))
             np.testing.assert_array_equal(got, d.want, err_msg=f"{c} {d.epilogue.epilogue}")

@@ -88,8 +88,12 @@ def _check(model: onnx.ModelProto, feeds: dict[str, np.ndarray], layout: int, cp
     steps = [s for s in compiled.program.main.steps if isinstance(s, Step)]
     assert "recurrent_f32" in [s.stage.lowered.kernel for s in steps]
     want = _reference(model, feeds, layout)
-    for got, expected in zip(compiled.session()(feeds).values(), want, strict=True):
+    alone = compiled.session()(feeds)
+    for got, expected in zip(alone.values(), want, strict=True):
         np.testing.assert_allclose(got, expected, rtol=2e-5, atol=2e-6)
+    together = compiled.session(threads=2)(feeds)
+    for name, got in alone.items():
+        np.testing.assert_array_equal(got, together[name])
 
 
 @pytest.mark.parametrize("cpu", _levels())

@@ -83,12 +83,35 @@ def load_litert(path: Path, threads: int) -> Run:
     return run
 
 
+def load_ncnn(path: Path, threads: int) -> Run:
+    """ncnn in f32 arithmetic and storage, Winograd and packed layouts on; `path` is a .param file
+    with its .bin beside it. Tensors have a leading axis of one, which ncnn does not see."""
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    for setting in dir(net.opt):
+        if setting.startswith(("use_fp16", "use_bf16", "use_int8")):
+            setattr(net.opt, setting, False)
+    if net.load_param(str(path)) or net.load_model(str(path.with_suffix(".bin"))):
+        raise InputError("ncnn cannot read this model", str(path))
+
+    def run(inputs: Sequence[Array]) -> list[Array]:
+        extractor = net.create_extractor()
+        for i, value in enumerate(inputs):
+            extractor.input(f"in{i}", ncnn.Mat(value[0]))
+        return [np.array(extractor.extract(name)[1]) for name in net.output_names()]
+
+    return run
+
+
 # Engine: how it loads, the module it needs, the files it reads.
 ENGINES: dict[str, tuple[Load, str, tuple[str, ...]]] = {
     "whet": (load_whet, "whet.api", (".whet",)),
     "onnxruntime": (load_onnxruntime, "onnxruntime", (".onnx",)),
     "openvino": (load_openvino, "openvino", (".onnx", ".tflite")),
     "litert": (load_litert, "ai_edge_litert", (".tflite",)),
+    "ncnn": (load_ncnn, "ncnn", (".param",)),
 }
 PEERS = tuple(name for name in ENGINES if name != "whet")
 

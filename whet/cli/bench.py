@@ -13,6 +13,7 @@ from whet.bench.engine import PEERS, check_peer
 from whet.bench.race import Lap, race
 from whet.cli.model import compile_file, file_pipeline, model_options
 from whet.cli.roofline import STEP_COLUMNS, step_document, step_rows
+from whet.cli.roofline_picture import draw_roofline
 from whet.cli.run import named
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress, size_text
 from whet.compile.pipeline import Compiled
@@ -33,6 +34,9 @@ from whet.session.samples import random_inputs
 @click.option("--threads", default=1, show_default=True)
 @click.option("--seconds", default=3.0, show_default=True, help="For each engine.")
 @click.option("--per-op", is_flag=True, help="A roofline line for each step.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="Draw the steps under the roof, as SVG."
+)
 @click.option("--media", type=click.Path(path_type=Path), help="TOML of inputs and outputs.")
 @model_options
 @json_option
@@ -43,6 +47,7 @@ def command(
     threads: int,
     seconds: float,
     per_op: bool,
+    picture: Path | None,
     media: Path | None,
     sizes: tuple[str, ...],
     cpu: str,
@@ -78,8 +83,10 @@ def command(
         machine = roofline(threads)
         one = machine if threads == 1 else roofline(1)
         named_inputs = dict(zip([port.name for port in ports], arrays, strict=True))
-        times = profile(compiled, named_inputs) if per_op else []
+        times = profile(compiled, named_inputs) if per_op or picture else []
     integer = integer_graph(compiled.graph)
+    if picture:
+        _draw(picture, draw_roofline(times, one, integer, f"{model.name}, one thread"))
     if as_json:
         steps: list[Json] = [step_document(t, one, integer) for t in times]
         print_json({**_document(model, compiled, laps, machine, threads), "steps": steps})
@@ -87,6 +94,13 @@ def command(
     _print(model, compiled, laps, machine, threads)
     if per_op:
         print_table("Steps, one thread", STEP_COLUMNS, step_rows(times, one, integer))
+
+
+def _draw(path: Path, picture: str) -> None:
+    try:
+        path.write_text(picture)
+    except OSError as error:
+        raise InputError("the picture cannot be written", str(path), str(error)) from None
 
 
 def integer_graph(graph: Graph) -> bool:

@@ -14,9 +14,19 @@ import click
 from whet import __version__
 from whet.artifact.interface import Json as CardValue
 from whet.cli.model import PIPELINE_ENTRY, compile_file, file_pipeline, model_options
-from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress, size_text
+from whet.cli.show import (
+    Cell,
+    Json,
+    json_option,
+    print_json,
+    print_notes,
+    print_table,
+    progress,
+    size_text,
+)
 from whet.compile.pipeline import Compiled
 from whet.ops.cost import graph_cost
+from whet.tune.tune import TUNING
 
 
 @click.command("compile")
@@ -24,6 +34,12 @@ from whet.ops.cost import graph_cost
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL with .whet.")
 @click.option("--target", default="host", show_default=True, help="A name of whet.targets.")
 @click.option("--media", type=click.Path(path_type=Path), help="TOML of inputs and outputs.")
+@click.option("--tune", is_flag=True, help="Time what kernels can choose; up to minutes.")
+@click.option(
+    "--choices",
+    type=click.Path(path_type=Path),
+    help="Take what --tune chose: choices.json, or a tuned artifact.",
+)
 @model_options
 @json_option
 def command(
@@ -31,14 +47,21 @@ def command(
     output: Path | None,
     target: str,
     media: Path | None,
+    tune: bool,
+    choices: Path | None,
     sizes: tuple[str, ...],
     cpu: str,
     as_json: bool,
 ) -> None:
-    """Compile MODEL into one artifact: code, weights, and how to read inputs and show outputs."""
+    """Compile MODEL into one artifact: code, weights, and how to read inputs and show outputs.
+
+    With --tune the kernels' choices are timed on this machine and remembered; the artifact keeps
+    them, and the times of the model with and without. Without --tune and --choices nothing that was
+    measured is used: the same model gives the same artifact.
+    """
     start = time.perf_counter()
     with progress(as_json) as step:
-        compiled = compile_file(model, sizes, cpu, step, target)
+        compiled = compile_file(model, sizes, cpu, step, target, tune=tune, choices=choices)
         artifact = compiled.artifact()
         pipeline = file_pipeline(model, artifact.interface, media)
         extras = {**artifact.extras, PIPELINE_ENTRY: pipeline.to_toml().encode()}
@@ -47,10 +70,11 @@ def command(
         path = artifact.save(output or model.with_suffix(".whet"))
     seconds = time.perf_counter() - start
     facts = _facts(compiled, path, seconds)
+    print_notes(compiled.notes)
     if as_json:
         print_json(facts)
         return
-    print_table(f"{model} -> {path}", ("", ""), _rows(compiled, path, seconds))
+    print_table(f"{model} -> {path}", ("", ""), _rows(compiled, path, seconds, choices is not None))
 
 
 def evidence(compiled: Compiled, model: Path) -> dict[str, CardValue]:
@@ -83,11 +107,14 @@ def _facts(compiled: Compiled, path: Path, seconds: float) -> dict[str, Json]:
         "arena_bytes": memory.arena_bytes,
         "arena_lower_bound": memory.lower_bound,
         "artifact_bytes": path.stat().st_size,
+        "chosen": len(compiled.chosen),
+        **compiled.evidence,
+        "notes": compiled.notes,
         "seconds": seconds,
     }
 
 
-def _rows(compiled: Compiled, path: Path, seconds: float) -> list[tuple[Cell, ...]]:
+def _rows(compiled: Compiled, path: Path, seconds: float, given: bool) -> list[tuple[Cell, ...]]:
     memory = compiled.memory
     bound = f"lower bound {size_text(memory.lower_bound)}, {memory.gap:.1%} above"
     return [
@@ -97,5 +124,22 @@ def _rows(compiled: Compiled, path: Path, seconds: float) -> list[tuple[Cell, ..
         ("arena", f"{size_text(memory.arena_bytes)} ({bound})"),
         ("code", size_text(len(compiled.code))),
         ("artifact", size_text(path.stat().st_size)),
+        *_tuning_rows(compiled, given),
         ("time", f"{seconds:.2f} s"),
+    ]
+
+
+def _tuning_rows(compiled: Compiled, given: bool) -> list[tuple[Cell, ...]]:
+    """What tuning found; for given choices, how many are used."""
+    told = compiled.evidence.get(TUNING)
+    if not isinstance(told, dict):
+        return [("choices", f"{len(compiled.chosen)} used")] if given else []
+    untuned, tuned = (1e3 * float(str(told[f"{name}_seconds"])) for name in ("untuned", "tuned"))
+    kept = "tuned" if told["kept"] else "untuned"
+    refused = f", {told['refused']} refused" if told["refused"] else ""
+    return [
+        ("kernel calls", f"{told['calls']}, {told['measured']} timed now{refused}"),
+        ("choices", f"{told['changed']} calls run faster than by default"),
+        ("untuned", f"{untuned:.4g} ms"),
+        ("tuned", f"{tuned:.4g} ms, ratio {float(str(told['ratio'])):.3f}: {kept} kept"),
     ]

@@ -11,6 +11,7 @@ import click
 from whet import api
 from whet.artifact.artifact import Artifact, open_artifact
 from whet.artifact.interface import Interface
+from whet.cli.show import Step, silent
 from whet.compile.pipeline import Compiled
 from whet.emit.program import Port
 from whet.errors import ArtifactError, InputError
@@ -21,7 +22,6 @@ from whet.media import Pipeline, TensorSpec, load_pipeline, parse_pipeline
 from whet.session.session import Session
 
 PIPELINE_ENTRY = "pipeline.toml"
-Progress = Callable[[str], None]
 
 
 def model_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -89,14 +89,17 @@ def compile_file(
     path: Path,
     sizes: tuple[str, ...],
     cpu: str,
-    step: Progress = lambda _: None,
+    step: Step = silent,
     target: str = "host",
+    *,
+    tune: bool = False,
+    choices: Path | None = None,
 ) -> Compiled:
     """A model file compiled for a target."""
     step(f"reading {path}")
     graph = read_bounded(path, sizes)
     step(f"compiling {path}")
-    return api.compile(graph, target, cpu=cpu)
+    return api.compile(graph, target, cpu=cpu, tune=tune, choices=choices, progress=step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class BuildOptions:
     threads: int
 
 
-def ready(path: Path, media: Path | None, options: BuildOptions, step: Progress) -> Ready:
+def ready(path: Path, media: Path | None, options: BuildOptions, step: Step) -> Ready:
     """A `.whet` file opened, or a model file compiled; its pipeline from `media` or its own."""
     if not is_artifact(path):
         session = compile_file(path, options.sizes, options.cpu, step).session(options.threads)

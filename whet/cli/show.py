@@ -6,8 +6,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import click
+
+from whet.errors import printable
 
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 Cell = str | int | float
@@ -24,6 +27,12 @@ def json_option(command: Callable[..., object]) -> Callable[..., object]:
 def print_json(document: Json) -> None:
     """One JSON document on standard output."""
     print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """What a user should know, a line each on standard error."""
+    for note in notes:
+        print(f"whet: note: {printable(note)}", file=sys.stderr)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
@@ -61,13 +70,36 @@ def size_text(count: int) -> str:
     return f"{size:.4g} GiB"
 
 
+class Step(Protocol):
+    """Says what is being done, and which share of the whole is done where that is known."""
+
+    def __call__(self, text: str, share: float | None = None) -> None: ...
+
+
+def silent(text: str, share: float | None = None) -> None:
+    """Says nothing."""
+
+
 @contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A function that says on stderr what is being done; silent if `quiet`, or off a terminal."""
+def progress(quiet: bool) -> Iterator[Step]:
+    """A Step that shows on stderr, with a bar where there is a share; silent if `quiet`, or off a
+    terminal.
+    """
     if quiet or not sys.stderr.isatty():
-        yield lambda _: None
+        yield silent
         return
     from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    with Console(stderr=True).status("starting") as status:
-        yield lambda text: status.update(text)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    shown = Progress(
+        *columns, BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    )
+    with shown as bar:
+        task = bar.add_task("starting", total=None)
+
+        def step(text: str, share: float | None = None) -> None:
+            total = None if share is None else 1.0
+            bar.update(task, description=text, total=total, completed=share or 0.0)
+
+        yield step

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from whet.errors import CompileError
@@ -30,6 +31,19 @@ def compiler() -> list[str]:
     """The C compiler's command: $WHET_CC, else zig cc."""
     named = os.environ.get("WHET_CC")
     return named.split() if named else [sys.executable, "-m", "ziglang", "cc"]
+
+
+@cache
+def compiler_version() -> str:
+    """The first line the compiler says of itself.
+
+    Raises:
+        CompileError: it says none.
+    """
+    run = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, check=False)
+    if run.returncode or not run.stdout:
+        raise CompileError("the C compiler does not tell its version", " ".join(compiler()))
+    return run.stdout.splitlines()[0]
 
 
 def shared_library(units: Sequence[str], target: Target) -> bytes:

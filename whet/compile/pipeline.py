@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from whet.artifact.artifact import Artifact
+from whet.artifact.choices import CHOICES_ENTRY, write_choices
 from whet.artifact.graph import graph_entries
-from whet.artifact.interface import interface_of
+from whet.artifact.interface import Json, interface_of
 from whet.compile.build import object_code, shared_library
 from whet.emit.c import model_c, model_h, model_units
 from whet.emit.program import Program
@@ -29,7 +30,8 @@ class Compiled:
     """A model for one target: its program, its C and the built code.
 
     model: the graph as it was imported, which is the meaning; graph: the same after the passes.
-    notes: what its user should know, a line each.
+    chosen: the choices of kernels it was told to take, by call. evidence: facts measured while it
+    was made, for the artifact's card. notes: what its user should know, a line each.
     """
 
     model: Graph
@@ -40,6 +42,8 @@ class Compiled:
     source: str
     header: str
     code: bytes
+    chosen: Mapping[str, Choice] = field(default_factory=dict)
+    evidence: Mapping[str, Json] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def session(self, threads: int = 1) -> Session:
@@ -47,13 +51,15 @@ class Compiled:
         return Session(interface_of(self.program), self.code, self.program.weights, threads)
 
     def artifact(self) -> Artifact:
-        """The model as a `.whet` artifact, without evidence yet."""
+        """The model as a `.whet` artifact, with what is known of it so far as evidence."""
         target = {"name": self.target.name, "triple": self.target.triple, "cpu": self.target.cpu}
         if self.target.name == "host":
             target["features"] = features(self.target)
+        extras = graph_entries(self.model)
+        extras[CHOICES_ENTRY] = write_choices(self.chosen)
         return Artifact(
             interface_of(self.program), target, self.source.encode(), self.header.encode(),
-            self.code, self.program.weights, extras=graph_entries(self.model),
+            self.code, self.program.weights, self.evidence, extras,
         )  # fmt: skip
 
 
@@ -97,5 +103,6 @@ def compile_graph(
         source,
         model_h(planned.program),
         code,
-        planned.notes,
+        chosen=planned.chosen,
+        notes=planned.notes,
     )

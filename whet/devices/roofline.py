@@ -10,7 +10,6 @@ import ctypes
 import hashlib
 import json
 import os
-import platform
 import tempfile
 import threading
 import time
@@ -24,14 +23,13 @@ import numpy as np
 
 from whet.compile.build import cache_folder, shared_library
 from whet.errors import CompileError
-from whet.targets.host import host
+from whet.targets.host import cache_bytes, cpu_name, host
 
 REPEATS = 20
 # Short enough to fit between two interruptions by other processes; longer where threads start
 # apart by a share of it.
 SLICE_SECONDS = 1e-3
 TEAM_SLICE_SECONDS = 5e-3
-GUESSED_CACHES = (32 << 10, 1 << 20)
 MAX_WORKING_SET = 512 << 20
 _SET_GRAIN = 8 * 64
 
@@ -66,30 +64,6 @@ class Roofline:
     def attainable(self, operations_per_byte: float, peak: float, level: int = -1) -> float:
         """The roof over a kernel: the lower of `peak` and intensity times bandwidth, Gop/s."""
         return min(peak, operations_per_byte * self.levels[level].read_gb_s)
-
-
-def cpu_name() -> str:
-    """The processor's name as the system reports it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def cache_bytes() -> tuple[int, ...]:
-    """Sizes of the first core's data caches, first level first; a guess where unknown."""
-    sizes: dict[int, int] = {}
-    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
-        try:
-            kind = (index / "type").read_text().strip()
-            level, size = int((index / "level").read_text()), (index / "size").read_text().strip()
-        except (OSError, ValueError):
-            continue
-        if kind in ("Data", "Unified") and size.endswith("K"):
-            sizes[level] = int(size[:-1]) << 10
-    return tuple(sizes[level] for level in sorted(sizes)) or GUESSED_CACHES
 
 
 def roofline(threads: int = 1) -> Roofline:

@@ -18,18 +18,23 @@ from whet.ir.node import Array
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """Pointer to input `index` of the node, advanced by `offset` elements."""
+    """Pointer to input `index` of the node, advanced by `offset` elements.
+
+    each: elements further for each unit of a split stage before the call's share.
+    """
 
     index: int
     offset: Size = 0
+    each: Size = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """Pointer to output `index` of the node, advanced by `offset` elements."""
+    """Pointer to output `index` of the node, advanced as an `In` is."""
 
     index: int = 0
     offset: Size = 0
+    each: Size = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ class Longs:
     values: tuple[Size, ...]
 
 
-Field: TypeAlias = "Size | float | Name | Weight | tuple[Field, ...]"
+Field: TypeAlias = "Size | float | Name | Weight | Portion | From | tuple[Field, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,22 @@ class Record:
 
     type: str
     fields: tuple[tuple[str, Field], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """How many of `total` the call's share of a split stage has, a unit being `grain` of them."""
+
+    total: Size
+    grain: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """`base`, and `each` more for each unit of a split stage before the call's share."""
+
+    base: int
+    each: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +168,8 @@ Argument = (
     | Ready
     | Chain
     | Longs
+    | Portion
+    | From
     | Size
     | float
 )
@@ -176,12 +199,18 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """For every index below `extents`: write = body(reads), body None meaning a copy."""
+    """For every index below `extents`: write = body(reads), body None meaning a copy.
+
+    axis: the collapsed extent that is shared where the stage is split: `grain` indices a unit, or
+    where that is 1 as large a part of them as a unit is of all.
+    """
 
     extents: tuple[Size, ...]
     write: Access
     reads: tuple[Access, ...]
     body: Graph | None = None
+    axis: int = 0
+    grain: int = 1
 
 
 def collapse(statement: Nest) -> tuple[list[Size], list[Access]]:
@@ -252,7 +281,8 @@ class Lowered:
     headers: kernel headers they need. constants: packed arrays, in the order of `Weight` indices.
     scratch: bytes; scratch_each: bytes for each thread that runs a share instead. parallel: the
     extent the statements may be split over (a call then takes `begin, end`); None where they may
-    not.
+    not. together: every thread enters the statements, which see `part`, `parts` and `host`, share
+    the work and wait for each other themselves.
     """
 
     statements: tuple[Statement, ...]
@@ -262,6 +292,7 @@ class Lowered:
     parallel: Size | None = None
     kernel: str = ""
     scratch_each: int = 0
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ from whet.emit.program import (
     Chain,
     Epilogue,
     Field,
+    From,
     In,
     Item,
     Longs,
     Name,
     Nest,
     Out,
+    Portion,
     Ready,
     Record,
     Scratch,
@@ -26,7 +28,7 @@ from whet.emit.program import (
     Weight,
     collapse,
 )  # fmt: skip
-from whet.ir.dim import Dim
+from whet.ir.dim import Dim, Size
 from whet.ir.element import Element
 
 Named = Callable[[Epilogue | Chain], str]
@@ -43,6 +45,8 @@ def pointer(operand: In | Out | Weight | Scratch, stage: Stage) -> str:
     if parameter is None:
         return "0"
     shift = "" if is_zero(operand.offset) else f" + {size(operand.offset)}"
+    if not is_zero(operand.each) and stage.lowered.parallel is not None:
+        shift += f" + (i64)begin * {size(operand.each)}"
     return parameter.name + shift
 
 
@@ -79,6 +83,11 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
         return argument.text
     if isinstance(argument, Record):
         return _record(argument, stage, epilogue)
+    if isinstance(argument, Portion):
+        return _portion(argument, stage)
+    if isinstance(argument, From):
+        split = stage.lowered.parallel is not None and argument.each
+        return f"{argument.base} + begin * {argument.each}" if split else str(argument.base)
     if isinstance(argument, Item):
         return f"*{pointer(In(argument.index), stage)}"
     if isinstance(argument, Epilogue | Chain):
@@ -101,14 +110,34 @@ def nest(statement: Nest, stage: Stage) -> list[str]:
     lines = [
         f"for (i64 {n} = 0; {n} < {size(e)}; {n}++)" for n, e in zip(names, extents, strict=True)
     ]
-    if stage.lowered.parallel is not None:
-        lines[0] = "for (i64 i0 = begin; i0 < end; i0++)"
+    units = stage.lowered.parallel
+    if units is not None and lines:
+        low, high = _range(statement.grain, extents[statement.axis], units)
+        name = names[statement.axis]
+        lines[statement.axis] = f"for (i64 {name} = {low}; {name} < {high}; {name}++)"
     if lines:
         lines.insert(len(lines) - 1, "#pragma clang loop vectorize(assume_safety)")
     places = [_place(a, names, stage) for a in accesses]
     indent = "    " * max(0, len(names))
     head = ["    " * min(i, _depth(lines, i)) + line for i, line in enumerate(lines)]
     return head + [indent + line for line in _assign(statement, places, stage)]
+
+
+def _range(grain: int, total: Size, units: Size) -> tuple[str, str]:
+    """The first of a call's share of a range, and the one past its last."""
+    if total == units:
+        return "begin", "end"
+    if grain == 1:
+        low, high = (f"(i64){n} * {size(total)} / {size(units)}" for n in ("begin", "end"))
+        return low, high
+    return f"(i64)begin * {grain}", f"LEAST((i64)end * {grain}, {size(total)})"
+
+
+def _portion(portion: Portion, stage: Stage) -> str:
+    if stage.lowered.parallel is None:
+        return size(portion.total)
+    begin, end = _range(portion.grain, portion.total, stage.lowered.parallel)
+    return f"{end} - {begin}"
 
 
 def _depth(lines: list[str], index: int) -> int:

@@ -36,6 +36,7 @@ struct model_host {
 """
 PARTS = """\
 #define SHARE(units, part) (int)((i64)(units) * (part) / parts)
+#define LEAST(a, b) ((a) < (b) ? (a) : (b))
 #define WAIT                           \\
     do {                               \\
         if (parts > 1)                 \\
@@ -44,6 +45,7 @@ PARTS = """\
             return host->status;       \\
     } while (0)
 """
+ALONE = "0, 1, &(const struct model_host){0}"  # a stage in a body is run by one thread
 RUN = """\
 int model_run(const void *const *inputs, void *const *outputs, void *memory,
     const void *constants{dims})
@@ -187,6 +189,8 @@ class Writer:
             count = self.size_now(units)
             share = f"SHARE({count}, part), SHARE({count}, part + 1)"
             arguments.append(share if public else f"0, {count}")
+        if stage.lowered.together:
+            arguments.append("part, parts, host" if public else ALONE)
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
         if not self.can_fail(stage):
             return call + ";"
@@ -252,11 +256,16 @@ class Writer:
             shown.append("const u8 *weights")
         if stage.lowered.parallel is not None:
             shown += ["const int begin", "const int end"]
+        if stage.lowered.together:
+            shown += ["const int part", "const int parts", "const struct model_host *host"]
         return ", ".join(shown) + self.dims or "void"
 
 
 def _is_split(step: Step | Bind | Copy) -> bool:
-    return isinstance(step, Step) and step.stage.lowered.parallel is not None
+    """Whether every thread runs the step."""
+    if not isinstance(step, Step):
+        return False
+    return step.stage.lowered.parallel is not None or step.stage.lowered.together
 
 
 def _parameter(parameter: Parameter) -> str:

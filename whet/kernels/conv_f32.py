@@ -12,6 +12,7 @@ from whet.ir.node import Array, Node
 from whet.kernels.epilogue import vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_conv, pack_depthwise, pack_panels
+from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, tile_choices_f32, tile_f32, with_blocks
 from whet.ops.convolution import conv
 from whet.targets.target import Target
@@ -100,6 +101,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     if _pointwise(node, w):
         m = b * oh * ow
         t = Tile(*numbers) if numbers else tile_f32(m, o, c, target.lanes, target.registers)
+        t = balanced_gemm(t, m, o, c, target)
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
         arguments: tuple[Argument, ...] = (m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
@@ -110,8 +112,11 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     k = kh * kw * per
     first = _of_rows(tile_f32(ow, n, k, target.lanes, target.registers), ow)
     t = Tile(*numbers) if numbers else first
+    panels = panel_vectors(n, t, target) * groups
+    by_rows = w.size < b * (h * width * c + oh * ow * o)
+    t = replace(t, block=balanced(t.block, b * oh, panels, target.threads, by_rows=by_rows))
     packed = pack_conv(w.transpose(0, 3, 1, 2), groups, target.lanes, t.vectors)
     shape = (b, h, width, per, c, oh, ow, n, o, groups)
     call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, t.block, *ends))
-    units = -(-b * oh // t.block) * groups * -(-n // (t.vectors * target.lanes))
+    units = -(-b * oh // t.block) * len(panels)
     return Lowered((call,), ("conv_f32.h",), (packed,), 0, units, "conv_f32")

@@ -28,6 +28,7 @@ from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.epilogue_s8 import tail
 from whet.kernels.kernel import Numbers, kernel_of_choices
+from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, with_blocks
 from whet.kernels.tiling_s8 import depthwise_choices_s8, tile_choices_s8, tile_s8
 from whet.ops.convolution import contraction_of, conv
@@ -50,9 +51,9 @@ class Operands:
     constants: Contraction
 
     def finish(
-        self, packed: packing.Packed, columns: Array
-    ) -> tuple[Ready | Chain, tuple[Array, ...]]:
-        """The epilogue and all constants: weights, bias, then what the epilogue reads.
+        self, packed: packing.Packed, columns: Array, target: Target
+    ) -> tuple[int, Ready | Chain, tuple[Array, ...]]:
+        """OUT, the epilogue, and all constants: weights, bias, then what the epilogue reads.
 
         columns: the stored weights as [K, N], which bound the accumulators.
         """
@@ -60,13 +61,16 @@ class Operands:
         bounds = packing.accumulator_bounds(columns, self.bias, c.x_zero, c.w_zero)
         n = columns.shape[1]
         by = Multiplier(np.broadcast_to(c.by.m, n), np.broadcast_to(c.by.t, n))
-        ready = packing.requantization(by, c.y_zero, bounds, c.rounding)
-        held: tuple[Array, ...] = (packed.weights, packed.bias, *ready.arrays)
-        first = Ready(ready.epilogue, tuple(Weight(i) for i in range(2, len(held))))
-        after = tail(self.node, c.low, c.high, len(held))
+        limits = (c.low, c.high)
+        ready = packing.requantization(by, c.y_zero, bounds, c.rounding, limits, target.fused)
+        bias = packing.started(packed.bias, ready)
+        held: tuple[Array, ...] = (packed.weights, bias, *ready.arrays)
+        after = tail(self.node, *limits, len(held))
+        code = ready.epilogue if ready.out == 1 else ready.codes
+        pointers = tuple(Weight(i) for i in range(2, len(held)))
         if not after.steps:
-            return first, held
-        return Chain(first, after.steps), (*held, *after.tables)
+            return ready.out, Ready(ready.epilogue, pointers), held
+        return 1, Chain(Ready(code, pointers), after.steps), (*held, *after.tables)
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -185,13 +189,13 @@ def gemm(
     k, n = w.shape
     c = found.constants
     chosen = Tile(*numbers) if numbers else tile_s8(m, n, k, target.lanes, target.registers)
-    t = _fitted(chosen, c.w_zero)
+    t = balanced_gemm(_fitted(chosen, c.w_zero), m, n, k, target)
     packed = packing.pack_gemm_s8(
         w, found.bias, c.x_zero, lanes=target.lanes, vectors=t.vectors, shift=target.dot8_shift,
         weight_zero=c.w_zero,
     )  # fmt: skip
-    epilogue, constants = found.finish(packed, w)
-    sizes = (m, n, k, k, n, t.rows, t.vectors, t.block, packed.weight_zero, 1, *found.limits)
+    out, epilogue, constants = found.finish(packed, w, target)
+    sizes = (m, n, k, k, n, t.rows, t.vectors, t.block, packed.weight_zero, out, *found.limits)
     call = Call("gemm_s8", (*sizes, *SPAN, In(0), Weight(0), Weight(1), Out(), epilogue))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
     return Lowered((call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8")
@@ -215,9 +219,9 @@ def _depthwise(
         w[..., 0], found.bias, k.x_zero, stride_h=sh, dilation_h=dh, tile_h=th,
         lanes=target.lanes, shift=target.dot8_shift, weight_zero=k.w_zero,
     )  # fmt: skip
-    epilogue, constants = found.finish(packed, w.reshape(o, -1).T)
+    out, epilogue, constants = found.finish(packed, w.reshape(o, -1).T, target)
     shape: tuple[Argument, ...] = (b, h, width, c, c, oh, ow, o, o // c)
-    tile = (th, tw, packed.passes, k.x_zero, *found.limits)
+    tile = (th, tw, packed.passes, k.x_zero, out, *found.limits)
     ends = (In(0), Weight(0), Weight(1), Out(), epilogue)
     call = Call("depthwise_s8", (*shape, *windows, *tile, *SPAN, *ends))
     return Lowered((call,), ("depthwise_s8.h",), constants, 0, b * -(-oh // th), "depthwise_s8")
@@ -234,7 +238,11 @@ def _convolution(
     k_size = kh * kw * per
     first = tile_s8(ow, n, k_size, target.lanes, target.registers, rows=oh)
     chosen = Tile(*numbers) if numbers else first
-    t = replace(_fitted(chosen, k.w_zero), block=chosen.block)
+    fitted = _fitted(chosen, k.w_zero)
+    panels = panel_vectors(n, fitted, target) * groups
+    by_rows = w.size < b * (h * width * c + oh * ow * o)
+    block = balanced(chosen.block, oh, panels, target.threads, by_rows=by_rows and b == 1, images=b)
+    t = replace(fitted, block=block)
     each = packing.conv_scratch(
         (h, width), (oh, ow), c, (kh, kw), (sh, sw), (dh, dw), (pt, pl), t.block
     )
@@ -243,12 +251,12 @@ def _convolution(
         dense=packing.conv_is_dense(per, groups, c, dw, each > 0), lanes=target.lanes,
         vectors=t.vectors, shift=target.dot8_shift, weight_zero=k.w_zero,
     )  # fmt: skip
-    epilogue, constants = found.finish(packed, w.reshape(o, -1).T)
+    out, epilogue, constants = found.finish(packed, w.reshape(o, -1).T, target)
     shape = (b, h, width, per, c, oh, ow, n, o, groups)
-    tile = (t.rows, t.vectors, t.block, k.x_zero, packed.weight_zero, 1, *found.limits)
+    tile = (t.rows, t.vectors, t.block, k.x_zero, packed.weight_zero, out, *found.limits)
     scratch: Argument = Scratch() if each else 0
     ends = (In(0), Weight(0), Weight(1), Out(), scratch, epilogue)
     call = Call("conv_s8", (*shape, *windows, *tile, *SPAN, *ends))
-    units = b * -(-oh // t.block) * groups * -(-n // (t.vectors * target.lanes))
+    units = b * -(-oh // t.block) * len(panels)
     rounded = -(-each // 64) * 64
     return Lowered((call,), ("conv_s8.h",), constants, 0, units, "conv_s8", rounded)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from whet.emit.program import Access, In, Lowered, Nest, Out, collapse
+from whet.emit.program import Access, In, Lowered, Nest, Out
 from whet.emit.scalar import PACKED, SMALL_FLOATS
 from whet.ir.element import STRING, Quant
 from whet.ir.node import Node
-from whet.ir.type import size_product
 from whet.kernels.checks import after, broadcasts
 from whet.kernels.kernel import kernel
+from whet.kernels.share import nests
 from whet.kernels.strides import broadcast_strides, row_major
 from whet.ops import convert, elementwise
 from whet.ops.map import map_op, scalar_body
 from whet.targets.target import Target
 
-SPLIT_ELEMENTS = 1 << 14
 OPS = [op for op in vars(elementwise).values() if getattr(op, "family", "") == "elementwise"]
 
 
@@ -31,17 +30,8 @@ def lower(node: Node, target: Target) -> Lowered | None:
         Access(In(i), broadcast_strides(t.shape, out.shape)) for i, t in enumerate(operands)
     )
     body = scalar_body(node)
-    lowered = split(Nest(out.shape, Access(Out(), row_major(out.shape)), reads, body))
+    lowered = nests(Nest(out.shape, Access(Out(), row_major(out.shape)), reads, body))
     lowered = after(tuple(c for t in operands for c in broadcasts(t.shape, out.shape)), lowered)
     casts = any(n.op is convert.convert for n in body.nodes)
     casts |= any(str(e) in (*SMALL_FLOATS, *PACKED) for e in elements)
     return replace(lowered, headers=(*lowered.headers, "convert.h")) if casts else lowered
-
-
-def split(nest: Nest) -> Lowered:
-    """A nest as a lowering, its outermost loop shared by threads where the work is worth it."""
-    extents, accesses = collapse(nest)
-    whole = Nest(tuple(extents), accesses[0], tuple(accesses[1:]), nest.body)
-    total = size_product(whole.extents)
-    large = isinstance(total, int) and total >= SPLIT_ELEMENTS and isinstance(extents[0], int)
-    return Lowered((whole,), parallel=extents[0] if large else None)

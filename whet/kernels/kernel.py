@@ -30,6 +30,9 @@ class Choice:
     kernel: str
     numbers: Numbers
 
+    def __str__(self) -> str:
+        return f"{self.kernel} {' '.join(map(str, self.numbers))}"
+
 
 @dataclass(frozen=True, slots=True)
 class Kernel:

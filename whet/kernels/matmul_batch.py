@@ -11,6 +11,7 @@ from whet.ir.element import F32
 from whet.ir.node import Node
 from whet.kernels.kernel import Numbers, kernel, kernel_of_choices
 from whet.kernels.order import number_type
+from whet.kernels.share import balanced_gemm, panel_vectors
 from whet.kernels.strides import broadcast_strides
 from whet.kernels.tiling import Tile, tile_choices_f32, tile_f32, with_blocks
 from whet.ops.matmul import matmul
@@ -81,7 +82,9 @@ def batched(node: Node, target: Target, numbers: Numbers | None = None) -> Lower
     m, n, k = sizes
     batch = static_shape(node.outputs[0].shape)[:-2]
     t = Tile(*numbers) if numbers else tile_f32(m, n, k, target.lanes, target.registers)
-    units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
+    if prod(batch) % target.threads:
+        t = balanced_gemm(t, m, n, k, target)
+    units = -(-m // t.block) * len(panel_vectors(n, t, target))
     bias: Argument = 0 if node.operand(2) is None else In(2)
     ends = (Name("begin"), Name("end"), In(0), In(1), bias, Out())
     tile = (t.rows, t.vectors, t.block)

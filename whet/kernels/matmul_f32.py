@@ -12,6 +12,7 @@ from whet.ir.node import Node
 from whet.kernels.epilogue import vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_panels
+from whet.kernels.share import balanced_gemm
 from whet.kernels.tiling import Tile, tile_choices_f32, tile_f32, with_blocks
 from whet.ops.matmul import matmul
 from whet.targets.target import Target
@@ -47,6 +48,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     offset: Argument = In(2) if node.operand(2) is not None else 0
     span = (Name("begin"), Name("end"))
     t = Tile(*numbers) if numbers else tile_f32(m, n, k, target.lanes, target.registers)
+    t = balanced_gemm(t, m, n, k, target)
     packed = pack_panels(weights, target.lanes, t.vectors)
     shape = (m, n, k, k, 0, n, t.rows, t.vectors, t.block)
     call = Call("gemm_f32", (*shape, *span, In(0), Weight(0), offset, Out(), epilogue))

@@ -6,8 +6,8 @@ from whet.emit.program import Access, Call, In, Lowered, Nest, Out
 from whet.ir.dim import Size
 from whet.ir.node import Attr, Node
 from whet.kernels.checks import after, broadcasts, equal
-from whet.kernels.elementwise import split
 from whet.kernels.kernel import kernel
+from whet.kernels.share import nests
 from whet.kernels.strides import broadcast_strides, row_major
 from whet.ops import movement
 from whet.ops.convert import bitcast
@@ -22,7 +22,7 @@ def sizes(attr: Attr) -> tuple[Size, ...]:
 
 def _copy(shape: tuple[Size, ...], strides: tuple[Size, ...], offset: Size = 0) -> Lowered:
     write = Access(Out(), row_major(shape))
-    return split(Nest(shape, write, (Access(In(0), strides, offset),)))
+    return nests(Nest(shape, write, (Access(In(0), strides, offset),)))
 
 
 @kernel("bitcast", bitcast)
@@ -70,7 +70,7 @@ def broadcast(node: Node, target: Target) -> Lowered | None:
 @kernel("concat", movement.concat)
 def concat(node: Node, target: Target) -> Lowered | None:
     out, axis = node.outputs[0].shape, node.integer("axis")
-    strides, nests = row_major(out), []
+    strides, copies = row_major(out), []
     offset: Size = 0
     checks: tuple[Call, ...] = ()
     for i, x in enumerate(node.inputs):
@@ -78,9 +78,9 @@ def concat(node: Node, target: Target) -> Lowered | None:
         pairs = enumerate(zip(x.shape, out, strict=True))
         checks += tuple(c for j, (d, n) in pairs if j != axis for c in equal(d, n))
         write = Access(Out(), strides, offset)
-        nests.append(Nest(x.shape, write, (Access(In(i), row_major(x.shape)),)))
+        copies.append(Nest(x.shape, write, (Access(In(i), row_major(x.shape)),)))
         offset = offset + x.shape[axis] * strides[axis]
-    return after(checks, Lowered(tuple(nests)))
+    return after(checks, nests(*copies))
 
 
 @kernel("pad", movement.pad)
@@ -89,10 +89,14 @@ def pad(node: Node, target: Target) -> Lowered | None:
     assert x is not None
     if node["mode"] not in (None, "constant"):
         return None
-    strides = row_major(out)
+    low, strides = sizes(node["low"]), row_major(out)
     offset: Size = 0
-    for low, s in zip(sizes(node["low"]), strides, strict=True):
-        offset = offset + low * s
-    fill = Nest(out, Access(Out(), strides), (Access(In(1), (0,) * len(out)),))
+    borders = []
+    for d, (before, size, n) in enumerate(zip(low, x.shape, out, strict=True)):
+        for start, width in ((0, before), (before + size, n - before - size)):
+            shape = (*x.shape[:d], width, *out[d + 1 :])
+            write = Access(Out(), strides, offset + start * strides[d])
+            borders.append(Nest(shape, write, (Access(In(1), (0,) * len(out)),)))
+        offset = offset + before * strides[d]
     inner = Nest(x.shape, Access(Out(), strides, offset), (Access(In(0), row_major(x.shape)),))
-    return Lowered((fill, inner))
+    return nests(*(b for b in borders if 0 not in b.extents), inner)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from whet.emit.program import Argument, Call, In, Lowered, Out
 from whet.emit.scalar import suffix
+from whet.ir.dim import bounds
 from whet.ir.element import BF16, F16, F32, F64
 from whet.ir.node import Node
 from whet.ir.type import Type, size_product
 from whet.kernels.kernel import kernel
+from whet.kernels.share import rows
 from whet.ops import normalization as n
 from whet.ops.movement import flattened
 from whet.targets.target import Target
@@ -33,26 +35,31 @@ def softmax(node: Node, target: Target) -> Lowered | None:
     s = float_type(x)
     if s is None or node["beta"] not in (None, 1.0) or node["element"] is not None:
         return None
-    run = flattened(x.shape, node.integer("axis"))
-    return Lowered((Call(f"{node.op.name}_{s}", (In(0), Out(), *run)),), ("softmax.h",))
+    outer, n, inner = flattened(x.shape, node.integer("axis"))
+    each = rows(outer, 1.0 * bounds(n * inner)[1])
+    run = (each.at(In(0), n * inner), each.to(Out(), n * inner), each.count, n, inner)
+    return Lowered((Call(f"{node.op.name}_{s}", run),), ("softmax.h",), parallel=each.units)
 
 
-def _lowered(node: Node, *arguments: Argument) -> Lowered | None:
+def _lowered(node: Node, *arguments: Argument, units: int | None = None) -> Lowered | None:
     s = float_type(node.outputs[0].tensor)
     elements = {v.tensor.element for v in (*node.inputs, *node.outputs) if v is not None}
     if s is None or len(elements) > 1 or node["element"] is not None:
         return None
-    return Lowered((Call(f"{node.op.name}_{s}", arguments),), ("norm.h",))
+    return Lowered((Call(f"{node.op.name}_{s}", arguments),), ("norm.h",), parallel=units)
 
 
 @kernel("layer_norm", n.layer_norm, n.rms_norm)
 def layer_norm(node: Node, target: Target) -> Lowered | None:
     x, axis = node.outputs[0].tensor, node.integer("axis")
-    run = (size_product(x.shape[:axis]), size_product(x.shape[axis:]), real(node, "epsilon"))
+    width = size_product(x.shape[axis:])
+    each = rows(size_product(x.shape[:axis]), 0.5 * bounds(width)[1])
+    run = (each.count, width, real(node, "epsilon"))
+    given, made = each.at(In(0), width), each.to(Out(), width)
     if node.op is n.rms_norm:
-        return _lowered(node, In(0), In(1), Out(), *run)
+        return _lowered(node, given, In(1), made, *run, units=each.units)
     bias: Argument = 0 if node.operand(2) is None else In(2)
-    return _lowered(node, In(0), In(1), bias, Out(), 0, 0, *run)
+    return _lowered(node, given, In(1), bias, made, 0, 0, *run, units=each.units)
 
 
 @kernel("group_norm", n.group_norm)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from whet.kernels.linear_s8 import linear
 from whet.ops.integer.quantization import Rounding
 from whet.ops.integer.requantize import Multiplier, multiply, quantize_multiplier
 
@@ -25,6 +26,7 @@ __all__ = [
     "pack_gemm_s8",
     "quantize_multiplier",
     "requantization",
+    "started",
 ]
 
 PADDING = 16
@@ -49,10 +51,17 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Requantization:
-    """The standard epilogue that is exact for these multipliers, and the arrays it reads."""
+    """The standard epilogue that is exact for these multipliers, and the arrays it reads.
+
+    out: the kernels' argument OUT. codes: the epilogue that yields codes where OUT is 2. start:
+    what the sums start from beside the bias.
+    """
 
     epilogue: str
     arrays: tuple[Words, ...]
+    out: int = 1
+    codes: str = ""
+    start: Words | None = None
 
 
 def _wrap(v: Integers) -> Words:
@@ -62,6 +71,18 @@ def _wrap(v: Integers) -> Words:
 def _padded(v: Integers) -> Words:
     """int32 with room for a whole vector of any machine from any channel on."""
     return _wrap(np.concatenate([v, np.zeros(PADDING, np.int64)]))
+
+
+def _padded_floats(v: npt.NDArray[np.float32]) -> Words:
+    """The bits of f32, padded as _padded does."""
+    return _padded(v.view(np.int32).astype(np.int64))
+
+
+def started(bias: Words, ready: Requantization) -> Words:
+    """A packed bias, from which the sums start as the epilogue wants them."""
+    if ready.start is None:
+        return bias
+    return _wrap(bias.astype(np.int64) + ready.start)
 
 
 def _quads(rows: Bytes) -> Bytes:
@@ -209,12 +230,22 @@ def requantization(
     zero: int,
     bounds: tuple[Integers, Integers],
     rounding: Rounding,
+    limits: tuple[int, int] = (-128, 127),
+    fused: bool = False,
 ) -> Requantization:
     """The epilogue for one real multiplier per channel and the arrays for its `extra`.
 
     `bounds` are the accumulators', as accumulator_bounds gives them; `rounding` is "single" or
-    "double". The narrow 32-bit form is taken where it is exact for every value within bounds.
+    "double"; codes are clamped to `limits`. A narrow form is taken where it is exact for every
+    value within bounds, that of one multiply-add where the machine has it (`fused`).
     """
+    found = linear(by, zero, bounds, limits, rounding) if fused else None
+    if found is not None:
+        name = "linear_free" if found.free else "linear"
+        arrays = tuple(_padded_floats(v) for v in (found.scale, found.offset))
+        codes, start = f"{name}_codes_s8", _padded(found.start)
+        out = (f"{name}_s8", 2) if found.narrow else (codes, 1)
+        return Requantization(out[0], arrays, out[1], codes, start)
     low, high = (np.broadcast_to(b, by.m.shape).astype(np.int64) for b in bounds)
     m, t = by.m.astype(np.int64), by.t.astype(np.int64)
     size = np.maximum(np.abs(low), np.abs(high))
@@ -228,18 +259,18 @@ def requantization(
         exponent = np.where(flat, 31, t)
         left, right = np.maximum(31 - exponent, 0), np.maximum(exponent - 31, 0)
         narrow = bool((size < (np.int64(1) << 29 >> left)).all() and right.max(initial=0) <= 30)
-        arrays = [mult, left, right, zeros]
-        return _requantization("double_s8" if narrow else "double_wide_s8", arrays)
+        doubled = [mult, left, right, zeros]
+        return _requantization("double_s8" if narrow else "double_wide_s8", doubled)
     exponent = np.where(flat, 33, t)
     if ((exponent >= 33) & (exponent <= 54)).all():
         shift = exponent - 32
-        arrays = [mult, shift, (np.int64(1) << (shift - 1)) + (zeros << shift)]
-        return _requantization("single_s8", arrays)
+        rounds = (np.int64(1) << (shift - 1)) + (zeros << shift)
+        return _requantization("single_s8", [mult, shift, rounds])
     left = np.maximum(33 - exponent, 0)
     if (size < (np.int64(1) << 31 >> left)).all() and (exponent <= 54).all():
         shift = exponent + left - 32
-        arrays = [mult, shift, (np.int64(1) << (shift - 1)) + (zeros << shift), left]
-        return _requantization("single_left_s8", arrays)
+        rounds = (np.int64(1) << (shift - 1)) + (zeros << shift)
+        return _requantization("single_left_s8", [mult, shift, rounds, left])
     return _requantization("single_wide_s8", [mult, exponent, zeros])
 
 

@@ -18,17 +18,18 @@ from whet.targets.target import Target
 
 @kernel("integer_squared_difference", squared_difference)
 def difference(node: Node, target: Target) -> Lowered | None:
-    shape = pairwise(node)
-    if shape is None or node["clamp"] is not None:
+    pairs = pairwise(node)
+    if pairs is None or node["clamp"] is not None:
         return None
     c = squared_difference_constants(
         operand(node, 0), operand(node, 1), result(node), rounding(node)
     )
-    a: tuple[Argument, ...] = (In(0), c.a_zero, scalar(c.a_by.m), scalar(c.a_by.t))
-    b: tuple[Argument, ...] = (In(1), c.b_zero, scalar(c.b_by.m), scalar(c.b_by.t))
+    a: tuple[Argument, ...] = (pairs.given(0), c.a_zero, scalar(c.a_by.m), scalar(c.a_by.t))
+    b: tuple[Argument, ...] = (pairs.given(1), c.b_zero, scalar(c.b_by.m), scalar(c.b_by.t))
     y = (scalar(c.y_by.m), scalar(c.y_by.t), c.y_zero, c.low, c.high, rounding_name(node))
-    call = Call("integer_squared_difference", (*shape, c.left_shift, *a, *b, *y, Out()))
-    return Lowered((call,), ("integer_elementwise.h",))
+    ends = (*y, pairs.each.to(Out()))
+    arguments = (*pairs.head, c.left_shift, *a, *b, *ends)
+    return pairs.lowered(Call("integer_squared_difference", arguments))
 
 
 @kernel("integer_prelu", prelu)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
 from whet.errors import ShapeError
-from whet.ir.dim import static_size
+from whet.ir.dim import bounds, static_size
 from whet.ir.element import F32, Quant
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node, Value
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.kernel import kernel
+from whet.kernels.pooling import pooled_rows
 from whet.kernels.reduction import runs
+from whet.kernels.share import Shared, flat, rows
 from whet.ops import elementwise as e
 from whet.ops.affine import affine, clamped, operand, result, rounding
 from whet.ops.convert import convert
@@ -31,6 +34,8 @@ from whet.ops.pooling import average_pool, max_pool
 from whet.ops.reduction import reduce_mean, reduce_sum
 from whet.targets.target import Target
 
+# About what an element takes that is rounded to a code, or read from one.
+NANOSECONDS = 0.2
 STORES = {"int8": "I8", "uint8": "U8", "int16": "I16", "int32": "I32"}
 
 
@@ -62,8 +67,25 @@ def _stride(value: Value, node: Node) -> int | None:
     return 0 if value.tensor.elements == 1 else None
 
 
-def pairwise(node: Node) -> tuple[Argument, ...] | None:
-    """n, the operands' strides and their storage; None where they broadcast otherwise."""
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Elements of two operands and a result; head: n, the operands' strides and their storage."""
+
+    each: Shared
+    strides: tuple[int, int]
+    head: tuple[Argument, ...]
+
+    def given(self, index: int) -> In:
+        """An operand where a call's share begins."""
+        return self.each.at(In(index), self.strides[index])
+
+    def lowered(self, call: Call) -> Lowered:
+        """The call as a lowering."""
+        return Lowered((call,), ("integer_elementwise.h",), parallel=self.each.units)
+
+
+def pairwise(node: Node) -> Pairs | None:
+    """The elements and how the operands are walked; None where they broadcast otherwise."""
     a, b = node.inputs[0], node.inputs[1]
     if not quantised(node) or a is None or b is None:
         return None
@@ -73,43 +95,45 @@ def pairwise(node: Node) -> tuple[Argument, ...] | None:
     first, second = strides
     assert first is not None
     assert second is not None
-    return (node.outputs[0].tensor.elements, first, second, store(result(node)))
+    each = flat(node.outputs[0].tensor.elements, NANOSECONDS)
+    return Pairs(each, (first, second), (each.count, first, second, store(result(node))))
 
 
 @kernel("integer_add", e.add, e.sub)
 def add(node: Node, target: Target) -> Lowered | None:
-    shape = pairwise(node)
-    if shape is None:
+    pairs = pairwise(node)
+    if pairs is None:
         return None
     made = addition_constants(
         operand(node, 0), operand(node, 1), result(node), Activation.NONE, rounding(node),
         subtract=node.op is e.sub,
     )  # fmt: skip
     c = clamped(made, node)
-    ends = (c.y_zero, c.low, c.high, Out())
+    ends = (c.y_zero, c.low, c.high, pairs.each.to(Out()))
+    a, b = (pairs.given(0), c.a_zero), (pairs.given(1), c.b_zero)
     if c.a_by is None or c.b_by is None or c.y_by is None:
-        a, b = (In(0), c.a_zero, c.a_m), (In(1), c.b_zero, c.b_m)
-        call = Call("integer_add_single", (*shape, *a, *b, c.t, *ends))
+        call = Call("integer_add_single", (*pairs.head, *a, c.a_m, *b, c.b_m, c.t, *ends))
     else:
-        a = (In(0), c.a_zero, scalar(c.a_by.m), scalar(c.a_by.t))  # type: ignore[assignment]
-        b = (In(1), c.b_zero, scalar(c.b_by.m), scalar(c.b_by.t))  # type: ignore[assignment]
-        y = (scalar(c.y_by.m), scalar(c.y_by.t))
-        call = Call("integer_add_double", (*shape, c.left_shift, c.sign, *a, *b, *y, *ends))
-    return Lowered((call,), ("integer_elementwise.h",))
+        a_by, b_by, y = ((scalar(by.m), scalar(by.t)) for by in (c.a_by, c.b_by, c.y_by))
+        call = Call(
+            "integer_add_double",
+            (*pairs.head, c.left_shift, c.sign, *a, *a_by, *b, *b_by, *y, *ends),
+        )
+    return pairs.lowered(call)
 
 
 @kernel("integer_mul", e.mul)
 def mul(node: Node, target: Target) -> Lowered | None:
-    shape = pairwise(node)
-    if shape is None:
+    pairs = pairwise(node)
+    if pairs is None:
         return None
     made = multiplication_constants(
         operand(node, 0), operand(node, 1), result(node), Activation.NONE, rounding(node)
     )
     c = clamped(made, node)
     by = (scalar(c.by.m), scalar(c.by.t), c.y_zero, c.low, c.high, rounding_name(node))
-    call = Call("integer_mul", (*shape, In(0), c.a_zero, In(1), c.b_zero, *by, Out()))
-    return Lowered((call,), ("integer_elementwise.h",))
+    a, b = (pairs.given(0), c.a_zero), (pairs.given(1), c.b_zero)
+    return pairs.lowered(Call("integer_mul", (*pairs.head, *a, *b, *by, pairs.each.to(Out()))))
 
 
 @kernel("integer_table", lookup)
@@ -117,8 +141,9 @@ def table(node: Node, target: Target) -> Lowered | None:
     x = node.inputs[0]
     if x is None or x.tensor.element.size != 1 or node.outputs[0].tensor.element.size != 1:
         return None
-    call = Call("integer_table", (x.tensor.elements, In(0), In(1), Out()))
-    return Lowered((call,), ("integer_elementwise.h",))
+    each = flat(x.tensor.elements, 0.05)
+    call = Call("integer_table", (each.count, each.at(In(0)), In(1), each.to(Out())))
+    return Lowered((call,), ("integer_elementwise.h",), parallel=each.units)
 
 
 @kernel("integer_pool", average_pool, max_pool)
@@ -132,10 +157,13 @@ def pool(node: Node, target: Target) -> Lowered | None:
     low, high = node.integers("clamp") if node["clamp"] else (y.low, y.high)
     b, h, w, c = image(x.shape)
     _, oh, ow, _ = image(node.outputs[0].shape)
-    windows = (*pair(node.integers("kernel"), 1), *pair(node.integers("stride"), 1))
-    shape = (b, h, w, c, oh, ow, *windows, *pair(node.integers("low"), 0))
-    ends = (store(y), int(node.op is average_pool), In(0), low, high, Out())
-    return Lowered((Call("integer_pool2d", (*shape, *ends)),), ("integer_reduction.h",))
+    stride, before = pair(node.integers("stride"), 1), pair(node.integers("low"), 0)
+    each = pooled_rows(node) if len(x.shape) == 4 else rows(oh, 0.0)
+    windows = (each.count, ow, *pair(node.integers("kernel"), 1), *stride)
+    pads = (each.after(before[0], -stride[0]), before[1])
+    ends = (store(y), int(node.op is average_pool), In(0), low, high, each.to(Out(), ow * c))
+    call = Call("integer_pool2d", (b, h, w, c, *windows, *pads, *ends))
+    return Lowered((call,), ("integer_reduction.h",), parallel=each.units)
 
 
 @kernel("integer_sum", reduce_mean, reduce_sum)
@@ -180,14 +208,16 @@ def softmax_rows(node: Node, target: Target) -> Lowered | None:
         return None
     depth = x.shape[-1]
     c = softmax_constants(operand(node, 0), beta, rounding(node), y.store)
-    head: tuple[Argument, ...] = (x.tensor.elements // depth, depth)
-    types = (store(operand(node, 0)), store(y))
+    each = rows(x.tensor.elements // depth, 2.0 * bounds(depth)[1])
+    head: tuple[Argument, ...] = (each.count, depth, store(operand(node, 0)), store(y))
+    given, made = each.at(In(0), depth), each.to(Out(), depth)
     if rounding(node) == "single":
-        call = Call("integer_softmax_single", (*head, *types, In(0), Weight(0), Out()))
-        return Lowered((call,), ("integer_reduction.h",), (c.exp_table,))
-    by = (scalar(c.by.m), scalar(c.by.t), c.diff_min)
-    call = Call("integer_softmax_double", (*head, *types, In(0), *by, Out()))
-    return Lowered((call,), ("integer_reduction.h",))
+        call = Call("integer_softmax_single", (*head, given, Weight(0), made))
+        tables: tuple[Array, ...] = (c.exp_table,)
+    else:
+        by = (scalar(c.by.m), scalar(c.by.t), c.diff_min)
+        call, tables = Call("integer_softmax_double", (*head, given, *by, made)), ()
+    return Lowered((call,), ("integer_reduction.h",), tables, parallel=each.units)
 
 
 @kernel("layer_norm_s8", layer_norm)
@@ -209,42 +239,43 @@ def represent(node: Node, target: Target) -> Lowered | None:
     x, to = node.inputs[0], node["to"]
     if x is None or not (isinstance(x.tensor.element, Quant) or isinstance(to, Quant)):
         return None
-    source, n = x.tensor.element, x.tensor.elements
+    source, each = x.tensor.element, flat(x.tensor.elements, NANOSECONDS)
+    n, given, made = each.count, each.at(In(0)), each.to(Out())
     if isinstance(source, Quant) and isinstance(to, Quant):
         return _rescaled(node, source, to)
     if isinstance(to, Quant) and len(to.scale) == 1 and source == F32:
         y = affine(to)
-        limits: tuple[Argument, ...] = (to.scale[0], to.zero[0], y.low, y.high, Out())
+        limits: tuple[Argument, ...] = (to.scale[0], to.zero[0], y.low, y.high, made)
         if to.rounding == "double":
-            call = Call("integer_quantize", (n, store(y), In(0), *limits))
-            return Lowered((call,), ("integer_boundary.h",))
+            call = Call("integer_quantize", (n, store(y), given, *limits))
+            return Lowered((call,), ("integer_boundary.h",), parallel=each.units)
         if to.store.size > 2:
             return None
-        call = Call(f"quantize_{to.store}", (n, In(0), *limits))
-        return Lowered((call,), ("quantize.h",))
+        call = Call(f"quantize_{to.store}", (n, given, *limits))
+        return Lowered((call,), ("quantize.h",), parallel=each.units)
     if isinstance(source, Quant) and len(source.scale) == 1 and to == F32:
-        call = Call(
-            f"dequantize_{source.store}", (n, In(0), source.scale[0], source.zero[0], Out())
-        )
-        return Lowered((call,), ("quantize.h",))
+        by = (source.scale[0], source.zero[0])
+        call = Call(f"dequantize_{source.store}", (n, given, *by, made))
+        return Lowered((call,), ("quantize.h",), parallel=each.units)
     return None
 
 
 def _rescaled(node: Node, source: Quant, to: Quant) -> Lowered | None:
-    n = node.outputs[0].tensor.elements
+    each = flat(node.outputs[0].tensor.elements, NANOSECONDS)
+    n, given, made = each.count, each.at(In(0)), each.to(Out())
     if len(source.scale) != 1 or len(to.scale) != 1:
         return None
     if source.scale == to.scale and source.store.size == to.store.size == 1:
         shift = to.zero[0] - source.zero[0]
         same_range = abs(shift) == (128 if source.store != to.store else 0)
         if same_range:
-            call = Call(f"rebase_{source.store}_{to.store}", (n, In(0), shift, Out()))
-            return Lowered((call,), ("quantize.h",))
+            call = Call(f"rebase_{source.store}_{to.store}", (n, given, shift, made))
+            return Lowered((call,), ("quantize.h",), parallel=each.units)
     x, y = affine(source), affine(to)
     try:
         c = rescale_constants(x, y, "double" if to.rounding == "double" else "single")
     except ShapeError:
         return None
     by = (scalar(c.by.m), scalar(c.by.t), c.y_zero, c.low, c.high, rounding_name(node))
-    call = Call("integer_rescale", (n, store(x), store(y), In(0), c.x_zero, *by, Out()))
-    return Lowered((call,), ("integer_elementwise.h",))
+    call = Call("integer_rescale", (n, store(x), store(y), given, c.x_zero, *by, made))
+    return Lowered((call,), ("integer_elementwise.h",), parallel=each.units)

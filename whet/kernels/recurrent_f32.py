@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.emit.program import Argument, Call, In, Lowered, Out, Scratch, Weight
+from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
 from whet.ir.dim import static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import known
@@ -42,10 +42,11 @@ def lower(node: Node, target: Target) -> Lowered | None:
     pointers: list[Argument] = [In(0), *(Weight(i) for i in range(4)), *_states(node)]
     pointers += [Out(i) for i in range(len(node.outputs))] + [0] * (node.op is gru)
     sizes = (*map(int, shape), vectors, chunk, tile.rows, tile.vectors)
-    call = Call("recurrent_f32", (*sizes, *pointers, Scratch()))
+    threads = map(Name, ("part", "parts", "host->wait", "host->pool"))
+    call = Call("recurrent_f32", (*sizes, *pointers, Scratch(), *threads))
     constants = layout.pack(w, r, bias, tile, target)
     scratch = 4 * (chunk * columns + 3 * layout.units(hidden))
-    return Lowered((call,), ("recurrent_f32.h",), constants, scratch)
+    return Lowered((call,), ("recurrent_f32.h",), constants, scratch, together=True)
 
 
 def _usual(node: Node) -> bool:

@@ -65,7 +65,8 @@ def _cost(m: int, n: int, lanes: int, stride: int, mr: int, nv: int) -> float:
     if lanes == 16 and 0 < n % lanes <= 8:  # vfma_low of AVX-512; mixing both widths costs some
         rest -= 0.5 if rest == 1 else 0.3
     slots = tiles * (whole * panel(nv) + panel(rest))
-    return slots * (1.4 if _crowded(-(-m // tiles), stride) else 1.0)
+    wide = 1.03 if nv > 4 else 1.0  # a row of weights outruns the prefetcher
+    return slots * wide * (1.4 if _crowded(-(-m // tiles), stride) else 1.0)
 
 
 def tile_f32(
@@ -88,13 +89,22 @@ def tile_f32(
     return tile_choices_f32(m, n, k, lanes, registers, stride=stride, rows=rows, l2=l2)[0]
 
 
-def _blocked(m: int, k: int, lanes: int, rows: int, l2: int, mr: int, nv: int) -> Tile:
+def _blocked(m: int, n: int, k: int, lanes: int, rows: int, l2: int, mr: int, nv: int) -> Tile:
     """A tile of at most mr rows, and as many rows in a block as the cache has room for."""
     mr = -(-m // -(-m // mr))
     if rows:
         return Tile(mr, nv, rows)
-    room = max(1, (l2 // 2 - 4 * k * nv * lanes) // (4 * (k + nv * lanes)) // mr)
-    return Tile(mr, nv, min(-(-m // mr), max(room, 8)) * mr)
+    panels = 2 * 4 * k * nv * lanes  # the one in use and the next, on its way
+    room = max(8, (l2 * 3 // 4 - panels) // (4 * (k + nv * lanes)) // mr)
+    tiles = -(-m // mr)
+    return Tile(mr, nv, -(-tiles // _blocks(tiles, room, -(-n // (nv * lanes)))) * mr)
+
+
+def _blocks(tiles: int, room: int, panels: int) -> int:
+    """How many row blocks: none of more than `room` tiles, and where units of work are few, an even
+    number of them."""
+    blocks = -(-tiles // room)
+    return blocks + (tiles > 4 and blocks * panels < 16 and blocks * panels % 2)
 
 
 def tile_choices_f32(
@@ -114,7 +124,7 @@ def tile_choices_f32(
     ranked = sorted(
         tiles_f32(registers), key=lambda t: (_cost(m, n, lanes, stride, *t), t[0] + t[1])
     )
-    return [_blocked(m, k, lanes, rows, l2, *t) for t in ranked]
+    return [_blocked(m, n, k, lanes, rows, l2, *t) for t in ranked]
 
 
 def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Tile]:

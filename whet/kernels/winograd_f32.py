@@ -10,6 +10,7 @@ from whet.kernels.conv_f32 import image, pair, weights_of
 from whet.kernels.epilogue import vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_winograd
+from whet.kernels.share import balanced
 from whet.kernels.tiling import (
     Tile,
     tile_choices_f32,
@@ -67,6 +68,9 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
         return None
     default = tile_winograd_f32(m, oh, ow, c, n, target.lanes, target.registers)
     t = Tile(*numbers[1:]) if numbers else default
+    down = -(-oh // m)
+    block = balanced(t.block, down, [1], target.threads, by_rows=b == 1, images=b)
+    t = replace(t, block=block)
     packed = pack_winograd(w.transpose(0, 3, 1, 2), m, target.lanes, t.vectors)
     bias: Argument = In(2) if node.operand(2) is not None else 0
     top, left = pair(node.integers("low"), 0)
@@ -74,7 +78,6 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     span = (Name("begin"), Name("end"))
     ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue)
     call = Call("winograd_f32", (*shape, *span, *ends))
-    down = -(-oh // m)
     units = b * -(-down // t.block)
     scratch = -(-winograd_scratch(m, ow, c, n, t.block) * 4 // 64) * 64
     headers = ("winograd_f32.h",)

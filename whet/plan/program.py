@@ -47,11 +47,14 @@ from whet.targets.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A program, the memory plan of its main graph, and what its user should know of it."""
+    """A program, the memory plan of its main graph, the choices that it takes, and what its user
+    should know of it.
+    """
 
     program: Program
     memory: MemoryPlan
-    notes: tuple[str, ...] = ()
+    chosen: Mapping[str, Choice]
+    notes: tuple[str, ...]
 
 
 def plan_program(
@@ -79,7 +82,8 @@ def plan_program(
         graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
         tuple(dict.fromkeys(room.headers)), target.threads,
     )  # fmt: skip
-    return Planned(program, room.memory, tuple(dict.fromkeys(choosing.notes)))
+    notes = tuple(dict.fromkeys(choosing.notes))
+    return Planned(program, room.memory, choosing.taken, notes)
 
 
 def storage(element: Element) -> Scalar:
@@ -96,19 +100,22 @@ def _port(name: str, value: Value) -> Port:
 
 @dataclass(frozen=True, slots=True)
 class _Choosing:
-    """Lowers nodes as chosen, and notes the choices that do not fit."""
+    """Lowers nodes as chosen; keeps the choices it took, and notes those that do not fit."""
 
     target: Target
     chosen: Mapping[str, Choice]
+    taken: dict[str, Choice] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def lower(self, node: Node) -> Lowered:
-        choice = self.chosen.get(call_key(node)) if self.chosen else None
-        if choice is not None and choice not in choices(node, self.target):
-            numbers = ", ".join(map(str, choice.numbers))
+        key = call_key(node) if self.chosen else ""
+        choice = self.chosen.get(key)
+        if choice is not None and choice in choices(node, self.target):
+            self.taken[key] = choice
+        elif choice is not None:
             self.notes.append(
-                f"{node.origin or node.op.name}: left out the choice {choice.kernel} ({numbers}),"
-                f" which does not fit on {self.target.name}"
+                f"{node.origin or node.op.name}: left out the choice {choice}, which does not fit"
+                f" on {self.target.name}"
             )
             choice = None
         return lower(node, self.target, choice)

@@ -106,7 +106,7 @@ class _StepSession(Session):
         ]
 
 
-class _TimedSession(Session):
+class TimedSession(Session):
     """A session that keeps the seconds of each call of the built code, without Python's part."""
 
     def __init__(self, compiled: Compiled) -> None:
@@ -123,7 +123,7 @@ class _TimedSession(Session):
 
 def built_seconds(compiled: Compiled, inputs: Mapping[str, Array], runs: int = 300) -> list[float]:
     """Seconds of `runs` calls of the built code on one thread, without preparing arrays."""
-    session = _TimedSession(compiled)
+    session = TimedSession(compiled)
     for _ in range(runs):
         session(inputs)
     return session.seconds

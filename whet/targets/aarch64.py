@@ -8,6 +8,7 @@ TARGET = Target(
     cpu="generic",
     lanes=4,
     registers=32,
+    fused=True,
     description="64-bit Arm, NEON",
     emulator=Emulator(
         board="linux.c",

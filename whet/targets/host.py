@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
 from os import cpu_count
 from pathlib import Path
-from platform import machine
+from platform import machine, processor
 
 from whet.errors import CompileError
 from whet.targets.target import Target
@@ -17,12 +18,59 @@ THREADS = min(max(cpu_count() or 1, 2), 16)
 WIDE = ("-mprefer-vector-width=512",)
 X86_LEVELS = {
     "x86-64-v4": Target(
-        "host", "x86_64-linux-gnu.2.17", "x86_64_v4+avx512vnni", 16, 32, dot8_shift=128, flags=WIDE
+        "host",
+        "x86_64-linux-gnu.2.17",
+        "x86_64_v4+avx512vnni",
+        16,
+        32,
+        dot8_shift=128,
+        fused=True,
+        flags=WIDE,
     ),
-    "x86-64-v3": Target("host", "x86_64-linux-gnu.2.17", "x86_64_v3", 8, 16),
+    "x86-64-v3": Target("host", "x86_64-linux-gnu.2.17", "x86_64_v3", 8, 16, fused=True),
     "x86-64": Target("host", "x86_64-linux-gnu.2.17", "x86_64", 4, 16),
 }
-AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32)
+AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32, fused=True)
+
+
+GUESSED_CACHES = (32 << 10, 1 << 20)
+
+
+def cpu_name() -> str:
+    """The processor's name as the system reports it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else processor() or machine()
+
+
+def cpu_model() -> str:
+    """The processor's name and, where the system tells them, its family, model and stepping."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    parts = dict(re.split(r"\s*:\s*", line, maxsplit=1) for line in reversed(lines) if ": " in line)
+    kinds = [
+        f"{name} {parts[name]}" for name in ("cpu family", "model", "stepping") if name in parts
+    ]
+    return ", ".join([cpu_name(), *kinds])
+
+
+def cache_bytes() -> tuple[int, ...]:
+    """Sizes of the first core's data caches, first level first; a guess where unknown."""
+    sizes: dict[int, int] = {}
+    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        try:
+            kind = (index / "type").read_text().strip()
+            level, size = int((index / "level").read_text()), (index / "size").read_text().strip()
+        except (OSError, ValueError):
+            continue
+        if kind in ("Data", "Unified") and size.endswith("K"):
+            sizes[level] = int(size[:-1]) << 10
+    return tuple(sizes[level] for level in sorted(sizes)) or GUESSED_CACHES
 
 
 @cache

@@ -25,8 +25,9 @@ class Target:
 
     triple, cpu: for the C compiler (`zig cc -target -mcpu`). lanes: f32 lanes of its vectors, as
     `simd.h` chooses them for that cpu; registers: how many vectors it has. dot8_shift: what its
-    8-bit dot product adds to activations (DOT8_SHIFT of `dot8.h`). threads: the most threads a run
-    may use. flags: more for the compiler. emulator: None for the machine at hand.
+    8-bit dot product adds to activations (DOT8_SHIFT of `dot8.h`). fused: its f32 vectors multiply
+    and add with one rounding. threads: the most threads a run may use. flags: more for the
+    compiler. emulator: None for the machine at hand.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Target:
     lanes: int
     registers: int
     dot8_shift: int = 0
+    fused: bool = False
     threads: int = 1
     flags: tuple[str, ...] = ()
     emulator: Emulator | None = None

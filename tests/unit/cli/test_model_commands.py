@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import whet
 from tests.unit.cli.small_models import WEIGHTS, dense
 from whet.cli import main
+from whet.kernels.call import call_key
 
 X = np.arange(12.0).reshape(3, 4) / 10
 
@@ -118,6 +120,17 @@ def test_a_race_against_onnxruntime(folder: Path, capsys: pytest.CaptureFixture[
     assert "of peak" in capsys.readouterr().out
 
 
+def test_steps_are_drawn_under_the_roof(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bench", "net.onnx", "--seconds", "0.05", "--picture"]
+    steps = document(capsys, *arguments, "roof.svg")["steps"]
+    root = ElementTree.parse("roof.svg").getroot()
+    told = [title.text or "" for title in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert len(told) == sum(s["operations"] > 0 and s["moved_bytes"] > 0 for s in steps)
+    assert all("of roof" in text for text in told)
+    assert main([*arguments, "nowhere/roof.svg"]) == 2
+    assert "picture cannot be written" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -154,3 +167,36 @@ def test_pipelines_must_fit_the_model(folder: Path, capsys: pytest.CaptureFixtur
     (folder / "net.toml").write_text('[[view]]\nkind = "classes"\noutput = "z"\n')
     assert main(["compile", "net.onnx"]) == 2
     assert "no output is named z" in capsys.readouterr().err
+
+
+def test_tuning_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whet.tune.kept.cache_folder", lambda: folder / "cache")
+    facts = document(capsys, "compile", "net.onnx", "--tune", "-o", "tuned.whet")
+    tuning = facts["tuning"]
+    assert isinstance(tuning, dict)
+    assert tuning["calls"] == tuning["measured"] == 1
+    assert tuning["untuned_seconds"] > 0
+    assert document(capsys, "inspect", "tuned.whet")["card"]["tuning"] == tuning
+    assert main(["compile", "net.onnx", "--tune", "-o", "tuned.whet"]) == 0
+    shown = capsys.readouterr().out
+    assert "1, 0 timed now" in shown
+    assert "untuned" in shown
+
+
+def test_choices_are_taken_from_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = "matmul(f32[3,4], *f32[4,8], none) {epilogue=[f32[] *f32[] max()]} -> f32[3,8]"
+    graph = whet.compile("net.onnx").graph
+    assert key in {call_key(node) for node in graph.nodes}
+    for numbers, used in (([1, 1, 1], 1), ([31, 9, 1], 0)):
+        calls = {key: {"kernel": "matmul_f32", "numbers": numbers}}
+        (folder / "c.json").write_text(json.dumps({"format": 1, "calls": calls}))
+        assert main(["compile", "net.onnx", "--choices", "c.json", "--json"]) == 0
+        printed = capsys.readouterr()
+        facts = json.loads(printed.out)
+        assert facts["chosen"] == used
+        assert len(facts["notes"]) == 1 - used
+        assert ("does not fit" in printed.err) == (not used)
+    assert main(["compile", "net.onnx", "--choices", "c.json", "--tune"]) == 2
+    assert main(["compile", "net.onnx", "--choices", "absent.json"]) == 2

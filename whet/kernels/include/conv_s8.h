@@ -84,8 +84,8 @@ INLINE void conv_s8(const int B, const int H, const int W, const int C, const in
 #define TILE(MR_, NV_, LANES_)                                                                     \
     conv_tile_s8(MR_, NV_ + ones, C, KH, KW, SW, DH, DW, framed, WZ, pixel, line, acc,             \
                  xb + ow * SW * pixel, wb, bs),                                                    \
-        tile_store_s8(MR_, NV_ + ones, LANES_, WZ, OUT, low, high, acc, yb + (long)ow * ldy * OUT, \
-                      ldy, row + ow, channel, extra, epilogue)
+        tile_store_s8(MR_, NV_ + ones, LANES_, WZ, OUT, low, high, acc,                            \
+                      yb + (long)ow * ldy * out_bytes(OUT), ldy, row + ow, channel, extra, epilogue)
     for (int u = begin; u < end; u++) {
         const int block = u / (G * panels), g = u / panels % G, panel = u % panels,
                   channel = g * N + panel * width;
@@ -104,7 +104,7 @@ INLINE void conv_s8(const int B, const int H, const int W, const int C, const in
             const long row = ((long)b * OH + oh) * OW;
             const s8 *xb =
                 (framed ? scratch + (oh - first) * SH * line : image + oh * SH * line) + g * C;
-            s8 *yb = (s8 *)y + (row * ldy + channel) * OUT;
+            s8 *yb = (s8 *)y + (row * ldy + channel) * out_bytes(OUT);
             if (panel < whole) {
                 for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1, NV, VL);
                 for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few, NV, VL);

@@ -6,7 +6,7 @@
 //
 // ldx, ldy: bytes from one pixel to the next. w and bias are made by packing_s8.pack_depthwise_s8;
 // PASSES is 1, or more where weights less their zero point exceed int8 and are stored as a sum.
-// Outside, x is `zero`. The epilogue, low and high are described in tile_s8.h.
+// Outside, x is `zero`. The epilogue, OUT (1 or 2), low and high are described in tile_s8.h.
 //
 // Four vertical taps of one channel are one quad. A tile is TH output rows by TW columns of VL
 // channels: each input column is interleaved once and serves every output row and column of the
@@ -74,9 +74,9 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
                          const int OH, const int OW, const int ldy, const int M, const int KH,
                          const int KW, const int SH, const int SW, const int DH, const int DW,
                          const int PT, const int PL, const int TH, const int TW, const int PASSES,
-                         const int zero, const int low, const int high, const int begin,
-                         const int end, const s8 *x, const s8 *w, const int *bias, s8 *y,
-                         const void *const *extra, epilogue_s8 epilogue) {
+                         const int zero, const int OUT, const int low, const int high,
+                         const int begin, const int end, const s8 *x, const s8 *w, const int *bias,
+                         s8 *y, const void *const *extra, epilogue_s8 epilogue) {
     const int N = C * M, whole = N / VL * VL, strips = (OH + TH - 1) / TH;
     const int tiles = (OW + TW - 1) / TW, few = OW / tiles, larger = OW % tiles;
     const int rows = depthwise_rows_s8(TH, KH, SH, DH), groups = (rows + 3) / 4;
@@ -90,7 +90,7 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
                           ow * SW - PL, n, acc, row, outside, w + n / VL * block_bytes, bias + n); \
         UNROLL(r, TH)                                                                              \
             if (oh + r < OH)                                                                       \
-                tile_store_s8(TW_, 1, LANES_, 0, 1, low, high, acc + r * (TW_),                    \
+                tile_store_s8(TW_, 1, LANES_, 0, OUT, low, high, acc + r * (TW_),                  \
                               y + (line + (long)r * OW + ow) * ldy + n, ldy,                       \
                               line + (long)r * OW + ow, n, extra, epilogue);                       \
     } while (0)

@@ -11,6 +11,8 @@
 //   quad_load(w)            VL quads of packed weights
 //   store_s8(p, v, NV, n, low, high)   NV vectors saturated to int8 and clamped, n lanes of the
 //                           last, and no byte beyond
+//   store_low_s8(p, v, NV, n, low, high)   the same of the low 16 bits of each lane, as a signed
+//                           number; the high 16 bits are those of LINEAR_ZERO, plus or minus 1
 //   load_s8(p, n)           n bytes as a vi
 //   mul_high(a, m)          floor(a * m / 2^32)
 //
@@ -32,4 +34,13 @@ typedef signed char s8;
 #include "dot8_neon.h"
 #else
 #include "dot8_scalar.h"
+#endif
+
+#if !defined(DOT8_STORE_LOW)
+INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const int low,
+                         const int high) {
+    vi code[32];
+    UNROLL(j, NV) code[j] = v[j] - 0x4b400000;
+    store_s8(p, code, NV, n, low, high);
+}
 #endif

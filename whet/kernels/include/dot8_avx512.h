@@ -90,28 +90,31 @@ INLINE vi table_s8(vi x, const s8 *table) {
 }
 #endif
 
-// 4 vectors, of which the first `n` lanes together exist.
-INLINE void store_four_s8(s8 *p, vi a, vi b, vi c, vi d, const int n, const int low,
-                          const int high) {
-    const __m512i quads = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    __m512i y = _mm512_packs_epi16(_mm512_packs_epi32((__m512i)a, (__m512i)b),
-                                   _mm512_packs_epi32((__m512i)c, (__m512i)d));
-    y = _mm512_permutexvar_epi32(quads, y);
+// The first `n` bytes of y, clamped.
+INLINE void store_bytes(s8 *p, __m512i y, const int n, const int low, const int high) {
     if (low > -128) y = _mm512_max_epi8(y, _mm512_set1_epi8((s8)low));
     if (high < 127) y = _mm512_min_epi8(y, _mm512_set1_epi8((s8)high));
     if (n == 64)
         _mm512_storeu_si512(p, y);
+    else if (n == 32)
+        _mm256_storeu_si256((__m256i *)p, _mm512_castsi512_si256(y));
+    else if (n == 16)
+        _mm_storeu_si128((__m128i *)p, _mm512_castsi512_si128(y));
+    else if (n < 16)
+        _mm_mask_storeu_epi8(p, (__mmask16)lane_mask(n), _mm512_castsi512_si128(y));
     else
         _mm512_mask_storeu_epi8(p, lane_mask(n), y);
 }
-INLINE void store_one_s8(s8 *p, vi v, const int n, const int low, const int high) {
-    __m128i y = _mm512_cvtsepi32_epi8((__m512i)v);
-    if (low > -128) y = _mm_max_epi8(y, _mm_set1_epi8((s8)low));
-    if (high < 127) y = _mm_min_epi8(y, _mm_set1_epi8((s8)high));
-    if (n == VL)
-        _mm_storeu_si128((__m128i *)p, y);
-    else
-        _mm_mask_storeu_epi8(p, (__mmask16)lane_mask(n), y);
+INLINE __m512i quads_in_order(__m512i y) {
+    return _mm512_permutexvar_epi32(
+        _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), y);
+}
+// 4 vectors, of which the first `n` lanes together exist.
+INLINE void store_four_s8(s8 *p, vi a, vi b, vi c, vi d, const int n, const int low,
+                          const int high) {
+    const __m512i y = _mm512_packs_epi16(_mm512_packs_epi32((__m512i)a, (__m512i)b),
+                                         _mm512_packs_epi32((__m512i)c, (__m512i)d));
+    store_bytes(p, quads_in_order(y), n, low, high);
 }
 INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int low, const int high) {
     const int fours = NV / 4, rest = NV % 4;
@@ -122,5 +125,34 @@ INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int lo
     if (rest == 3)
         store_four_s8(p, v[0], v[1], v[2], v[2], 32 + n, low, high);
     else
-        UNROLL(i, rest) store_one_s8(p + i * VL, v[i], i < rest - 1 ? VL : n, low, high);
+        UNROLL(i, rest)
+            store_bytes(p + i * VL, _mm512_castsi128_si512(_mm512_cvtsepi32_epi8((__m512i)v[i])),
+                        i < rest - 1 ? VL : n, low, high);
+}
+
+#define DOT8_STORE_LOW
+// The bytes of N <= 4 vectors v in order: the low half of each lane, saturated.
+INLINE __m512i low_bytes(const vi *v, const int N) {
+    const __m512i a = (__m512i)v[0], b = (__m512i)v[N > 1 ? 1 : 0], c = (__m512i)v[N > 2 ? 2 : 0];
+    __m512i y = _mm512_packs_epi16(a, b);
+    if (N > 2) {
+        const __m512i odd = _mm512_packs_epi16(c, (__m512i)v[N > 3 ? 3 : 2]);
+        y = _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaa, y, _mm512_slli_epi16(odd, 8));
+    }
+#if defined(__AVX512VBMI__)
+    const vi first = {0, 16, 32, 48, 8, 24, 40, 56, 1, 17, 33, 49, 9, 25, 41, 57};
+    return _mm512_permutexvar_epi8((__m512i)(first * 0x01010101 + 0x06040200), y);
+#else
+    const __m128i bytes = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+    return quads_in_order(_mm512_shuffle_epi8(y, _mm512_broadcast_i32x4(bytes)));
+#endif
+}
+INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const int low,
+                         const int high) {
+    const int fours = NV / 4, rest = NV % 4;
+    UNROLL(f, fours)
+        store_bytes(p + f * 64, low_bytes(v + 4 * f, 4), rest || f < fours - 1 ? 64 : 48 + n, low,
+                    high);
+    if (rest)
+        store_bytes(p + fours * 64, low_bytes(v + 4 * fours, rest), (rest - 1) * 16 + n, low, high);
 }

@@ -7,29 +7,53 @@
 // Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel u %
 // panels); a call does [begin, end) and the result does not depend on the split. All const ints are
 // literals. MC is a multiple of MR.
+//
+// While a unit is computed, the packed panel of the next one is fetched into the second level of
+// cache; after the last panel, what lies behind b: the weights of the model's next layer.
 #pragma once
 #include "tile_f32.h"
 
+enum { AHEAD_STEPS = 4, LINE_FLOATS = 16 };
+
+// tile_sum_f32; every AHEAD_STEPS of K it also asks for LINES lines of memory, from `ahead` on.
+INLINE void gemm_sum_f32(const int MR, const int NV, const int LANES, const int K, const int LINES,
+                         vf *acc, const float *a, const int lda, const float *b, const int ldb,
+                         const float *ahead) {
+    const int whole = LINES ? K / AHEAD_STEPS * AHEAD_STEPS : 0, stride = ldb ? ldb : NV * VL;
+    for (int k = 0; k < whole; k += AHEAD_STEPS) {
+        const float *lines = ahead + k / AHEAD_STEPS * LINES * LINE_FLOATS;
+        UNROLL (l, LINES) __builtin_prefetch(lines + l * LINE_FLOATS, 0, 2);
+        tile_sum_f32(MR, NV, LANES, AHEAD_STEPS, acc, a + k, lda, b + (long)k * stride, ldb);
+    }
+    tile_sum_f32(MR, NV, LANES, K - whole, acc, a + whole, lda, b + (long)whole * stride, ldb);
+}
+
 // One row block of `rows` rows against one panel; rows are shared evenly by as few tiles as MR
-// allows.
+// allows, and so is the fetching of the next panel.
 INLINE void gemm_block_f32(const int rows, const int NV, const int LANES, const int K,
                            const int lda, const int ldb, const int ldc, const int MR,
                            const float *a, const float *b, const float *bias, float *c,
-                           const long row, const int channel, const void *const *extra,
-                           epilogue_f32 epilogue) {
+                           const long row, const int channel, const float *ahead,
+                           const void *const *extra, epilogue_f32 epilogue) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
+    const int panel = K * NV * VL, step = tiles * LINE_FLOATS * K / AHEAD_STEPS;
+    const int lines = ldb || tiles < NV || K < AHEAD_STEPS ? 0 : (panel + step - 1) / step;
+    const int share = K / AHEAD_STEPS * lines * LINE_FLOATS; // floats that one tile fetches
+    const float *last = ahead + (panel - share);
     vf acc[32];
     for (int m = 0; m < larger * (few + 1); m += few + 1) {
         tile_start_f32(few + 1, NV, LANES, acc, bias);
-        tile_sum_f32(few + 1, NV, LANES, K, acc, a + (long)m * lda, lda, b, ldb);
+        gemm_sum_f32(few + 1, NV, LANES, K, lines, acc, a + (long)m * lda, lda, b, ldb, ahead);
         tile_store_f32(few + 1, NV, LANES, acc, c + (long)m * ldc, ldc, row + m, channel, extra,
                        epilogue);
+        ahead = ahead + share < last ? ahead + share : last;
     }
     for (int m = larger * (few + 1); m < rows; m += few) {
         tile_start_f32(few, NV, LANES, acc, bias);
-        tile_sum_f32(few, NV, LANES, K, acc, a + (long)m * lda, lda, b, ldb);
+        gemm_sum_f32(few, NV, LANES, K, lines, acc, a + (long)m * lda, lda, b, ldb, ahead);
         tile_store_f32(few, NV, LANES, acc, c + (long)m * ldc, ldc, row + m, channel, extra,
                        epilogue);
+        ahead = ahead + share < last ? ahead + share : last;
     }
 }
 
@@ -42,21 +66,23 @@ INLINE void gemm_f32(const int M, const int N, const int K, const int lda, const
     const int blocks = (M + MC - 1) / MC, last_rows = M - (blocks - 1) * MC;
     for (int u = begin; u < end; u++) {
         const int block = u / panels, panel = u % panels, channel = panel * width;
-        const long row = (long)block * MC;
-        const float *ab = a + row * lda, *bb = b + (long)channel * (ldb ? 1 : K),
-                    *bs = bias ? bias + channel : 0;
+        const long row = (long)block * MC, size = ldb ? 1 : K; // floats of b for one column
+        const float *ab = a + row * lda, *bb = b + channel * size, *bs = bias ? bias + channel : 0;
+        const float *next = panel < panels - 1     ? bb + width * size
+                            : block < blocks - 1 ? b
+                                                 : b + (N + VL - 1) / VL * VL * size;
         float *cb = c + row * ldc + channel;
+#define BLOCK(ROWS, VECTORS, LANES)                                                          \
+    gemm_block_f32(ROWS, VECTORS, LANES, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row, channel, \
+                   next, extra, epilogue)
         if (panel < whole && block < blocks - 1)
-            gemm_block_f32(MC, NV, VL, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row, channel, extra,
-                           epilogue);
+            BLOCK(MC, NV, VL);
         else if (panel < whole)
-            gemm_block_f32(last_rows, NV, VL, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row, channel,
-                           extra, epilogue);
+            BLOCK(last_rows, NV, VL);
         else if (rest && block < blocks - 1)
-            gemm_block_f32(MC, last, lanes, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row, channel,
-                           extra, epilogue);
+            BLOCK(MC, last, lanes);
         else if (rest)
-            gemm_block_f32(last_rows, last, lanes, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row,
-                           channel, extra, epilogue);
+            BLOCK(last_rows, last, lanes);
+#undef BLOCK
     }
 }

@@ -21,18 +21,13 @@ INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const i
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles,
               V = NV + (WZ != 0);
     vi acc[32];
-    for (int m = 0; m < larger * (few + 1); m += few + 1) {
-        tile_start_s8(few + 1, V, WZ, acc, bias);
-        tile_sum_s8(few + 1, V, K, 0, acc, a + m * lda, lda, b);
-        tile_store_s8(few + 1, V, LANES, WZ, OUT, low, high, acc, c + m * ldc * OUT, ldc, row + m,
-                      channel, extra, epilogue);
-    }
-    for (int m = larger * (few + 1); m < rows; m += few) {
-        tile_start_s8(few, V, WZ, acc, bias);
-        tile_sum_s8(few, V, K, 0, acc, a + m * lda, lda, b);
-        tile_store_s8(few, V, LANES, WZ, OUT, low, high, acc, c + m * ldc * OUT, ldc, row + m,
-                      channel, extra, epilogue);
-    }
+#define TILE(rows_)                                                                            \
+    tile_start_s8(rows_, V, WZ, acc, bias), tile_sum_s8(rows_, V, K, 0, acc, a + m * lda, lda, b), \
+        tile_store_s8(rows_, V, LANES, WZ, OUT, low, high, acc, c + m * ldc * out_bytes(OUT), ldc, \
+                      row + m, channel, extra, epilogue)
+    for (int m = 0; m < larger * (few + 1); m += few + 1) TILE(few + 1);
+    for (int m = larger * (few + 1); m < rows; m += few) TILE(few);
+#undef TILE
 }
 
 INLINE void gemm_s8(const int M, const int N, const int K, const int lda, const int ldc,
@@ -51,7 +46,7 @@ INLINE void gemm_s8(const int M, const int N, const int K, const int lda, const 
         const int block = u / panels, panel = u % panels, channel = panel * width;
         const long row = (long)block * MC;
         const s8 *ab = a + row * lda, *bb = b + panel * panel_bytes;
-        s8 *cb = (s8 *)c + (row * ldc + channel) * OUT;
+        s8 *cb = (s8 *)c + (row * ldc + channel) * out_bytes(OUT);
         if (panel < whole && block < blocks - 1)
             BLOCK(MC, NV, VL);
         else if (panel < whole)

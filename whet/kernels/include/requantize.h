@@ -10,12 +10,18 @@
 //            |acc| << (left + 2) < 2^31.
 //   *_wide   the same for any t in [1, 62] and any accumulator, in 64 bits, clamped to int8.
 //
+//   linear   one f32 multiply-add of the accumulator, whose low 16 bits are the code where OUT = 2;
+//            kernels/linear_s8.py proves it equal to one of the above.
+//
 // The standard epilogues (see tile_s8.h) and the arrays that they read from extra, each of VL more
 // words than channels:
 //   single_s8       m, shift, round
 //   single_left_s8  m, shift, round, left     acc << left first, for multipliers of 1/4 and more
 //   single_wide_s8  m, t, zero
 //   double_s8, double_wide_s8                 m, left, right, zero
+//   linear_free_s8  scale, offset (f32)       for OUT = 2; accumulators are the bits of a float
+//   linear_s8       scale, offset (f32)       for OUT = 2; accumulators are converted
+//   linear_free_codes_s8, linear_codes_s8     the same as codes
 //   int32_s8        none                      the accumulators, for OUT = 4
 //   float_s8        scale (f32)               acc * scale in f32, for OUT = 4
 // An emitter's own epilogue calls requantize_*, clamp_i, then table_s8, add_* or its own code.
@@ -85,6 +91,21 @@ EPILOGUE(double_wide_s8) {
     (void)row, (void)lanes;
     return requantize_double_wide(acc, CONSTANT(0), CONSTANT(1), CONSTANT(2), CONSTANT(3));
 }
+enum { LINEAR_ZERO = 0x4b400000 }; // the bits of 1.5 * 2^23, which is code 0
+#define LINEAR(name, factor)                                                       \
+    EPILOGUE(name) {                                                               \
+        const float *scale = (const float *)extra[0] + channel;                    \
+        const float *offset = (const float *)extra[1] + channel;                   \
+        (void)row, (void)lanes;                                                    \
+        return (vi)vfused(factor, vload(scale), vload(offset));                    \
+    }
+LINEAR(linear_free_s8, (vf)acc)
+LINEAR(linear_s8, vtof(acc))
+#undef LINEAR
+EPILOGUE(linear_free_codes_s8) {
+    return linear_free_s8(extra, acc, row, channel, lanes) - LINEAR_ZERO;
+}
+EPILOGUE(linear_codes_s8) { return linear_s8(extra, acc, row, channel, lanes) - LINEAR_ZERO; }
 EPILOGUE(int32_s8) {
     (void)extra, (void)row, (void)channel, (void)lanes;
     return acc;

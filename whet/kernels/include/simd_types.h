@@ -30,6 +30,15 @@ INLINE vf vset(float s) { return s - (vf){0}; } // minus, for 0 + -0 is +0
 INLINE vi vset_i(int s) { return s + (vi){0}; }
 // One rounding where the machine has it and -ffp-contract allows it.
 INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
+// One rounding always, at the price of a call where the machine does not have it.
+INLINE vf vfused(vf a, vf b, vf c) {
+#if defined(__clang__)
+    return __builtin_elementwise_fma(a, b, c);
+#else
+    UNROLL (l, VL) a[l] = __builtin_fmaf(a[l], b[l], c[l]);
+    return a;
+#endif
+}
 INLINE vf vselect(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 
 INLINE vi vtoi(vf v) { return __builtin_convertvector(v, vi); } // toward zero; |v| < 2^31

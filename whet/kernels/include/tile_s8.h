@@ -12,6 +12,7 @@
 //            hold rubbish. Read an int8 tensor with load_s8(p, lanes).
 //   extra    the pointers that the emitter passed to the kernel, untouched
 // OUT = 1: the result is saturated to int8, clamped to [low, high] and stored as bytes.
+// OUT = 2: the same of its low 16 bits, as store_low_s8 of dot8.h takes them.
 // OUT = 4: it is stored as 32-bit words (int32, or the bits of f32).
 // requantize.h has the standard epilogues.
 //
@@ -21,6 +22,9 @@
 // panel has one more vector, of ones, whose accumulator is the row sum that WZ multiplies.
 #pragma once
 #include "requantize.h"
+
+// Bytes of an element of the result.
+INLINE int out_bytes(const int OUT) { return OUT == 4 ? 4 : 1; }
 
 typedef vi (*epilogue_s8)(const void *const *extra, vi acc, long row, int channel, int lanes);
 
@@ -79,6 +83,8 @@ INLINE void tile_store_s8(const int MR, const int NV, const int LANES, const int
         const vi *out = y + i * vectors;
         if (OUT == 1)
             store_s8((s8 *)c + i * ldc, out, vectors, LANES, low, high);
+        else if (OUT == 2)
+            store_low_s8((s8 *)c + i * ldc, out, vectors, LANES, low, high);
         else
             UNROLL(j, vectors)
                 vstore_n((float *)c + i * ldc + j * VL, (vf)out[j], j == vectors - 1 ? LANES : VL);

@@ -74,7 +74,8 @@ def contraction_constants(
         products = (np.float32(x.scale) * scales.astype(np.float32)).astype(np.float64)
     else:
         products = x.scale * scales
-    by = multiplier(products / y.scale)
+    reals = products / y.scale
+    by = multiplier(reals.astype(np.float32) if rounding == "single" else reals)
     if len(scales) == 1:
         by = Multiplier(by.m.reshape(()), by.t.reshape(()))
     low, high = activation_range(y, activation)

@@ -1,0 +1,150 @@
+"""Threads change nothing: the parts of a step may be done in any order, and together.
+
+Steps are split here however small they are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.laws.agreement import Arrays, random_inputs
+from tests.laws.random_graphs import Maker
+from whet.artifact.interface import interface_of
+from whet.compile.build import shared_library
+from whet.compile.pipeline import Compiled, compile_graph
+from whet.emit.program import Step
+from whet.emit.steps import STEP_NAME, steps_c
+from whet.errors import UnsupportedError
+from whet.ir.element import F32, I8, Quant
+from whet.ir.graph import Graph
+from whet.ir.leaf import constant, parameter
+from whet.ir.node import Op, Value
+from whet.ir.type import Type
+from whet.kernels import share
+from whet.ops import elementwise as e
+from whet.ops.convert import convert
+from whet.ops.convolution import conv
+from whet.ops.matmul import matmul
+from whet.ops.movement import concat, pad, reshape, transpose
+from whet.ops.normalization import layer_norm, softmax
+from whet.ops.pooling import average_pool, max_pool
+from whet.session.library import aligned
+from whet.session.session import Session
+from whet.targets.host import host
+
+PARTS = 3
+ONE = {"stride": (1, 1), "dilation": (1, 1)}
+
+
+@pytest.fixture(autouse=True)
+def everything_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "WORTH", 0.0)
+    monkeypatch.setattr(share, "GRAIN", 8)
+
+
+class InOrder(Session):
+    """Runs each step's parts one after the other, in an order of choice."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        program = compiled.program
+        code = shared_library((steps_c(program),), compiled.target)
+        super().__init__(interface_of(program), code, program.weights)
+        self.order: Sequence[int] = ()
+        self._steps = [
+            (getattr(self._library, STEP_NAME.format(i)), _is_split(step))
+            for i, step in enumerate(program.main.steps)
+        ]
+        self._host = aligned(24)
+
+    def _call(self, inputs: object, outputs: object) -> int:
+        host_address = ctypes.c_void_p(self._host.ctypes.data)
+        for step, split in self._steps:
+            for part in self.order if split else (0,):
+                step(inputs, outputs, *self._memory, part, PARTS if split else 1, host_address)
+        return 0
+
+
+def _is_split(step: object) -> bool:
+    return isinstance(step, Step) and step.stage.lowered.parallel is not None
+
+
+def bits(outputs: Arrays) -> list[bytes]:
+    return [a.tobytes() for a in outputs.values()]
+
+
+def check(graph: Graph) -> None:
+    inputs = random_inputs(graph, np.random.default_rng(0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(share, "WORTH", float("inf"))
+        expected = bits(compile_graph(graph).session()(inputs))
+    compiled = compile_graph(graph, replace(host(), threads=PARTS))
+    session = InOrder(compiled)
+    for session.order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        assert bits(session(inputs)) == expected, session.order
+    for threads in range(1, PARTS + 1):
+        assert bits(compiled.session(threads)(inputs)) == expected, threads
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("quantized", [False, True])
+def test_parts_of_random_graphs_are_independent(seed: int, quantized: bool) -> None:
+    try:
+        check(Maker(seed, quantized).graph(9))
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+
+
+def test_parts_of_sums_written_over_their_operands() -> None:
+    x = parameter("x", Type((3, 40, 7), F32))
+    a, b = e.sigmoid(x), e.tanh(x)
+    y = e.add(e.mul(e.neg(a), b), e.add(a, constant(np.float32(2))))
+    check(Graph((x,), (softmax(y, axis=2), softmax(y, axis=1)), ("y", "z")))
+
+
+def test_parts_of_a_concatenation_whose_inputs_lie_in_it() -> None:
+    x = parameter("x", Type((9, 30), F32))
+    a, b = e.sigmoid(x), e.tanh(x)
+    joined = concat(a, constant(np.ones((2, 30), np.float32)), b, axis=0)
+    check(Graph((x,), (e.add(joined, joined), concat(a, joined, axis=0)), ("y", "z")))
+
+
+def test_parts_of_a_frame() -> None:
+    x = parameter("x", Type((2, 5, 6, 3), F32))
+    padded = pad(e.neg(x), constant(np.float32(3)), low=(0, 1, 2, 0), high=(0, 2, 1, 0))
+    check(Graph((x,), (transpose(padded, perm=(3, 0, 2, 1)), padded), ("y", "z")))
+
+
+def test_parts_of_normalized_rows() -> None:
+    x = parameter("x", Type((11, 19), F32))
+    scale = constant(np.linspace(0.5, 2, 19, dtype=np.float32))
+    check(Graph((x,), (layer_norm(x, scale, axis=1, epsilon=1e-5),), ("y",)))
+
+
+def weights(*shape: int) -> Value:
+    return constant(np.random.default_rng(4).normal(0, 0.3, shape).astype(np.float32))
+
+
+def test_parts_of_contractions() -> None:
+    x = parameter("x", Type((1, 19, 11, 5), F32))
+    y = conv(x, weights(40, 3, 3, 5), stride=(2, 1), dilation=(1, 1), low=(1, 1), high=(1, 1))
+    y = conv(y, weights(70, 1, 1, 40), **ONE, low=(0, 0), high=(0, 0))
+    y = conv(y, weights(70, 3, 3, 1), **ONE, low=(1, 1), high=(1, 1), groups=70)
+    y = conv(y, weights(33, 3, 3, 70), **ONE, low=(1, 1), high=(1, 1))
+    rows = reshape(y, shape=(110, 33))
+    z = matmul(matmul(rows, weights(33, 90)), weights(90, 17))
+    check(Graph((x,), (matmul(transpose(rows, perm=(1, 0)), z), y), ("y", "z")))
+
+
+@pytest.mark.parametrize("op", [max_pool, average_pool])
+def test_parts_of_pools(op: Op) -> None:
+    x = parameter("x", Type((1, 9, 7, 70), F32))
+    pads = {"low": (1, 2), "high": (1, 1)}
+    y = op(x, kernel=(3, 3), stride=(2, 1), dilation=(1, 1), **pads)
+    codes = convert(x, to=Quant(I8, (0.1,), (3,)))
+    z = op(codes, kernel=(3, 3), stride=(2, 1), dilation=(1, 1), **pads)
+    check(Graph((x,), (y, convert(z, to=F32)), ("y", "z")))

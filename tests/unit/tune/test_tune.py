@@ -1,0 +1,165 @@
+"""A model tuned on this machine: faster or the same, remembered, and with the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import whet
+from whet.artifact.artifact import open_artifact
+from whet.artifact.choices import CHOICES_ENTRY, read_choices, write_choices
+from whet.compile.pipeline import Compiled, compile_graph
+from whet.errors import InputError
+from whet.importers import import_model
+from whet.ir.graph import Graph
+from whet.kernels.kernel import Choice, lower
+from whet.session.samples import random_inputs
+from whet.targets.host import host
+from whet.tune import measure as measuring
+from whet.tune.calls import MOST, MOST_OTHERS, alone, calls, candidates
+from whet.tune.measure import measure
+from whet.tune.trial import Trial, agrees
+
+DEMO = Path(str(files("whet") / "demo"))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Choices of a folder of the test; builds of the one that all share."""
+    monkeypatch.setattr("whet.tune.kept.cache_folder", lambda: tmp_path)
+    return tmp_path
+
+
+def digits(name: str = "digits_int8") -> Graph:
+    return import_model(DEMO / f"{name}.onnx")
+
+
+@pytest.fixture(scope="module")
+def untuned() -> Compiled:
+    return compile_graph(digits())
+
+
+def test_calls_are_distinct_and_large_enough(untuned: Compiled) -> None:
+    found = calls(untuned.graph, host())
+    assert 0 < len(found) == len({call.key for call in found})
+    assert all(call.node.op.family == "contraction" for call in found)
+
+
+def test_candidates_begin_with_the_default_and_differ(untuned: Compiled) -> None:
+    for call in calls(untuned.graph, host()):
+        found = candidates(call.node, host())
+        assert found[0] is None
+        assert len(found) <= 1 + MOST + 2 * MOST_OTHERS
+        made = [lower(call.node, host(), choice).statements for choice in found]
+        assert all(a != b for i, a in enumerate(made) for b in made[:i])
+
+
+def test_a_node_alone_is_the_same_call(untuned: Compiled) -> None:
+    for call in calls(untuned.graph, host()):
+        node = alone(call.node).outputs[0].node
+        assert calls(alone(call.node), host())[0].key == call.key
+        assert node.types == call.node.types
+
+
+def favour(index: int) -> Callable[[Trial, int, int], float]:
+    """A clock by which one candidate takes half of what the others do."""
+
+    def seconds(trial: Trial, candidate: int, runs: int) -> float:
+        return 1e-4 if candidate == index else 2e-4
+
+    return seconds
+
+
+def test_the_winner_is_kept_for_the_next_time(
+    untuned: Compiled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "agrees", lambda found, expected: True)
+    monkeypatch.setattr(Trial, "seconds", favour(1))
+    first = measure(untuned)
+    nodes = {call.key: call.node for call in calls(untuned.graph, host())}
+    assert first.measured == len(nodes) == len(first.records)
+    for key, record in first.records.items():
+        assert record.choice == candidates(nodes[key], host())[1]
+        assert record.seconds < record.default_seconds
+    again = measure(untuned)
+    assert again.measured == 0
+    assert again.records == first.records
+
+
+def test_other_results_than_the_defaults_are_refused(
+    untuned: Compiled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "agrees", lambda found, expected: False)
+    monkeypatch.setattr(Trial, "seconds", favour(1))
+    found = measure(untuned)
+    assert found.refused > 0
+    assert all(record.choice is None for record in found.records.values())
+
+
+def test_agreement_is_bits_or_a_tolerance() -> None:
+    whole = np.arange(5, dtype=np.int8)
+    assert agrees([whole], [whole.copy()])
+    assert not agrees([whole + np.int8(1)], [whole])
+    real = np.array([1.0, -2.0, np.nan], np.float32)
+    assert agrees([real * np.float32(1 + 1e-6)], [real])
+    assert not agrees([real * np.float32(1.01)], [real])
+    assert not agrees([np.nan_to_num(real)], [real])
+
+
+@pytest.mark.parametrize("name", ["digits_f32", "digits_int8"])
+def test_a_tuned_model_gives_the_same_and_is_measured(name: str, tmp_path: Path) -> None:
+    shares: list[float] = []
+    graph = digits(name)
+    tuned = whet.compile(graph, tune=True, progress=lambda text, share: shares.append(share))
+    assert shares == sorted(shares)
+    assert shares[-1] < 1
+    facts = tuned.evidence["tuning"]
+    assert isinstance(facts, dict)
+    assert facts["calls"] == facts["measured"] == len(calls(tuned.graph, host()))
+    assert facts["kept"] == bool(tuned.chosen)
+    assert float(str(facts["untuned_seconds"])) > 0
+    assert facts["cpu"]
+
+    plain = compile_graph(graph)
+    port = plain.program.inputs[0]
+    x = {port.name: random_inputs((port,), 3)[0]}
+    for output, value in plain.session()(x).items():
+        got = tuned.session()(x)[output]
+        if name == "digits_int8":
+            np.testing.assert_array_equal(got, value)
+        else:
+            np.testing.assert_allclose(got, value, 1e-4, 1e-4)
+
+    path = tuned.artifact().save(tmp_path / "tuned.whet")
+    assert open_artifact(path).card["tuning"] == facts
+    if tuned.chosen:
+        assert whet.compile(graph, choices=path).source == tuned.source
+        assert whet.compile(graph, choices=tuned.chosen).source == tuned.source
+    assert whet.compile(graph).source == plain.source, "nothing measured is used unasked"
+
+
+def test_only_this_machine_is_tuned_for() -> None:
+    with pytest.raises(InputError, match="cannot be tuned for"):
+        whet.compile(digits(), "cortex-m4", tune=True)
+    with pytest.raises(InputError, match="either"):
+        whet.compile(digits(), tune=True, choices={})
+
+
+def test_choices_are_a_file(tmp_path: Path) -> None:
+    chosen = {"call": Choice("conv_f32", (6, 2, 48)), "other": Choice("fixed", ())}
+    data = write_choices(chosen)
+    assert read_choices(data, "here") == chosen
+    (tmp_path / "c.json").write_bytes(data)
+    assert not whet.compile(digits(), choices=tmp_path / "c.json").chosen
+    for bad in (b"", b"{}", b'{"format": 1, "calls": {"a": 1}}', b"\xff", data[:-2]):
+        (tmp_path / "c.json").write_bytes(bad)
+        with pytest.raises(InputError, match=r"c\.json"):
+            whet.compile(digits(), choices=tmp_path / "c.json")
+    with pytest.raises(InputError, match="absent"):
+        whet.compile(digits(), choices=tmp_path / "absent.json")
+    path = compile_graph(digits()).artifact().save(tmp_path / "untuned.whet")
+    assert read_choices(open_artifact(path).extras[CHOICES_ENTRY], "there") == {}

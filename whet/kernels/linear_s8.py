@@ -1,0 +1,212 @@
+"""Requantisation of an int8 contraction by one f32 multiply-add, where that is proved exact.
+
+A multiply-add with a single rounding yields the code as the low bits of 1.5 * 2^23 + code. Its
+first factor is the accumulator, in one of two ways:
+  free     the sum starts from the bits of a float in [2^23, 2^24): adding integers to the bits
+           adds them to the value. Where the start lies is chosen so that what is rounded falls
+           between the steps of the code.
+  not free the accumulator is converted.
+Code and multiply-add are both monotone in the accumulator, so they are equal everywhere once they
+are equal on both sides of every step of the code, which is checked here in integers. NumPy only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from whet.ops.integer.quantization import Rounding
+from whet.ops.integer.requantize import Multiplier, multiply
+
+__all__ = ["Linear", "linear"]
+
+Integers = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+Truths = npt.NDArray[np.bool_]
+
+ULP_ONE = 1 << 23  # from here to twice as much, floats are the integers
+BITS = 0x4B000000  # of that float
+CENTRE = 3 << 22  # what a result of 0 is, as LINEAR_ZERO of requantize.h
+LEAST, MOST = 2.0**-15, 1.0  # multipliers for which the proof stays within 64 bits
+NUDGES = (0, 1, -1, 2, -2)
+TRIES = (64, 1024, 16384)
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """What the sum starts from beside the bias, and the multiply-add, one of each per channel.
+
+    free: see above. narrow: every result lies in int16.
+    """
+
+    free: bool
+    start: Integers
+    scale: Floats
+    offset: Floats
+    narrow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Where the code steps up to `level` [levels, 1]: accumulators [levels, channels].
+
+    at: the first with the level, relevant where `reached`; before: the last without, where `left`.
+    """
+
+    level: Integers
+    at: Integers
+    before: Integers
+    reached: Truths
+    left: Truths
+
+    def of(self, channels: Integers) -> _Steps:
+        """The steps of some channels."""
+        rest = (self.at, self.before)
+        at, before = (a[:, channels] for a in rest)
+        return _Steps(self.level, at, before, self.reached[:, channels], self.left[:, channels])
+
+
+def linear(
+    by: Multiplier,
+    zero: int,
+    bounds: tuple[Integers, Integers],
+    limits: tuple[int, int],
+    rounding: Rounding,
+) -> Linear | None:
+    """The multiply-add equal to `by` and `zero`, clamped to `limits`, on accumulators in `bounds`.
+
+    None where there is none for some channel.
+    """
+    low, high = (np.broadcast_to(b, by.m.shape).astype(np.int64) for b in bounds)
+    m, t = by.m.astype(np.int64), by.t.astype(np.int64)
+    ends = [np.clip(zero + multiply(b, by, rounding), *limits) for b in (low, high)]
+    flat = ends[0] == ends[1]
+    real = np.where(flat, 0.5, m * np.exp2(-t.astype(np.float64)))
+    if ((real < LEAST) | (real > MOST)).any() or max(-low.min(), high.max()) > 1 << 29:
+        return None
+    m, t = np.where(flat, 1 << 30, m), np.where(flat, 31, t)
+    steps = _steps(m, t, zero, (low, high), limits, rounding)
+    free = True
+    found = _free(real.astype(np.float32), steps, flat)
+    if found is None:
+        free, found = False, _converted(real.astype(np.float32), zero, steps, flat)
+    if found is None:
+        return None
+    start, scale, offset = found
+    scale, offset = np.where(flat, np.float32(0), scale), np.where(flat, ends[0], offset)
+    sums = np.stack([low, high]) + start
+    values = sums.astype(np.int32).view(np.float32) if free else sums
+    results = np.abs(values * scale.astype(np.float64) + offset).max()
+    if results >= 1 << 21:
+        return None
+    narrow = bool(results < (1 << 15) - 2)
+    return Linear(free, start, scale, (offset + CENTRE).astype(np.float32), narrow)
+
+
+def _steps(
+    m: Integers,
+    t: Integers,
+    zero: int,
+    bounds: tuple[Integers, Integers],
+    limits: tuple[int, int],
+    rounding: Rounding,
+) -> _Steps:
+    level = np.arange(limits[0] + 1, limits[1] + 1, dtype=np.int64)[:, None]
+    if rounding == "single":
+        product = (2 * (level - zero) - 1) << (t - 1)
+    else:
+        right = t - 31
+        half = (np.int64(1) << right) >> 1
+        doubled = ((level - zero) << right) - half
+        doubled = doubled + ((doubled < 0) & (right > 0))
+        product = (doubled << 31) - (1 << 30)
+    at = -(-product // m)
+    low, high = bounds
+    return _Steps(level, np.maximum(at, low), np.minimum(at - 1, high), at <= high, at > low)
+
+
+def _free(scale: Floats, steps: _Steps, flat: Truths) -> tuple[Integers, Floats, Integers] | None:
+    """Start, scale and offset of every channel whose sum is a float from the start."""
+    start, offset, chosen = np.zeros(scale.shape, np.int64), np.zeros(scale.shape, np.int64), scale
+    ready = flat.copy()
+    for nudge in NUDGES:
+        todo = np.flatnonzero(~ready)
+        if not todo.size:
+            return start + BITS, chosen, offset
+        tried = (scale[todo].view(np.int32) + np.int32(nudge)).view(np.float32)
+        some = steps.of(todo)
+        first, whole = _placed(tried.astype(np.float64), some)
+        inside = _inside(first, some)
+        good = inside & _exact(tried, ULP_ONE + first, whole, some)
+        start[todo], offset[todo], ready[todo] = first, whole, good
+        chosen = chosen.copy()
+        chosen[todo] = tried
+    return (start + BITS, chosen, offset) if ready.all() else None
+
+
+def _converted(
+    scale: Floats, zero: int, steps: _Steps, flat: Truths
+) -> tuple[Integers, Floats, Integers] | None:
+    """The same where the sum is converted, which is exact below 2^24."""
+    none = np.zeros(scale.shape, np.int64)
+    near = np.maximum(np.abs(steps.at), np.abs(steps.before)).max(axis=0) <= 2 * ULP_ONE
+    good = flat | (near & _exact(scale, none, none + zero, steps))
+    return (none, scale, none + zero) if good.all() else None
+
+
+def _placed(scale: Reals, steps: _Steps) -> tuple[Integers, Integers]:
+    """Where the sum starts above 2^23, and the integer added to the product less CENTRE.
+
+    The start is searched for a product whose fraction is the middle of what the steps leave open.
+    """
+    edge = steps.level - 0.5
+    least = np.where(steps.reached, edge - scale * steps.at, -np.inf).max(axis=0)
+    most = np.where(steps.left, edge - scale * steps.before, np.inf).min(axis=0)
+    middle, slack = (least + most) / 2, (most - least) / 2
+    farthest, nearest = _ends(steps)
+    first = np.ceil(scale * (ULP_ONE + np.maximum(0, -nearest)) - middle) + 1
+    last = np.floor(scale * (2 * ULP_ONE - 1 - farthest) - middle) - 1
+    start, whole = np.zeros(scale.shape, np.int64), np.zeros(scale.shape, np.int64)
+    todo = np.flatnonzero((first <= last) & (slack > 0))
+    for tries in TRIES:
+        j = np.minimum(first[todo, None] + np.arange(tries), last[todo, None])
+        value = np.rint((j + middle[todo, None]) / scale[todo, None])
+        error = np.abs(value * scale[todo, None] - j - middle[todo, None])
+        at = (np.arange(todo.size), error.argmin(axis=1))
+        start[todo], whole[todo] = value[at] - ULP_ONE, -j[at]
+        todo = todo[error[at] > slack[todo] * 0.9]
+    return start, whole
+
+
+def _ends(steps: _Steps) -> tuple[Integers, Integers]:
+    """The greatest and the least accumulator at a step."""
+    greatest = np.where(steps.reached, steps.at, steps.before).max(axis=0)
+    return greatest, np.where(steps.left, steps.before, steps.at).min(axis=0)
+
+
+def _inside(start: Integers, steps: _Steps) -> Truths:
+    """Whether every step is where floats are the integers."""
+    greatest, least = _ends(steps)
+    inside: Truths = (start + least >= 0) & (start + greatest < ULP_ONE)
+    return inside
+
+
+def _exact(scale: Floats, start: Integers, whole: Integers, steps: _Steps) -> Truths:
+    """For each channel, whether every step is where it should be: in integers, as floats round."""
+    fraction, exponent = np.frexp(scale)
+    significand, shift = (fraction * (1 << 24)).astype(np.int64), 24 - exponent.astype(np.int64)
+
+    def code(acc: Integers) -> Integers:
+        total = (start + acc) * significand + (whole << shift)
+        floor = total >> shift
+        rest, half = total - (floor << shift), np.int64(1) << (shift - 1)
+        rounded: Integers = floor + ((rest > half) | ((rest == half) & (floor & 1 == 1)))
+        return rounded
+
+    at = ~steps.reached | (code(steps.at) >= steps.level)
+    before = ~steps.left | (code(steps.before) < steps.level)
+    exact: Truths = np.asarray((at & before).all(axis=0))
+    return exact
