@@ -13,7 +13,7 @@ from whet.ir.graph import Graph
 from whet.ir.node import Node
 from whet.kernels.epilogue_s8 import addition_of
 from whet.kernels.kernel import kernel
-from whet.kernels.quantized import exponentials
+from whet.kernels.rows_s8 import exponentials
 from whet.kernels.tiling_s8 import tile_s8
 from whet.ops.coded_attention import coded_attention
 from whet.ops.convolution import contraction_of

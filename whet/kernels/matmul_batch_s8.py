@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from whet.emit.program import Call, In, Longs, Lowered, Name, Out, Scratch, Weight
+from whet.emit.program import Argument, Call, In, Longs, Lowered, Name, Out, Scratch, Weight
 from whet.ir.dim import static_shape, static_size
 from whet.ir.element import I8, Quant
 from whet.ir.leaf import known
@@ -48,7 +48,8 @@ def batched(node: Node, target: Target) -> Lowered | None:
     columns = -(-n // target.lanes) * target.lanes
     lengths = (columns * 4 * -(-k // 4), columns * 4, block * 4)
     numbers = np.array([c.x_zero, c.w_zero, form.m, form.shift, form.round, 0, 0, 0], np.int32)
-    shape = (Longs(tuple(batch)), *(Longs(batch_strides(node, i)) for i in range(2)), len(batch))
+    strides = [Longs(batch_strides(node, i)) for i in range(2)]
+    shape: tuple[Argument, ...] = (Longs(tuple(batch)), *strides, len(batch))
     sizes = (m, n, k, t.rows, t.vectors, block, form.left, Name("begin"), Name("end"))
     call = Call("gemm_batch_s8", (*shape, *sizes, Weight(0), In(0), In(1), Out(), Scratch()))
     each = sum(-(-length // 64) * 64 for length in lengths)

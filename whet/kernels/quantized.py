@@ -11,7 +11,6 @@ from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
 from whet.errors import ShapeError
 from whet.ir.dim import bounds, static_size
 from whet.ir.element import F32, Quant
-from whet.ir.leaf import known
 from whet.ir.node import Array, Node, Value
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.kernel import kernel
@@ -26,10 +25,9 @@ from whet.ops.integer.multiplication import multiplication_constants
 from whet.ops.integer.quantization import Activation, Affine
 from whet.ops.integer.reduction import mean_constants, sum_constants
 from whet.ops.integer.softmax import softmax_constants
-from whet.ops.integer.softmax8 import Softmax8
 from whet.ops.integer.unary import rescale_constants
 from whet.ops.lookup import lookup
-from whet.ops.normalization import layer_norm, layer_norm_of, softmax, softmax8_of
+from whet.ops.normalization import softmax, softmax8_of
 from whet.ops.pooling import average_pool, max_pool
 from whet.ops.reduction import reduce_mean, reduce_sum
 from whet.targets.target import Target
@@ -185,23 +183,13 @@ def total(node: Node, target: Target) -> Lowered | None:
     return Lowered((call,), ("integer_reduction.h",))
 
 
-def exponentials(c: Softmax8) -> Array:
-    """The numbers of a softmax as softmax_s8.h takes them: low bytes, then high bytes."""
-    parts = [(c.exponentials & 255), c.exponentials >> 8]
-    return np.concatenate(parts).astype(np.uint8)
-
-
 @kernel("integer_softmax", softmax)
 def softmax_rows(node: Node, target: Target) -> Lowered | None:
     x = node.inputs[0]
     if not quantised(node) or x is None or node.integer("axis") != len(x.shape) - 1:
         return None
-    eight = softmax8_of(node)
-    if eight is not None:
-        rows = x.tensor.elements // x.shape[-1]
-        span = (Name("begin"), Name("end"))
-        call = Call("softmax_s8", (x.shape[-1], eight.factor, *span, In(0), Weight(0), Out()))
-        return Lowered((call,), ("softmax_s8.h",), (exponentials(eight),), parallel=rows)
+    if softmax8_of(node) is not None:
+        return None
     beta, y = node.attrs.get("beta", 1.0), result(node)
     assert isinstance(beta, float)
     if y.store == "int32":
@@ -218,20 +206,6 @@ def softmax_rows(node: Node, target: Target) -> Lowered | None:
         by = (scalar(c.by.m), scalar(c.by.t), c.diff_min)
         call, tables = Call("integer_softmax_double", (*head, given, *by, made)), ()
     return Lowered((call,), ("integer_reduction.h",), tables, parallel=each.units)
-
-
-@kernel("layer_norm_s8", layer_norm)
-def layer_norm_rows(node: Node, target: Target) -> Lowered | None:
-    x, scale, bias = (*node.inputs, None)[:3]
-    if node["element"] is None or x is None or not x.tensor.static or known(scale) is None:
-        return None
-    c = layer_norm_of(node, np.asarray(known(scale)), known(bias))
-    room = np.zeros(4 * target.lanes, np.float32)
-    arrays = tuple(np.concatenate([v, room]) for v in (c.gamma, c.beta))
-    limits = (float(c.epsilon), c.y.zero, c.y.low, c.y.high, Name("begin"), Name("end"))
-    call = Call("layer_norm_s8", (c.depth, *limits, In(0), Weight(0), Weight(1), Out()))
-    rows = x.tensor.elements // c.depth
-    return Lowered((call,), ("layer_norm_s8.h",), arrays, parallel=rows)
 
 
 @kernel("quantize", convert)

@@ -32,7 +32,7 @@ def _evaluate(node: Node, q: Array, k: Array, v: Array, *extras: Array) -> Array
     q, k, v = (x.transpose(p) for x, p in zip(split, (ROWS, COLUMNS, ROWS), strict=True))
     y = call(body, (q, k, v, *extras), {})[0]
     assert hasattr(y, "transpose")
-    made: Array = y.transpose(ROWS)  # type: ignore[attr-defined]
+    made: Array = y.transpose(ROWS)
     return made.reshape(*made.shape[:2], -1)
 
 
