@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from whet.artifact.artifact import open_artifact
 from whet.artifact.choices import open_choices
@@ -12,6 +13,7 @@ from whet.errors import ArtifactError, InputError
 from whet.importers import import_model
 from whet.ir.graph import Graph
 from whet.kernels.kernel import Choice
+from whet.plan.patches import Room
 from whet.session.session import Session
 from whet.targets.host import host, missing_features
 from whet.targets.registry import target as target_named
@@ -26,6 +28,8 @@ def compile(
     *,
     cpu: str = "native",
     sizes: dict[str, int | tuple[int, int]] | None = None,
+    ram: int | None = None,
+    patches: tuple[int, int] | Literal["auto"] | None = None,
     tune: bool = False,
     choices: Mapping[str, Choice] | str | Path | None = None,
     progress: Progress = lambda *_: None,
@@ -35,7 +39,9 @@ def compile(
     model: a Graph, or the path or bytes of an ONNX or TFLite file. target: a Target or its name.
     cpu: for the host, `native` or an x86-64 level. sizes: a value, or (low, high), for each free
     dimension of the inputs; or the value of a whole-number input, settled for good.
-
+    ram: the most bytes of arena (inputs and outputs, the caller's, do not count); layers are then
+    computed in patches where that takes least extra work. patches: (rows, columns) of all patches;
+    `auto`, or without ram, asks for the smallest arena.
     tune: time what the kernels can choose, on this machine, which takes up to minutes. Without it
     nothing measured before is used: the same model gives the same artifact. choices: take these
     instead (`Compiled.chosen` of another compilation), or those in a file, a `choices.json` or a
@@ -52,12 +58,21 @@ def compile(
         if target != "host" and cpu != "native":
             raise InputError(f"cpu {cpu} with target {target}", why="a cpu is for the host alone")
         target = host(cpu) if target == "host" else target_named(target)
+    room = _room(ram, patches)
     if tune and choices is not None:
         raise InputError("tune and choices", why="either measure them or give them")
     if tune:
-        return tune_graph(graph, target, progress)
+        return tune_graph(graph, target, progress, room)
     given = open_choices(Path(choices)) if isinstance(choices, str | Path) else choices
-    return compile_graph(graph, target, given)
+    return compile_graph(graph, target, given, room)
+
+
+def _room(ram: int | None, patches: tuple[int, int] | Literal["auto"] | None) -> Room | None:
+    if ram is None and patches is None:
+        return None
+    if isinstance(patches, tuple):
+        return Room(ram, (patches,))
+    return Room(ram)
 
 
 def load(path: str | Path, threads: int = 1) -> Session:

@@ -13,6 +13,7 @@ import click
 
 from whet import __version__
 from whet.artifact.interface import Json as CardValue
+from whet.cli.memory import memory_facts, memory_options, memory_rows, parse_memory
 from whet.cli.model import PIPELINE_ENTRY, compile_file, file_pipeline, model_options
 from whet.cli.show import (
     Cell,
@@ -34,6 +35,7 @@ from whet.tune.tune import TUNING
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL with .whet.")
 @click.option("--target", default="host", show_default=True, help="A name of whet.targets.")
 @click.option("--media", type=click.Path(path_type=Path), help="TOML of inputs and outputs.")
+@memory_options
 @click.option("--tune", is_flag=True, help="Time what kernels can choose; up to minutes.")
 @click.option(
     "--choices",
@@ -47,6 +49,8 @@ def command(
     output: Path | None,
     target: str,
     media: Path | None,
+    ram: str | None,
+    patches: str | None,
     tune: bool,
     choices: Path | None,
     sizes: tuple[str, ...],
@@ -61,20 +65,25 @@ def command(
     """
     start = time.perf_counter()
     with progress(as_json) as step:
-        compiled = compile_file(model, sizes, cpu, step, target, tune=tune, choices=choices)
+        compiled = compile_file(
+            model, sizes, cpu, step, target, parse_memory(ram, patches), tune=tune, choices=choices
+        )
         artifact = compiled.artifact()
         pipeline = file_pipeline(model, artifact.interface, media)
         extras = {**artifact.extras, PIPELINE_ENTRY: pipeline.to_toml().encode()}
-        card = evidence(compiled, model)
+        step("measuring")
+        spent = memory_facts(compiled)
+        card = {**evidence(compiled, model), **spent}
         artifact = replace(artifact, extras=extras, card={**artifact.card, **card})
         path = artifact.save(output or model.with_suffix(".whet"))
     seconds = time.perf_counter() - start
-    facts = _facts(compiled, path, seconds)
+    facts = {**_facts(compiled, path, seconds), **spent}
     print_notes(compiled.notes)
     if as_json:
         print_json(facts)
         return
-    print_table(f"{model} -> {path}", ("", ""), _rows(compiled, path, seconds, choices is not None))
+    rows = _rows(compiled, path, seconds, choices is not None) + memory_rows(compiled, spent)
+    print_table(f"{model} -> {path}", ("", ""), rows)
 
 
 def evidence(compiled: Compiled, model: Path) -> dict[str, CardValue]:

@@ -11,6 +11,7 @@ import click
 from whet import api
 from whet.artifact.artifact import Artifact, open_artifact
 from whet.artifact.interface import Interface
+from whet.cli.memory import Memory
 from whet.cli.show import Step, silent
 from whet.compile.pipeline import Compiled
 from whet.emit.program import Port
@@ -22,6 +23,7 @@ from whet.media import Pipeline, TensorSpec, load_pipeline, parse_pipeline
 from whet.session.session import Session
 
 PIPELINE_ENTRY = "pipeline.toml"
+ANY_MEMORY = Memory()
 
 
 def model_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -91,6 +93,7 @@ def compile_file(
     cpu: str,
     step: Step = silent,
     target: str = "host",
+    memory: Memory = ANY_MEMORY,
     *,
     tune: bool = False,
     choices: Path | None = None,
@@ -99,7 +102,10 @@ def compile_file(
     step(f"reading {path}")
     graph = read_bounded(path, sizes)
     step(f"compiling {path}")
-    return api.compile(graph, target, cpu=cpu, tune=tune, choices=choices, progress=step)
+    return api.compile(
+        graph, target, cpu=cpu, ram=memory.ram, patches=memory.patches, tune=tune, choices=choices,
+        progress=step,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

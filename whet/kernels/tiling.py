@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "Tile",
+    "tile_attention_f32",
     "tile_choices_f32",
     "tile_depthwise_f32",
     "tile_f32",
@@ -139,6 +140,14 @@ def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Ti
             block = min(max(1, round(t.block * times / unit)), -(-rows // unit)) * unit
             found.setdefault(Tile(t.rows, t.vectors, block), rank + 4 * later)
     return sorted(found, key=lambda t: found[t])
+
+
+def tile_attention_f32(rows: int, registers: int) -> tuple[int, int]:
+    """The default (MR, NV) of attention_f32 for heads of `rows` rows: two vectors, for the keys
+    and the values of a head are few, and as many rows as the registers hold, evenly."""
+    most = max(mr for mr, nv in tiles_f32(registers) if nv == 2)
+    mr = -(-rows // -(-rows // most))
+    return mr, max(nv for r, nv in tiles_f32(registers) if r == mr and nv >= 2)
 
 
 def tile_depthwise_f32(width: int) -> int:

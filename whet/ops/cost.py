@@ -70,6 +70,9 @@ def _operations(node: Node) -> int:
     first, second = (v for v in node.inputs[:2] if v is not None)
     if node.op.name == "matmul":
         return 2 * made * _bound(first, -1)
+    if node.op.name == "attention":  # scores, then their products with the values
+        keys = _bound(second, 1)
+        return 2 * keys * (operands[0] + made)
     # A convolution: weights [O, *K, C / groups], each used once for an output of its channel.
     if node.op.name == "conv":
         return 2 * made * (operands[1] // max(1, _bound(second, 0)))

@@ -13,6 +13,7 @@ from whet.ir.graph import Graph
 from whet.ir.verify import signature, verify
 from whet.passes.affine import AFFINE, scale_of_product
 from whet.passes.algebra import ALGEBRA
+from whet.passes.attention import ATTENTION
 from whet.passes.coded_attention import CODED_ATTENTION
 from whet.passes.coded_rows import CODED_ROWS
 from whet.passes.codes import CODE_RULES
@@ -59,7 +60,7 @@ PASSES: tuple[Pass, ...] = (
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     Pass("split", split_contractions),
     rules("settle", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, *AFFINE),
-    rules("attention", *CODED_ATTENTION, *MOVEMENT, *RESHAPE),
+    rules("attention", *ATTENTION, *CODED_ATTENTION, *MOVEMENT, *RESHAPE),
     rules("fuse", *FUSE, *RESHAPE, identity_reshape, reshape_of_reshape),
     rules("epilogue", *EPILOGUE, *INTEGER_EPILOGUE),
 )

@@ -9,6 +9,7 @@ from whet.artifact.interface import Json
 from whet.compile.pipeline import Compiled, compile_graph
 from whet.errors import InputError
 from whet.ir.graph import Graph
+from whet.plan.patches import Room
 from whet.targets.host import host
 from whet.targets.target import Target
 from whet.tune.kept import identity
@@ -40,9 +41,14 @@ class Tuning:
 
 
 def tune(
-    graph: Graph, target: Target | None = None, progress: Progress = lambda *_: None
+    graph: Graph,
+    target: Target | None = None,
+    progress: Progress = lambda *_: None,
+    room: Room | None = None,
 ) -> Compiled:
     """Compile a graph with the choices that are the fastest on this machine.
+
+    room: the arena it must do with, as in `compile_graph`.
 
     What is found is remembered in the cache folder, and told in the result's evidence under
     `tuning`. Where the whole model is not faster tuned, it is the untuned one.
@@ -56,11 +62,11 @@ def tune(
         why = "kernels are timed where they run, and only this machine is at hand"
         raise InputError(f"{aim.name} cannot be tuned for", why=why)
     progress("compiling, untuned", 0.0)
-    untuned = compile_graph(graph, aim)
+    untuned = compile_graph(graph, aim, room=room)
     found = measure(untuned, lambda text, share: progress(text, 0.05 + 0.85 * share))
     chosen = {key: r.choice for key, r in found.records.items() if r.choice is not None}
     progress("compiling, tuned", 0.9)
-    tuned = compile_graph(graph, aim, chosen) if chosen else untuned
+    tuned = compile_graph(graph, aim, chosen, room) if chosen else untuned
     progress("racing the whole model", 0.95)
     compared = compare(untuned, tuned)
     best = tuned if compared.ratio < 1.0 else untuned
