@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import prod
 
 from whet.ir.dim import UNBOUNDED, Size, bounds
+from whet.ir.element import Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
@@ -53,6 +54,18 @@ def graph_cost(graph: Graph) -> Cost:
     for node in graph.nodes:
         total += cost(node)
     return total
+
+
+def precision_of(graph: Graph) -> str:
+    """What most of the operations of its products read: `int8`, `bf16` or `f32` and the like."""
+    found: dict[str, int] = {}
+    for node in graph.nodes:
+        x = node.inputs[0] if node.op.family == "contraction" and node.inputs else None
+        if x is not None and isinstance(x.type, Type):
+            element = x.tensor.element
+            name = element.store.dtype.name if isinstance(element, Quant) else element.name
+            found[name] = found.get(name, 0) + _operations(node)
+    return max(found, key=lambda name: found[name], default="")
 
 
 def _operations(node: Node) -> int:
