@@ -20,6 +20,7 @@ from whet.importers import Sizes, import_model
 from whet.ir.dim import UNBOUNDED
 from whet.ir.graph import Graph, symbols_of
 from whet.media import Pipeline, TensorSpec, load_pipeline, parse_pipeline
+from whet.passes.pipeline import PRECISIONS
 from whet.session.session import Session
 
 PIPELINE_ENTRY = "pipeline.toml"
@@ -40,6 +41,17 @@ def model_options(command: Callable[..., object]) -> Callable[..., object]:
     ):
         command = option(command)
     return command
+
+
+def precision_option(command: Callable[..., object]) -> Callable[..., object]:
+    """`--precision`: what the model computes in."""
+    return click.option(
+        "--precision",
+        type=click.Choice(list(PRECISIONS)),
+        default="own",
+        show_default=True,
+        help="bf16: products with constant weights, and what lies between them, in half the bytes.",
+    )(command)
 
 
 def parse_sizes(texts: tuple[str, ...]) -> Sizes:
@@ -97,14 +109,15 @@ def compile_file(
     *,
     tune: bool = False,
     choices: Path | None = None,
+    precision: str = "own",
 ) -> Compiled:
     """A model file compiled for a target."""
     step(f"reading {path}")
     graph = read_bounded(path, sizes)
     step(f"compiling {path}")
     return api.compile(
-        graph, target, cpu=cpu, ram=memory.ram, patches=memory.patches, tune=tune, choices=choices,
-        progress=step,
+        graph, target, cpu=cpu, precision=precision, ram=memory.ram, patches=memory.patches,
+        tune=tune, choices=choices, progress=step,
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@
  * wrap; an integer mean, l2 or logsum truncates. Floats accumulate in sum_T, in 16 interleaved
  * partial sums flushed every 4096 elements when inner is 1, so the error grows slowly with n.
  *
- *   void reduce_NAME_parts_T(const T *x, T *y, long n, long inner, sum_T *sums, int part, int parts,
- *                            void (*wait)(void *pool), void *pool)
+ *   void reduce_NAME_parts_T(const T *x, T *y, long n, long inner, sum_T *sums, int part,
+ *                            int parts, void (*wait)(void *pool), void *pool)
  *
  * is one thread's part of the same for outer = 1: REDUCE_PARTS runs of rows, which the threads
  * share, are reduced to `sums`, REDUCE_PARTS * inner of them; after a wait those give y. The result
