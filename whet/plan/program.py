@@ -47,7 +47,7 @@ from whet.targets.target import Target
 
 # About what one thread does, and the shortest run that others take part in.
 OPERATIONS_A_NANOSECOND, BYTES_A_NANOSECOND = 100, 20
-SHORTEST_NANOSECONDS = 8000
+SHORTEST_NANOSECONDS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
