@@ -44,7 +44,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     unknown = [name for name in options.models if name not in MODELS]
     if unknown:
         parser.error(f"no such model: {' '.join(unknown)}; there are: {' '.join(MODELS)}")
-    unknown = [name for name in options.precision if name not in (*PRECISIONS, "bf16")]
+    unknown = [name for name in options.precision if name not in PRECISIONS]
     if unknown:
         parser.error(f"no such precision: {' '.join(unknown)}")
     try:

@@ -28,7 +28,9 @@ MODELS = (
     "lstm",
     "conformer_block",
 )
-PRECISIONS = ("f32", "int8")
+PRECISIONS = ("f32", "int8", "bf16")
+# Precisions that engines turn a model into: the file is the f32 one.
+CONVERTED = {"bf16": ("openvino_bf16",)}
 # MLPerf Tiny's own files; the other models are made here.
 REAL = {
     ("kws", "int8"): "mlperf_kws_int8.tflite",
@@ -70,8 +72,11 @@ def model_file(model: str, precision: str, folder: Path) -> Path:
     Raises:
         Unavailable: there is no such model or precision, or its file cannot be had here.
     """
-    if precision == "bf16":
-        raise Unavailable("Whet has no bf16 kernels")
+    if precision in CONVERTED:
+        path = model_file(model, "f32", folder)
+        if path.suffix != ".onnx":
+            raise Unavailable(f"the f32 model is no ONNX file: {path.name}")
+        return path
     if model not in MODELS or precision not in PRECISIONS:
         raise Unavailable(f"no {model} {precision} in the suite")
     if name := REAL.get((model, precision)):
@@ -103,9 +108,13 @@ def _make(model: str, folder: Path) -> None:
         raise Unavailable(f"the model cannot be made: {said[-1]}")
 
 
-def peers(path: Path) -> dict[str, Path]:
+def peers(path: Path, precision: str) -> dict[str, Path]:
     """The engines beside Whet that take a model, and the file that each of them reads."""
+    if precision in CONVERTED:
+        return dict.fromkeys(CONVERTED[precision], path)
+    others = {n for names in CONVERTED.values() for n in names}
     found = {n: path for n, (_, _, kinds) in ENGINES.items() if path.suffix in kinds}
+    found = {n: file for n, file in found.items() if n not in others}
     if path.suffix == ".onnx" and path.stem.endswith("_f32"):
         found["ncnn"] = path.parent / "ncnn" / f"{path.stem}.ncnn.param"
     return found

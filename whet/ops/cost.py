@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import prod
 
 from whet.ir.dim import UNBOUNDED, Size, bounds
+from whet.ir.element import Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
@@ -55,10 +56,24 @@ def graph_cost(graph: Graph) -> Cost:
     return total
 
 
+def precision_of(graph: Graph) -> str:
+    """What most of the operations of its products read: `int8`, `bf16` or `f32` and the like."""
+    found: dict[str, int] = {}
+    for node in graph.nodes:
+        x = node.inputs[0] if node.op.family == "contraction" and node.inputs else None
+        if x is not None and isinstance(x.type, Type):
+            element = x.tensor.element
+            name = element.store.dtype.name if isinstance(element, Quant) else element.name
+            found[name] = found.get(name, 0) + _operations(node)
+    return max(found, key=lambda name: found[name], default="")
+
+
 def _operations(node: Node) -> int:
     made, family = _count(node.outputs[0]), node.op.family
     if family in ("movement", "control"):
         return 0
+    if family == "composite":
+        return sum(graph_cost(body).operations for _, body in node.bodies)
     operands = [_count(v) for v in node.inputs if v is not None]
     if family == "reduction":
         return max(operands, default=0)
@@ -68,6 +83,9 @@ def _operations(node: Node) -> int:
     first, second = (v for v in node.inputs[:2] if v is not None)
     if node.op.name == "matmul":
         return 2 * made * _bound(first, -1)
+    if node.op.name == "attention":  # scores, then their products with the values
+        keys = _bound(second, 1)
+        return 2 * keys * (operands[0] + made)
     # A convolution: weights [O, *K, C / groups], each used once for an output of its channel.
     if node.op.name == "conv":
         return 2 * made * (operands[1] // max(1, _bound(second, 0)))

@@ -1,0 +1,41 @@
+"""f32 attention of static shape: attention_f32.h."""
+
+from __future__ import annotations
+
+from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch
+from whet.ir.dim import static_shape
+from whet.ir.element import F32
+from whet.ir.node import Node
+from whet.kernels.kernel import kernel
+from whet.kernels.strides import broadcast_strides
+from whet.kernels.tiling import tile_attention_f32
+from whet.ops.attention import attention
+from whet.targets.target import Target
+
+
+@kernel("attention_f32", attention)
+def lower(node: Node, target: Target) -> Lowered | None:
+    operands = [v.tensor for v in node.inputs if v is not None]
+    if any(t.element != F32 or not t.static for t in operands):
+        return None
+    q, v, mask = operands[0], operands[2], node.operand(3)
+    (b, t, h, d), (_, s, _, e) = static_shape(q.shape), static_shape(v.shape)
+    if not s or not d:
+        return None
+    strides: tuple[Argument, ...] = (0, 0, 0)
+    if mask is not None:
+        if mask.shape[-1] != s:
+            return None
+        strides = broadcast_strides(mask.shape, (b, h, t, s))[:3]
+    rows, vectors = tile_attention_f32(t, target.registers)
+    scale = node.attrs.get("scale", 1.0)
+    assert isinstance(scale, float)
+    shape: tuple[Argument, ...] = (t, s, h, d, e, scale, *strides, rows, vectors)
+    pointers: tuple[Argument, ...] = (In(0), In(1), In(2), 0 if mask is None else In(3), Out())
+    call = Call("attention_f32", (*shape, Name("begin"), Name("end"), *pointers, Scratch()))
+    columns = -(-s // target.lanes) * target.lanes
+    floats = d * columns + rows * (columns + target.lanes)
+    return Lowered(
+        (call,), ("attention_f32.h",), parallel=b * h * -(-t // rows),
+        scratch_each=-(-floats * 4 // 64) * 64,
+    )  # fmt: skip

@@ -1,0 +1,147 @@
+// Scaled dot-product attention, scores kept in cache, operands read where projections left them.
+//
+//   out[b][t][h][E] = sum over s < S of p[s] * v[b][s][h][E],
+//   p = softmax over s of scale * (q[b][t][h][D] . k[b][s][h][D]) + mask[b][h][t][s]
+//
+// q, k, v, out are dense. mask may be null; it is at b * mask_b + h * mask_h + t * mask_t + s.
+//
+// A tile is MR rows of one head, against NV vectors of keys, then of v's channels; rows are shared
+// evenly by as few tiles as MR allows. Work is B * H * ceil(T / MR) units, unit u = (batch, head,
+// tile); a call does [begin, end) and the result does not depend on the split. scratch: the keys of
+// one head, transposed and scaled, and the scores of a tile: D * columns + MR * (columns + VL)
+// floats, columns being S rounded up to whole vectors. All const ints are literals.
+#pragma once
+#include "tile_f32.h"
+#include "transpose_f32.h"
+
+// 2^x for x <= 0, 0 below -126.5, within 2.2 units in the last place; NaN gives NaN.
+INLINE vf vexp2_negative(vf x) {
+    // 2^r, |r| <= 1/2
+    static const float c[] = {1.f,           0.693147004f,  0.240222424f,
+                              0.0555073358f, 0.00967151299f, 0.00132647273f};
+    x = vmax(vset(-127.f), x);
+    const vf z = x + 12582912.f, r = x - (z - 12582912.f); // 1.5 * 2^23: z's low bits are round(x)
+    vf y = vset(c[5]);
+    UNROLL (i, 5) y = vfma(y, r, vset(c[4 - i]));
+    return y * (vf)(((vi)z << 23) + (127 << 23));
+}
+
+// The keys k[s][D] of one head, ldk apart: panels of NV vectors of keys, each [D][NV * VL].
+INLINE void attention_keys_f32(const int S, const int D, const int NV, const float factor,
+                               const float *k, const long ldk, float *panels) {
+    const int vectors = (S + VL - 1) / VL;
+    for (int j = 0; j < vectors; j++) {
+        const int first = j / NV * NV, width = (vectors - first < NV ? vectors - first : NV) * VL;
+        float *panel = panels + (long)first * VL * D + (j - first) * VL;
+        const int keys = S - j * VL < VL ? S - j * VL : VL;
+        transpose_rows_f32(keys, D, factor, k + (long)j * VL * ldk, ldk, panel, width);
+    }
+}
+
+// x[S] = 2^(x + mask / ln 2 - the largest); returns 1 / the sum.
+INLINE float attention_softmax_f32(const int S, float *x, const float *mask) {
+    const int whole = S / VL * VL, rest = S - whole;
+    const vf lowest = vset(-__builtin_inff());
+    vf largest = lowest, sum = {0};
+#define MASKED(AT, LANES) \
+    vfma(vload_n(mask + (AT), LANES), vset(1.44269504f), vload_n(x + (AT), LANES))
+    if (mask) {
+        for (int j = 0; j < whole; j += VL) vstore(x + j, MASKED(j, VL));
+        if (rest) vstore_n(x + whole, MASKED(whole, rest), rest);
+    }
+#undef MASKED
+    for (int j = 0; j < whole; j += VL) largest = vmax(largest, vload(x + j));
+    if (rest) {
+        float last[VL];
+        vstore(last, lowest);
+        vstore_n(last, vload_n(x + whole, rest), rest);
+        largest = vmax(largest, vload(last));
+    }
+    const vf top = vset(vmaximum(largest));
+    for (int j = 0; j < whole; j += VL) {
+        const vf e = vexp2_negative(vload(x + j) - top);
+        vstore(x + j, e);
+        sum += e;
+    }
+    if (rest) {
+        float last[VL] = {0};
+        vstore_n(last, vexp2_negative(vload_n(x + whole, rest) - top), rest);
+        vstore_n(x + whole, vload(last), rest);
+        sum += vload(last);
+    }
+    return 1.f / vsum(sum);
+}
+
+// Scores of MR rows q against all keys, row i at x + i * ldx.
+INLINE void attention_scores_f32(const int MR, const int S, const int D, const int NV,
+                                 const float *q, const int ldq, const float *panels, float *x,
+                                 const int ldx) {
+    const int width = NV * VL, whole = S / width * width, rest = S - whole;
+    const int last = (rest + VL - 1) / VL;
+    vf acc[32];
+    for (int s = 0; s < whole; s += width) {
+        tile_start_f32(MR, NV, VL, acc, 0);
+        tile_sum_f32(MR, NV, VL, D, acc, q, ldq, panels + (long)s * D, 0);
+        tile_store_f32(MR, NV, VL, acc, x + s, ldx, 0, 0, 0, identity_f32);
+    }
+    if (rest) {
+        tile_start_f32(MR, last, VL, acc, 0);
+        tile_sum_f32(MR, last, VL, D, acc, q, ldq, panels + (long)whole * D, 0);
+        tile_store_f32(MR, last, VL, acc, x + whole, ldx, 0, 0, 0, identity_f32);
+    }
+}
+
+// NV vectors of channels of MR rows: y[i] = scale[i] * sum over s of x[i][s] * v[s].
+INLINE void attention_mix_f32(const int MR, const int NV, const int LANES, const int S,
+                              const float *x, const int ldx, const float *v, const int ldv,
+                              const float *scale, float *y, const int ldy) {
+    vf acc[32];
+    tile_start_f32(MR, NV, LANES, acc, 0);
+    tile_sum_f32(MR, NV, LANES, S, acc, x, ldx, v, ldv);
+    UNROLL (i, MR)
+        UNROLL (j, NV)
+            vstore_n(y + (long)i * ldy + j * VL, acc[i * NV + j] * vset(scale[i]),
+                     j == NV - 1 ? LANES : VL);
+}
+
+// One tile of MR rows of one head.
+INLINE void attention_tile_f32(const int MR, const int S, const int D, const int E, const int NV,
+                               const int ldq, const int ldv, const float *q, const float *panels,
+                               const float *v, const float *mask, const long mask_t, float *x,
+                               float *out) {
+    const int ldx = (S + VL - 1) / VL * VL + VL, width = NV * VL, whole = E / width * width;
+    const int rest = E - whole, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
+    float scale[32];
+    attention_scores_f32(MR, S, D, NV, q, ldq, panels, x, ldx);
+    for (int i = 0; i < MR; i++)
+        scale[i] = attention_softmax_f32(S, x + i * ldx, mask ? mask + i * mask_t : 0);
+    for (int e = 0; e < whole; e += width)
+        attention_mix_f32(MR, NV, VL, S, x, ldx, v + e, ldv, scale, out + e, ldv);
+    if (rest)
+        attention_mix_f32(MR, last, lanes, S, x, ldx, v + whole, ldv, scale, out + whole, ldv);
+}
+
+INLINE void attention_f32(const int T, const int S, const int H, const int D, const int E,
+                          const float scale, const long mask_b, const long mask_h,
+                          const long mask_t, const int MR, const int NV, const int begin,
+                          const int end, const float *q, const float *k, const float *v,
+                          const float *mask, float *out, void *scratch) {
+    const int tiles = (T + MR - 1) / MR, few = T / tiles, larger = T % tiles;
+    float *panels = scratch, *x = panels + (S + VL - 1) / VL * VL * D;
+    for (int u = begin, held = -1; u < end; u++) {
+        const int head = u / tiles, tile = u % tiles, b = head / H, h = head % H;
+        const int t = tile * few + (tile < larger ? tile : larger);
+        const float *qt = q + (((long)b * T + t) * H + h) * D, *vh = v + ((long)b * S * H + h) * E;
+        const float *m = mask ? mask + b * mask_b + h * mask_h + t * mask_t : 0;
+        float *ot = out + (((long)b * T + t) * H + h) * E;
+        if (head != held)
+            attention_keys_f32(S, D, NV, scale * 1.44269504f, k + ((long)b * S * H + h) * D,
+                               (long)H * D, panels);
+        held = head;
+        if (tile < larger)
+            attention_tile_f32(few + 1, S, D, E, NV, H * D, H * E, qt, panels, vh, m, mask_t, x,
+                               ot);
+        else
+            attention_tile_f32(few, S, D, E, NV, H * D, H * E, qt, panels, vh, m, mask_t, x, ot);
+    }
+}

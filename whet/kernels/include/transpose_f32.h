@@ -1,0 +1,55 @@
+// Transposing in registers: VL vectors of VL floats, and matrices in such blocks.
+#pragma once
+#include "simd.h"
+
+// The first (second) halves of a and b, interleaved.
+#if VL == 16
+#define INTERLEAVE_LOW(a, b) \
+    __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define INTERLEAVE_HIGH(a, b) \
+    __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif VL == 8
+#define INTERLEAVE_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define INTERLEAVE_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#else
+#define INTERLEAVE_LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define INTERLEAVE_HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#endif
+
+// One of the log2(VL) shuffles that transpose: each moves a bit of the row number to the column's.
+INLINE void transpose_step_f32(const vf *from, vf *to) {
+    UNROLL (i, VL / 2) {
+        to[2 * i] = INTERLEAVE_LOW(from[i], from[i + VL / 2]);
+        to[2 * i + 1] = INTERLEAVE_HIGH(from[i], from[i + VL / 2]);
+    }
+}
+
+// rows[i][j] becomes rows[j][i].
+INLINE void transpose_block_f32(vf *rows) {
+    vf other[VL];
+    transpose_step_f32(rows, other);
+    transpose_step_f32(other, rows);
+    if (VL == 8) {
+        transpose_step_f32(rows, other);
+        UNROLL (i, VL) rows[i] = other[i];
+    } else if (VL == 16) {
+        transpose_step_f32(rows, other);
+        transpose_step_f32(other, rows);
+    }
+}
+
+// y[j * ldy + i] = factor * x[i * ldx + j] for i < rows and j < columns, 0 for rows <= i < VL;
+// rows <= VL.
+INLINE void transpose_rows_f32(const int rows, const int columns, const float factor,
+                               const float *x, const long ldx, float *y, const long ldy) {
+    for (int j = 0; j < columns; j += VL) {
+        const int width = columns - j < VL ? columns - j : VL;
+        vf block[VL];
+        UNROLL (i, VL) block[i] = i < rows ? vload_n(x + i * ldx + j, width) * factor : (vf){0};
+        transpose_block_f32(block);
+        UNROLL (i, VL)
+            if (i < width) vstore(y + (j + i) * ldy, block[i]);
+    }
+}
+#undef INTERLEAVE_LOW
+#undef INTERLEAVE_HIGH
