@@ -133,9 +133,9 @@ INLINE void depthwise_wide_s8(const int TH, const int W, const long ldx, const i
         step[i] = first ? ldx : 0;
         at[i] = first ? first + n - PL * ldx : outside;
     }
-#define COLUMNS(first, past, from)                                                         \
-    UNROLL(k, past) if (k >= (first)) wide_column_s8(groups, (from) + k >= 0 && (from) + k < W, at, \
-                                                     step, outside, ring[k])
+#define COLUMNS(first, past, from)                                                            \
+    UNROLL(k, past) if (k >= (first))                                                         \
+        wide_column_s8(groups, (from) + k >= 0 && (from) + k < W, at, step, outside, ring[k])
 #define OUTPUTS(T_)                                                                          \
     do {                                                                                     \
         COLUMNS(kept, kept + (T_) * SW, ow * SW - PL);                                       \
