@@ -5,6 +5,7 @@
 //   dot4(acc, a, w)         acc[l] + sum over i < 4 of a[l][i] * w[l][i], exact modulo 2^32
 //   quad_set(p, n, shifted) the n <= 4 activations at p, then zeros, in every lane;
 //                           shifted: DOT8_SHIFT is in them already
+//   quads_set(p)            VL quads of activations at p
 //   quad_interleave(p, n)   lane l = p[0][l] p[1][l] p[2][l] p[3][l] for l < n <= VL;
 //                           touches n bytes of each row
 //   quad_load(w)            VL quads of packed weights
