@@ -80,7 +80,10 @@ def goals(records: Sequence[Record]) -> list[Goal]:
             ratio, note = (best.ratio, best.engine) if best else (None, "")
             found.append(Goal(name, wanted, ratio, note))
     for model in BF16:
-        found.append(Goal(f"{model} bf16: time over OpenVINO's", 0.80, None, "no bf16 kernels"))
+        for threads in (1, 2):
+            peer = by.get((model, "bf16", threads), {}).get("openvino_bf16")
+            name = f"{model} bf16, {threads} thread(s): time over OpenVINO's in bf16"
+            found.append(Goal(name, 0.80, peer.ratio if peer else None))
     whet = {key: engines["whet"] for key, engines in by.items() if "whet" in engines}
     for (model, precision, threads), r in whet.items():
         if threads == 1:
@@ -98,7 +101,7 @@ def _alone(one: Record, two: Record | None, f32: Record | None) -> list[Goal]:
         found.append(Goal(f"{name}: two threads over one", THREAD_GAIN, gain, at_least=True))
     if one.model in LOAD_MS:
         found.append(Goal(f"{name}: load to first result, ms", LOAD_MS[one.model], one.load_ms))
-    if f32 and one.precision == "int8":
+    if f32 and one.precision in ("int8", "bf16"):
         found.append(Goal(f"{name}: time over f32's", 1.0, one.median_ms / f32.median_ms))
     return found
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from bench.profiles import Profile, profiled
-from bench.suite import Case, Unavailable, model_file, peers, ready
+from bench.suite import CONVERTED, Case, Unavailable, model_file, peers, ready
 from whet import api
 from whet.bench.engine import check_peer
-from whet.bench.race import Lap, race
+from whet.bench.race import Lap, difference, race
 from whet.cli.bench import integer_graph
 from whet.compile.pipeline import Compiled
 from whet.devices import roofline
@@ -27,7 +29,9 @@ class Record:
     ratio: Whet's median over this engine's; low, high: quartiles of that ratio over the rounds.
     share_of_peak: of the arithmetic peak measured on this machine for that many threads.
     load_ms: from opening the file to the first result. rss_mb: above the bare process, in 10^6.
-    budget_mb: weights and arena. difference: of the outputs from Whet's, over the largest value.
+    budget_mb: weights and arena. difference: of the outputs from Whet's, over the largest value; of
+    Whet's own in bf16, the mean over INPUTS from those in f32. same_top: for how many of these the
+    largest output is the same one.
     """
 
     model: str
@@ -45,6 +49,7 @@ class Record:
     high: float = 1.0
     budget_mb: float = 0.0
     difference: float = 0.0
+    same_top: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,9 @@ class Missing:
     reason: str
 
 
-Compiler = Callable[[Path], Compiled]
+INPUTS = 16
+LEFT_OUT = {"bf16": (("onnxruntime", "its CPU provider has no bf16 path to race"),)}
+Compiler = Callable[..., Compiled]
 Results = tuple[list[Record], list[Missing]]
 
 
@@ -65,7 +72,7 @@ class Suite:
 
     def __init__(self, folder: Path, seconds: float, compiler: Compiler = api.compile) -> None:
         self.folder, self.seconds, self.compiler = folder, seconds, compiler
-        self._compiled: dict[Path, Compiled | str] = {}
+        self._compiled: dict[tuple[Path, str], Compiled | str] = {}
         self._raced: dict[str, Compiled] = {}
 
     def run(self, case: Case) -> Results:
@@ -79,14 +86,15 @@ class Suite:
         except Exception as error:
             return [], [Missing(str(case), "whet", _reason(error))]
 
-    def compile(self, path: Path) -> Compiled:
+    def compile(self, path: Path, precision: str = "own") -> Compiled:
         """The compiled model; a failure is remembered too."""
-        if path not in self._compiled:
+        key = (path, precision)
+        if key not in self._compiled:
             try:
-                self._compiled[path] = self.compiler(path)
+                self._compiled[key] = self.compiler(path, precision=precision)
             except Exception as error:
-                self._compiled[path] = _reason(error)
-        found = self._compiled[path]
+                self._compiled[key] = _reason(error)
+        found = self._compiled[key]
         if isinstance(found, str):
             raise RuntimeError(found)
         return found
@@ -97,11 +105,12 @@ class Suite:
 
     def race(self, case: Case, path: Path) -> Results:
         """Race Whet with the peers; one that fails is left out and told."""
-        compiled = self.compile(path)
+        converted = case.precision in CONVERTED
+        compiled = self.compile(path, case.precision if converted else "own")
         self._raced[f"{case.model} {case.precision}"] = compiled
-        missing: list[Missing] = []
+        missing = [Missing(str(case), *left) for left in LEFT_OUT.get(case.precision, ())]
         engines: dict[str, Path] = {}
-        for peer, file in peers(path).items():
+        for peer, file in peers(path, case.precision).items():
             try:
                 check_peer(peer, file)
                 ready(peer, file, path)
@@ -123,7 +132,10 @@ class Suite:
                         raise
                     del engines[culprit]
                     missing.append(Missing(str(case), culprit, _reason(error)))
-        return [_record(case, lap, laps[0], compiled) for lap in laps], missing
+        records = [_record(case, lap, laps[0], compiled) for lap in laps]
+        if converted:
+            records[0] = _beside(records[0], compiled, self.compile(path))
+        return records, missing
 
 
 def _record(case: Case, lap: Lap, leader: Lap, compiled: Compiled) -> Record:
@@ -149,6 +161,20 @@ def _record(case: Case, lap: Lap, leader: Lap, compiled: Compiled) -> Record:
         budget_mb=(len(compiled.program.weights) + compiled.memory.arena_bytes) / 1e6,
         difference=lap.difference,
     )
+
+
+def _beside(record: Record, compiled: Compiled, exact: Compiled) -> Record:
+    """The record with how far the outputs are from those of the model in f32."""
+    ports = compiled.program.inputs
+    one, other = compiled.session(), exact.session()
+    distances, same = [], []
+    for seed in range(INPUTS):
+        inputs = dict(zip([p.name for p in ports], random_inputs(ports, seed), strict=True))
+        found, wanted = (list(session(inputs).values()) for session in (one, other))
+        distances.append(difference(found, wanted))
+        tops = [[int(np.argmax(value)) for value in values] for values in (found, wanted)]
+        same.append(tops[0] == tops[1])
+    return replace(record, difference=float(np.mean(distances)), same_top=float(np.mean(same)))
 
 
 def _reason(error: Exception) -> str:

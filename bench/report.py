@@ -30,6 +30,7 @@ COLUMNS = (
     "load ms",
     "memory MB",
     "difference",
+    "same top",
 )
 JSON_KEYS = tuple(f.name for f in fields(Record))[:11]
 PACKAGES = ("onnxruntime", "openvino", "ai-edge-litert", "ncnn", "pnnx", "numpy", "ziglang")
@@ -41,7 +42,8 @@ def row(r: Record) -> tuple[Cell, ...]:
     paired = ("", "") if r.engine == "whet" else (f"{r.ratio:.2f}", f"{r.low:.2f}-{r.high:.2f}")
     times = (f"{t:.3f}" for t in (r.min_ms, r.median_ms, r.p99_ms))
     rest = (f"{r.share_of_peak:.0%}", f"{r.load_ms:.1f}", f"{r.rss_mb:.1f}", f"{r.difference:.0e}")
-    return (r.model, r.precision, r.threads, r.engine, *times, *paired, *rest)
+    top = "" if r.same_top is None else f"{r.same_top:.0%}"
+    return (r.model, r.precision, r.threads, r.engine, *times, *paired, *rest, top)
 
 
 def show(records: Sequence[Record], missing: Sequence[Missing], checks: Sequence[Goal]) -> None:
@@ -110,7 +112,8 @@ def page(
         "1 where Whet is faster; quartiles over the rounds beside it. *Load*: from opening the",
         "model to the first result (Whet opens a compiled artifact, the others the model).",
         "*Memory*: peak above the bare Python process. *Difference*: of the outputs from Whet's,",
-        "over their largest value.",
+        "over their largest value; Whet's own in bf16: from its f32 outputs, the mean over inputs.",
+        "*Same top*: for how many of these inputs the largest output is the same one.",
         "",
         f"* Machine: {machine.cpu}, one thread measured at {machine.clock_ghz:.2f} GHz,",
         f"  {machine.f32_gflop_s:.0f} GFLOP/s f32, {machine.int8_gop_s:.0f} GOP/s int8",

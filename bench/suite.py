@@ -28,15 +28,28 @@ MODELS = (
     "lstm",
     "conformer_block",
 )
-PRECISIONS = ("f32", "int8")
-# MLPerf Tiny's own files; the other models are made here.
+PRECISIONS = ("f32", "int8", "bf16")
+# Precisions that engines turn a model into: the file is the f32 one.
+CONVERTED = {"bf16": ("openvino_bf16",)}
+# Trained models, under the folder of shared models; the others of MODELS are made here.
 REAL = {
-    ("kws", "int8"): "mlperf_kws_int8.tflite",
-    ("vww", "f32"): "mlperf_vww_fp32.tflite",
-    ("vww", "int8"): "mlperf_vww_int8.tflite",
-    ("resnet8", "f32"): "mlperf_ic_resnet_fp32.tflite",
-    ("resnet8", "int8"): "mlperf_ic_resnet_int8.tflite",
+    ("kws", "int8"): "tflite/mlperf_kws_int8.tflite",
+    ("vww", "f32"): "tflite/mlperf_vww_fp32.tflite",
+    ("vww", "int8"): "tflite/mlperf_vww_int8.tflite",
+    ("resnet8", "f32"): "tflite/mlperf_ic_resnet_fp32.tflite",
+    ("resnet8", "int8"): "tflite/mlperf_ic_resnet_int8.tflite",
+    ("anomaly", "f32"): "tflite/mlperf_ad_fp32.tflite",
+    ("anomaly", "int8"): "tflite/mlperf_ad_int8.tflite",
+    ("person_detect", "int8"): "tflite/person_detect.tflite",
+    ("mobilenet_v2_ptq", "int8"): "tflite/tf2_mobilenet_v2_1.0_224_ptq.tflite",
+    ("coco_ssd", "int8"): "tflite/coco_ssd_mobilenet_v1_1.0_quant.tflite",
+    ("deeplab_v3", "f32"): "tflite/deeplabv3_257.tflite",
+    ("face_landmark", "f32"): "tflite/mediapipe_face_landmark.tflite",
+    ("yamnet", "f32"): "tflite/yamnet_audio_classifier.tflite",
+    ("dtln_1", "f32"): "onnx/dtln_1.onnx",
+    ("dtln_2", "f32"): "onnx/dtln_2.onnx",
 }
+TRAINED = tuple(dict.fromkeys(model for model, _ in REAL if model not in MODELS))
 MAKING_SECONDS = 600
 
 
@@ -56,11 +69,16 @@ class Case:
         return f"{self.model} {self.precision}, {self.threads} thread(s)"
 
 
+def is_stored(model: str, precision: str) -> bool:
+    """Whether the suite has a file of a model in a precision; one it makes, it can make in any."""
+    return model in MODELS or (model, precision) in REAL
+
+
 def shared_models() -> Path | None:
-    """The folder of real TFLite models in `../shared/data`, if there is one."""
+    """The folder of trained models in `../shared/data`, if there is one."""
     named = os.environ.get("WHET_SHARED_DATA")
     roots = [Path(named)] if named else [p / "shared" / "data" for p in ROOT.parents]
-    found = [root / "models" / "tflite" for root in roots]
+    found = [root / "models" for root in roots]
     return next((folder for folder in found if folder.is_dir()), None)
 
 
@@ -70,9 +88,12 @@ def model_file(model: str, precision: str, folder: Path) -> Path:
     Raises:
         Unavailable: there is no such model or precision, or its file cannot be had here.
     """
-    if precision == "bf16":
-        raise Unavailable("Whet has no bf16 kernels")
-    if model not in MODELS or precision not in PRECISIONS:
+    if precision in CONVERTED:
+        path = model_file(model, "f32", folder)
+        if path.suffix != ".onnx":
+            raise Unavailable(f"the f32 model is no ONNX file: {path.name}")
+        return path
+    if not is_stored(model, precision) or precision not in PRECISIONS:
         raise Unavailable(f"no {model} {precision} in the suite")
     if name := REAL.get((model, precision)):
         shared = shared_models()
@@ -103,9 +124,13 @@ def _make(model: str, folder: Path) -> None:
         raise Unavailable(f"the model cannot be made: {said[-1]}")
 
 
-def peers(path: Path) -> dict[str, Path]:
+def peers(path: Path, precision: str) -> dict[str, Path]:
     """The engines beside Whet that take a model, and the file that each of them reads."""
+    if precision in CONVERTED:
+        return dict.fromkeys(CONVERTED[precision], path)
+    others = {n for names in CONVERTED.values() for n in names}
     found = {n: path for n, (_, _, kinds) in ENGINES.items() if path.suffix in kinds}
+    found = {n: file for n, file in found.items() if n not in others}
     if path.suffix == ".onnx" and path.stem.endswith("_f32"):
         found["ncnn"] = path.parent / "ncnn" / f"{path.stem}.ncnn.param"
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from whet.artifact.artifact import open_artifact
 from whet.artifact.choices import open_choices
@@ -12,6 +13,8 @@ from whet.errors import ArtifactError, InputError
 from whet.importers import import_model
 from whet.ir.graph import Graph
 from whet.kernels.kernel import Choice
+from whet.passes.pipeline import in_precision
+from whet.plan.patches import Room
 from whet.session.session import Session
 from whet.targets.host import host, missing_features
 from whet.targets.registry import target as target_named
@@ -26,6 +29,9 @@ def compile(
     *,
     cpu: str = "native",
     sizes: dict[str, int | tuple[int, int]] | None = None,
+    precision: str = "own",
+    ram: int | None = None,
+    patches: tuple[int, int] | Literal["auto"] | None = None,
     tune: bool = False,
     choices: Mapping[str, Choice] | str | Path | None = None,
     progress: Progress = lambda *_: None,
@@ -34,8 +40,12 @@ def compile(
 
     model: a Graph, or the path or bytes of an ONNX or TFLite file. target: a Target or its name.
     cpu: for the host, `native` or an x86-64 level. sizes: a value, or (low, high), for each free
-    dimension of the inputs; or the value of a whole-number input, settled for good.
-
+    dimension of the inputs; or the value of a whole-number input, settled for good. precision: the
+    model's `own`, or `bf16`: f32 products with constant weights, and the tensors between them, in
+    bf16 (`whet.passes.bf16` has the contract).
+    ram: the most bytes of arena (inputs and outputs, the caller's, do not count); layers are then
+    computed in patches where that takes least extra work. patches: (rows, columns) of all patches;
+    `auto`, or without ram, asks for the smallest arena.
     tune: time what the kernels can choose, on this machine, which takes up to minutes. Without it
     nothing measured before is used: the same model gives the same artifact. choices: take these
     instead (`Compiled.chosen` of another compilation), or those in a file, a `choices.json` or a
@@ -43,21 +53,31 @@ def compile(
 
     Raises:
         ModelError, UnsupportedError: the model cannot be read, or not on this target.
-        InputError: a cpu was named for another target than the host, or tuning asked for there; or
-            no choices are in the file.
+        InputError: a cpu was named for another target than the host, or tuning asked for there; an
+            unknown precision; or no choices are in the file.
         CompileError: it could not be planned or built.
     """
-    graph = model if isinstance(model, Graph) else import_model(model, sizes)
+    imported = model if isinstance(model, Graph) else import_model(model, sizes)
+    graph = in_precision(imported, precision)
     if isinstance(target, str):
         if target != "host" and cpu != "native":
             raise InputError(f"cpu {cpu} with target {target}", why="a cpu is for the host alone")
         target = host(cpu) if target == "host" else target_named(target)
+    room = _room(ram, patches)
     if tune and choices is not None:
         raise InputError("tune and choices", why="either measure them or give them")
     if tune:
-        return tune_graph(graph, target, progress)
+        return tune_graph(graph, target, progress, room)
     given = open_choices(Path(choices)) if isinstance(choices, str | Path) else choices
-    return compile_graph(graph, target, given)
+    return compile_graph(graph, target, given, room)
+
+
+def _room(ram: int | None, patches: tuple[int, int] | Literal["auto"] | None) -> Room | None:
+    if ram is None and patches is None:
+        return None
+    if isinstance(patches, tuple):
+        return Room(ram, (patches,))
+    return Room(ram)
 
 
 def load(path: str | Path, threads: int = 1) -> Session:

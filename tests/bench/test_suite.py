@@ -59,7 +59,7 @@ def test_a_race_measures_whet_and_its_peers(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_a_model_that_fails_is_told_and_stops_nothing(tmp_path: Path) -> None:
-    def refuse(path: Path) -> None:
+    def refuse(path: Path, precision: str) -> None:
         raise ValueError(f"cannot read {path.name}")
 
     suite = Suite(tmp_path, 0.05, refuse)  # type: ignore[arg-type]
@@ -68,7 +68,8 @@ def test_a_model_that_fails_is_told_and_stops_nothing(tmp_path: Path) -> None:
     assert not records
     assert (told.engine, told.reason) == ("whet", "cannot read lstm_f32.onnx")
     assert suite.run(Case("lstm", "int8", 1))[1][0].reason.startswith("static quantisation")
-    assert suite.run(Case("lstm", "bf16", 1))[1][0].reason == "Whet has no bf16 kernels"
+    assert suite.run(Case("lstm", "bf16", 1))[1][0].reason == "cannot read lstm_f32.onnx"
+    assert suite.run(Case("vww", "bf16", 1))[1][0].engine == "all"
 
 
 def test_ncnn_reads_what_its_converter_makes_of_a_float_model(
@@ -76,8 +77,10 @@ def test_ncnn_reads_what_its_converter_makes_of_a_float_model(
 ) -> None:
     model = tmp_path / "net_f32.onnx"
     made = tmp_path / "ncnn" / "net_f32.ncnn.param"
-    assert peers(model)["ncnn"] == made
-    assert "ncnn" not in peers(tmp_path / "net_int8.onnx")
+    assert peers(model, "f32")["ncnn"] == made
+    assert "ncnn" not in peers(tmp_path / "net_int8.onnx", "int8")
+    assert "openvino_bf16" not in peers(model, "f32")
+    assert list(peers(model, "bf16")) == ["openvino_bf16"]
     model.write_bytes(b"no model")
     ready("onnxruntime", model, model)
     monkeypatch.setattr("bench.suite.find_spec", lambda name: None)
@@ -90,7 +93,7 @@ def test_a_peer_that_fails_leaves_the_others_in_the_race(
 ) -> None:
     pytest.importorskip("onnxruntime")
     both = ("litert", "onnxruntime")
-    monkeypatch.setattr("bench.measure.peers", lambda path: dict.fromkeys(both, path))
+    monkeypatch.setattr("bench.measure.peers", lambda path, _: dict.fromkeys(both, path))
     monkeypatch.setattr("bench.measure.check_peer", lambda name, path: None)
     records, (told,) = Suite(tmp_path, 0.05).race(CASE, tiny)
     assert [r.engine for r in records] == ["whet", "onnxruntime"]
@@ -136,6 +139,6 @@ def test_variables_of_make_narrow_the_run(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("PRECISION", "")
     options = arguments([])
     assert (options.models, options.threads) == (["kws", "lstm"], [2])
-    assert options.precision == ["f32", "int8"]
+    assert options.precision == ["f32", "int8", "bf16"]
     with pytest.raises(SystemExit):
         arguments(["--models", "resnet18"])

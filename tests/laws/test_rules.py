@@ -9,11 +9,11 @@ import pytest
 
 from tests.laws.agreement import agree, random_inputs
 from whet.ir.verify import signature, verify
-from whet.passes.pipeline import PASSES
+from whet.passes.pipeline import PASSES, PRECISIONS
 from whet.rewrite.driver import rewrite
 from whet.rewrite.rule import Rule
 
-RULES = {rule.name: rule for step in PASSES for rule in step.rules}
+RULES = {rule.name: rule for step in (*PASSES, *PRECISIONS["bf16"]) for rule in step.rules}
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

@@ -64,7 +64,7 @@ def _bytes_of(array: Array) -> Array:
 
 
 def _array_of(name: str, array: Array) -> Array:
-    if name in np.sctypeDict:
+    if not hasattr(ml_dtypes, name):
         return array
     dtype = np.dtype(getattr(ml_dtypes, name))
     return np.frombuffer(array.tobytes(), dtype).reshape(array.shape[:-1])

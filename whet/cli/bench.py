@@ -11,7 +11,7 @@ import click
 
 from whet.bench.engine import PEERS, check_peer
 from whet.bench.race import Lap, race
-from whet.cli.model import compile_file, file_pipeline, model_options
+from whet.cli.model import compile_file, file_pipeline, model_options, precision_option
 from whet.cli.roofline import STEP_COLUMNS, step_document, step_rows
 from whet.cli.roofline_picture import draw_roofline
 from whet.cli.run import named
@@ -38,6 +38,7 @@ from whet.session.samples import random_inputs
     "--picture", type=click.Path(path_type=Path), help="Draw the steps under the roof, as SVG."
 )
 @click.option("--media", type=click.Path(path_type=Path), help="TOML of inputs and outputs.")
+@precision_option
 @model_options
 @json_option
 def command(
@@ -49,6 +50,7 @@ def command(
     per_op: bool,
     picture: Path | None,
     media: Path | None,
+    precision: str,
     sizes: tuple[str, ...],
     cpu: str,
     as_json: bool,
@@ -67,7 +69,7 @@ def command(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="whet-bench-")))
         step = stack.enter_context(progress(as_json))
-        compiled = compile_file(model, sizes, cpu, step)
+        compiled = compile_file(model, sizes, cpu, step, precision=precision)
         artifact = compiled.artifact()
         models = {"whet": artifact.save(folder / "model.whet")}
         models |= dict.fromkeys(peers, model)

@@ -13,7 +13,14 @@ import click
 
 from whet import __version__
 from whet.artifact.interface import Json as CardValue
-from whet.cli.model import PIPELINE_ENTRY, compile_file, file_pipeline, model_options
+from whet.cli.memory import memory_facts, memory_options, memory_rows, parse_memory
+from whet.cli.model import (
+    PIPELINE_ENTRY,
+    compile_file,
+    file_pipeline,
+    model_options,
+    precision_option,
+)
 from whet.cli.show import (
     Cell,
     Json,
@@ -25,7 +32,7 @@ from whet.cli.show import (
     size_text,
 )
 from whet.compile.pipeline import Compiled
-from whet.ops.cost import graph_cost
+from whet.ops.cost import graph_cost, precision_of
 from whet.tune.tune import TUNING
 
 
@@ -34,12 +41,14 @@ from whet.tune.tune import TUNING
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL with .whet.")
 @click.option("--target", default="host", show_default=True, help="A name of whet.targets.")
 @click.option("--media", type=click.Path(path_type=Path), help="TOML of inputs and outputs.")
+@memory_options
 @click.option("--tune", is_flag=True, help="Time what kernels can choose; up to minutes.")
 @click.option(
     "--choices",
     type=click.Path(path_type=Path),
     help="Take what --tune chose: choices.json, or a tuned artifact.",
 )
+@precision_option
 @model_options
 @json_option
 def command(
@@ -47,8 +56,11 @@ def command(
     output: Path | None,
     target: str,
     media: Path | None,
+    ram: str | None,
+    patches: str | None,
     tune: bool,
     choices: Path | None,
+    precision: str,
     sizes: tuple[str, ...],
     cpu: str,
     as_json: bool,
@@ -61,20 +73,26 @@ def command(
     """
     start = time.perf_counter()
     with progress(as_json) as step:
-        compiled = compile_file(model, sizes, cpu, step, target, tune=tune, choices=choices)
+        compiled = compile_file(
+            model, sizes, cpu, step, target, parse_memory(ram, patches), tune=tune,
+            choices=choices, precision=precision,
+        )  # fmt: skip
         artifact = compiled.artifact()
         pipeline = file_pipeline(model, artifact.interface, media)
         extras = {**artifact.extras, PIPELINE_ENTRY: pipeline.to_toml().encode()}
-        card = evidence(compiled, model)
+        step("measuring")
+        spent = memory_facts(compiled)
+        card = {**evidence(compiled, model), **spent}
         artifact = replace(artifact, extras=extras, card={**artifact.card, **card})
         path = artifact.save(output or model.with_suffix(".whet"))
     seconds = time.perf_counter() - start
-    facts = _facts(compiled, path, seconds)
+    facts = {**_facts(compiled, path, seconds), **spent}
     print_notes(compiled.notes)
     if as_json:
         print_json(facts)
         return
-    print_table(f"{model} -> {path}", ("", ""), _rows(compiled, path, seconds, choices is not None))
+    rows = _rows(compiled, path, seconds, choices is not None) + memory_rows(compiled, spent)
+    print_table(f"{model} -> {path}", ("", ""), rows)
 
 
 def evidence(compiled: Compiled, model: Path) -> dict[str, CardValue]:
@@ -88,6 +106,7 @@ def evidence(compiled: Compiled, model: Path) -> dict[str, CardValue]:
         "command": shlex.join(["whet", *sys.argv[1:]]),
         "model": model.name,
         "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "precision": precision_of(compiled.graph),
         "operations": total.operations,
         "moved_bytes": total.moved_bytes,
         "arena_bytes": compiled.memory.arena_bytes,
@@ -100,6 +119,7 @@ def _facts(compiled: Compiled, path: Path, seconds: float) -> dict[str, Json]:
     return {
         "artifact": str(path),
         "target": {"name": compiled.target.name, "cpu": compiled.target.cpu},
+        "precision": precision_of(compiled.graph),
         "nodes": len(compiled.graph.nodes),
         "stages": len(compiled.program.main.steps),
         "weight_bytes": len(compiled.program.weights),
@@ -119,6 +139,7 @@ def _rows(compiled: Compiled, path: Path, seconds: float, given: bool) -> list[t
     bound = f"lower bound {size_text(memory.lower_bound)}, {memory.gap:.1%} above"
     return [
         ("target", f"{compiled.target.name}, cpu {compiled.target.cpu}"),
+        ("precision", precision_of(compiled.graph)),
         ("stages", f"{len(compiled.program.main.steps)} of {len(compiled.graph.nodes)} nodes"),
         ("weights", size_text(len(compiled.program.weights))),
         ("arena", f"{size_text(memory.arena_bytes)} ({bound})"),
@@ -135,11 +156,13 @@ def _tuning_rows(compiled: Compiled, given: bool) -> list[tuple[Cell, ...]]:
     if not isinstance(told, dict):
         return [("choices", f"{len(compiled.chosen)} used")] if given else []
     untuned, tuned = (1e3 * float(str(told[f"{name}_seconds"])) for name in ("untuned", "tuned"))
-    kept = "tuned" if told["kept"] else "untuned"
+    as_float = told["float_seconds"]
     refused = f", {told['refused']} refused" if told["refused"] else ""
     return [
         ("kernel calls", f"{told['calls']}, {told['measured']} timed now{refused}"),
         ("choices", f"{told['changed']} calls run faster than by default"),
         ("untuned", f"{untuned:.4g} ms"),
-        ("tuned", f"{tuned:.4g} ms, ratio {float(str(told['ratio'])):.3f}: {kept} kept"),
+        ("tuned", f"{tuned:.4g} ms, ratio {float(str(told['ratio'])):.3f}"),
+        *([("as floats", f"{1e3 * float(str(as_float)):.4g} ms")] if as_float else []),
+        ("kept", f"the {told['kept']} model"),
     ]

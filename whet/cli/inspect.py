@@ -9,15 +9,15 @@ import click
 
 from whet.artifact.artifact import open_artifact
 from whet.artifact.interface import to_json
-from whet.cli.model import is_artifact, parse_sizes, port_text
+from whet.cli.model import is_artifact, parse_sizes, port_text, precision_option
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, size_text
 from whet.errors import InputError
 from whet.importers import import_model
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.text import graph_text
-from whet.ops.cost import Cost, cost
-from whet.passes.pipeline import Fired, Observer, optimize
+from whet.ops.cost import Cost, cost, precision_of
+from whet.passes.pipeline import Fired, Observer, in_precision, optimize
 
 
 @click.command("inspect")
@@ -31,9 +31,15 @@ from whet.passes.pipeline import Fired, Observer, optimize
 )
 @click.option("--layers", is_flag=True, help="One line for each layer.")
 @click.option("--dump", type=click.Path(path_type=Path), help="Write the graph after each pass.")
+@precision_option
 @json_option
 def command(
-    model: Path, sizes: tuple[str, ...], layers: bool, dump: Path | None, as_json: bool
+    model: Path,
+    sizes: tuple[str, ...],
+    layers: bool,
+    dump: Path | None,
+    precision: str,
+    as_json: bool,
 ) -> None:
     """Show a model's inputs and outputs, its ops, parameters, operations and memory traffic.
 
@@ -44,11 +50,13 @@ def command(
         _artifact(model, as_json)
         return
     graph = import_model(model, parse_sizes(sizes))
-    optimized = optimize(graph, _dumper(dump) if dump else None)
+    observe = _dumper(dump) if dump else None
+    optimized = optimize(in_precision(graph, precision, observe), observe)
     if as_json:
         print_json(_document(model, graph, optimized))
         return
-    print_table(str(model), ("", "name", "type"), _ports(graph))
+    products = ("products", "", precision_of(optimized))
+    print_table(str(model), ("", "name", "type"), [*_ports(graph), products])
     print_table(
         "Ops", ("op", "imported", "optimised", "Mop", "weights", "moved"), _ops(graph, optimized)
     )
@@ -147,6 +155,7 @@ def _document(path: Path, graph: Graph, optimized: Graph) -> dict[str, Json]:
     ]
     return {
         "model": str(path),
+        "precision": precision_of(optimized),
         "ports": [{"kind": str(k), "name": str(n), "type": str(t)} for k, n, t in _ports(graph)],
         "parameters": sum(sizes),
         "operations": total.operations,

@@ -11,6 +11,7 @@ import click
 from whet import api
 from whet.artifact.artifact import Artifact, open_artifact
 from whet.artifact.interface import Interface
+from whet.cli.memory import Memory
 from whet.cli.show import Step, silent
 from whet.compile.pipeline import Compiled
 from whet.emit.program import Port
@@ -19,9 +20,11 @@ from whet.importers import Sizes, import_model
 from whet.ir.dim import UNBOUNDED
 from whet.ir.graph import Graph, symbols_of
 from whet.media import Pipeline, TensorSpec, load_pipeline, parse_pipeline
+from whet.passes.pipeline import PRECISIONS
 from whet.session.session import Session
 
 PIPELINE_ENTRY = "pipeline.toml"
+ANY_MEMORY = Memory()
 
 
 def model_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -38,6 +41,17 @@ def model_options(command: Callable[..., object]) -> Callable[..., object]:
     ):
         command = option(command)
     return command
+
+
+def precision_option(command: Callable[..., object]) -> Callable[..., object]:
+    """`--precision`: what the model computes in."""
+    return click.option(
+        "--precision",
+        type=click.Choice(list(PRECISIONS)),
+        default="own",
+        show_default=True,
+        help="bf16: products with constant weights, and what lies between them, in half the bytes.",
+    )(command)
 
 
 def parse_sizes(texts: tuple[str, ...]) -> Sizes:
@@ -91,15 +105,20 @@ def compile_file(
     cpu: str,
     step: Step = silent,
     target: str = "host",
+    memory: Memory = ANY_MEMORY,
     *,
     tune: bool = False,
     choices: Path | None = None,
+    precision: str = "own",
 ) -> Compiled:
     """A model file compiled for a target."""
     step(f"reading {path}")
     graph = read_bounded(path, sizes)
     step(f"compiling {path}")
-    return api.compile(graph, target, cpu=cpu, tune=tune, choices=choices, progress=step)
+    return api.compile(
+        graph, target, cpu=cpu, precision=precision, ram=memory.ram, patches=memory.patches,
+        tune=tune, choices=choices, progress=step,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

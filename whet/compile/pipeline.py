@@ -19,7 +19,8 @@ from whet.ir.type import Type
 from whet.kernels.kernel import Choice
 from whet.passes.pipeline import optimize
 from whet.plan.memory import MemoryPlan
-from whet.plan.program import plan_program
+from whet.plan.patches import Patched, Room, plan_in_patches
+from whet.plan.program import Planned, plan_program
 from whet.session.session import Session
 from whet.targets.host import features, host
 from whet.targets.target import Target
@@ -31,7 +32,8 @@ class Compiled:
 
     model: the graph as it was imported, which is the meaning; graph: the same after the passes.
     chosen: the choices of kernels it was told to take, by call. evidence: facts measured while it
-    was made, for the artifact's card. notes: what its user should know, a line each.
+    was made, for the artifact's card. notes: what its user should know, a line each. patched: what
+    its room in memory has cost, where one was given.
     """
 
     model: Graph
@@ -45,6 +47,7 @@ class Compiled:
     chosen: Mapping[str, Choice] = field(default_factory=dict)
     evidence: Mapping[str, Json] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    patched: Patched | None = None
 
     def session(self, threads: int = 1) -> Session:
         """The model in this process."""
@@ -75,11 +78,15 @@ def _check_sizes(graph: Graph) -> None:
 
 
 def compile_graph(
-    graph: Graph, target: Target | None = None, choices: Mapping[str, Choice] | None = None
+    graph: Graph,
+    target: Target | None = None,
+    choices: Mapping[str, Choice] | None = None,
+    room: Room | None = None,
 ) -> Compiled:
     """Compile a graph for a target (this machine by default).
 
     choices: what to take for kernel calls, by `call_key`, instead of what is likely the fastest.
+    room: the arena it must do with, early layers in patches where that is too small for them.
 
     Raises:
         UnsupportedError: ops without a kernel on the target, all listed at once.
@@ -88,7 +95,13 @@ def compile_graph(
     chosen = target or host()
     _check_sizes(graph)
     optimized = optimize(graph)
-    planned = plan_program(optimized, chosen, choices)
+
+    def planner(graph: Graph) -> Planned:
+        return plan_program(graph, chosen, choices)
+
+    patched = plan_in_patches(optimized, planner, room) if room else None
+    optimized = patched.graph if patched else optimized
+    planned = patched.planned if patched else planner(optimized)
     source = model_c(planned.program)
     if chosen.emulator is None:
         code = shared_library(model_units(planned.program, chosen.threads), chosen)
@@ -105,4 +118,5 @@ def compile_graph(
         code,
         chosen=planned.chosen,
         notes=planned.notes,
+        patched=patched,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from whet.emit.expression import literal
 from whet.emit.program import Chain, Epilogue, Extra, Stage
-from whet.emit.scalar import wide
+from whet.emit.scalar import suffix, wide
 from whet.emit.statement import pointer, pointer_list
 from whet.errors import UnsupportedError, UnsupportedOp
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant_op, known, parameter_op
 from whet.ir.node import Node
+from whet.ops.convert import convert
 
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 CALLS = {
@@ -19,6 +20,7 @@ CALLS = {
     "gelu": "vgelu({0})", "erf": "verf({0})", "sin": "vsin({0})", "cos": "vcos({0})",
 }  # fmt: skip
 VECTOR_OPS = frozenset({*INFIX, *CALLS})
+LOADS = {"f32": ("vload_n", "float"), "bf16": ("vload_bf16_n", "bf16")}
 
 SIGNATURE = (
     "INLINE vf {name}(const void *const *extra, vf acc, long row, int channel, int lanes)\n{{\n"
@@ -76,8 +78,9 @@ def _vector_body(graph: Graph, extras: tuple[Extra, ...]) -> str:
     lines = []
     for i, (value, extra) in enumerate(zip(graph.inputs[1:], extras, strict=True)):
         row = f"row * {extra.row_stride} + " if extra.row_stride else ""
+        load, kind = LOADS[suffix(value.tensor.element)]
         lines.append(
-            f"    const vf x{i} = vload_n((const float *)extra[{i}] + {row}channel, lanes);"
+            f"    const vf x{i} = {load}((const {kind} *)extra[{i}] + {row}channel, lanes);"
         )
         names[value.node] = f"x{i}"
     for node in graph.nodes:
@@ -89,13 +92,22 @@ def _vector_body(graph: Graph, extras: tuple[Extra, ...]) -> str:
             names[node] = f"vset({literal(data.reshape(()).item(), 'f32')})"
             continue
         operands = [names[v.node] for v in node.inputs if v is not None]
+        if node.op is convert and (_widens(node) or node is graph.outputs[0].node):
+            names[node] = operands[0]  # the kernel rounds what it stores
+            continue
         names[node] = f"t{len(lines)}"
         lines.append(f"    const vf {names[node]} = {_expression(node, operands)};")
     return "\n".join([*lines, f"    return {names[graph.outputs[0].node]};"])
 
 
+def _widens(node: Node) -> bool:
+    return suffix(node.outputs[0].tensor.element) == "f32"
+
+
 def _expression(node: Node, operands: list[str]) -> str:
     name = node.op.name
+    if node.op is convert and suffix(node.outputs[0].tensor.element) == "bf16":
+        return f"vround_bf16({operands[0]})"
     if wide(node.outputs[0].tensor.element) == "f32":
         if name in INFIX:
             return f"{operands[0]} {INFIX[name]} {operands[1]}"

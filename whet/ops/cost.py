@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import prod
 
 from whet.ir.dim import UNBOUNDED, Size, bounds
+from whet.ir.element import Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
@@ -55,10 +56,24 @@ def graph_cost(graph: Graph) -> Cost:
     return total
 
 
+def precision_of(graph: Graph) -> str:
+    """What most of the operations of its products read: `int8`, `bf16` or `f32` and the like."""
+    found: dict[str, int] = {}
+    for node in graph.nodes:
+        x = node.inputs[0] if node.op.family == "contraction" and node.inputs else None
+        if x is not None and isinstance(x.type, Type):
+            element = x.tensor.element
+            name = element.store.dtype.name if isinstance(element, Quant) else element.name
+            found[name] = found.get(name, 0) + _operations(node)
+    return max(found, key=lambda name: found[name], default="")
+
+
 def _operations(node: Node) -> int:
     made, family = _count(node.outputs[0]), node.op.family
     if family in ("movement", "control"):
         return 0
+    if family == "composite":
+        return sum(graph_cost(body).operations for _, body in node.bodies)
     operands = [_count(v) for v in node.inputs if v is not None]
     if family == "reduction":
         return max(operands, default=0)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.ir.element import F32
+from whet.ir.element import BF16, F32, Element
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, constant_op, known, parameter, parameter_op
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
+from whet.ops.convert import convert
 from whet.ops.convolution import conv
 from whet.ops.elementwise import add, maximum
 from whet.ops.epilogue import FUSABLE, channel_or_full
@@ -45,8 +46,11 @@ def accepts(value: Value, node: Node) -> bool:
     """Whether the kernels of the contraction behind `value` can apply `node` to its results."""
     if value.op not in (conv, matmul) or value.node["element"] is not None:
         return False
-    result = value.tensor
-    if result.element != F32 or not result.static or node.types[0] != result:
+    result, x = value.tensor, value.node.inputs[0]
+    if result.element != F32 or not result.static or x is None:
+        return False
+    elements = (F32, BF16) if x.tensor.element == BF16 else (F32,)
+    if node.types[0] not in [Type(result.shape, e) for e in elements]:
         return False
     w = known(value.node.inputs[1])
     if w is None or w.ndim != (2 if value.op is matmul else result.rank) or result.rank > 4:
@@ -55,16 +59,18 @@ def accepts(value: Value, node: Node) -> bool:
     held = len(value.node.inputs[3:])
     if held + len(others) > EXTRAS:
         return False
-    if any(v.tensor.element != F32 or not channel_or_full(v.tensor, result) for v in others):
+    if any(v.tensor.element not in elements for v in others):
+        return False
+    if not all(channel_or_full(v.tensor, result) for v in others):
         return False
     body = scalar_body(node)
-    return len(body.nodes) <= BODY_NODES and all(map(_vector, body.nodes))
+    return len(body.nodes) <= BODY_NODES and all(_vector(n, elements) for n in body.nodes)
 
 
-def _vector(node: Node) -> bool:
-    """Whether a node of a scalar body has a vector form."""
-    if node.op is constant_op or node.op is parameter_op:
-        return node.types[0] == Type((), F32)
+def _vector(node: Node, elements: tuple[Element, ...]) -> bool:
+    """Whether a node of a scalar body has a vector form: arithmetic is in f32."""
+    if node.op in (constant_op, parameter_op, convert):
+        return node.types[0] in [Type((), e) for e in elements]
     return node.op.name in FUSABLE and node.types == (Type((), F32),)
 
 
@@ -84,7 +90,7 @@ def _fused(node: Node, value: Value) -> Value:
             continue
         if v not in extras:
             extras.append(v)
-            inputs.append(parameter(f"extra{len(extras)}", Type((), F32)))
+            inputs.append(parameter(f"extra{len(extras)}", Type((), v.tensor.element)))
         arguments.append(inputs[1 + extras.index(v)])
     body = Graph(tuple(inputs), (inlined(scalar_body(node), arguments),), ("y",))
     x, w, bias = (*value.node.inputs, None)[:3]

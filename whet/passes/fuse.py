@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from whet.errors import ShapeError
-from whet.ir.element import STRING, Quant
+from whet.ir.element import BF16, F32, STRING, Element, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.ops.broadcast import broadcast_shapes
+from whet.ops.convert import convert
 from whet.ops.elementwise import add, mul, sigmoid
 from whet.ops.lookup import lookup
 from whet.ops.map import inlined, map_op, scalar_body
@@ -69,9 +70,16 @@ def fuse_elementwise(node: Node, uses: Uses) -> Replacement:
 
 
 def _merges(value: Value, node: Node, uses: Uses) -> bool:
-    if not fusable(value.node) or uses(value) != node.inputs.count(value):
+    if not fusable(value.node):
         return False
-    return value.shape == node.outputs[0].shape
+    if value.op is convert and value.node["to"] == F32 and _source(value) == BF16:
+        return True  # as cheap to widen where it is read as to read what was widened
+    return uses(value) == node.inputs.count(value) and value.shape == node.outputs[0].shape
+
+
+def _source(value: Value) -> Element | None:
+    x = value.node.inputs[0]
+    return None if x is None else x.tensor.element
 
 
 def _argument(value: Value, merge: bool, read: dict[Value, Value]) -> Value:

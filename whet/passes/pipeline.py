@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from whet.errors import CompileError, WhetError
+from whet.errors import CompileError, InputError, WhetError
 from whet.ir.graph import Graph
 from whet.ir.verify import signature, verify
 from whet.passes.affine import AFFINE, scale_before, scale_of_product
 from whet.passes.algebra import ALGEBRA
 from whet.passes.attention import ATTENTION
+from whet.passes.bf16 import BF16_RULES, narrow_contractions
+from whet.passes.coded_attention import CODED_ATTENTION
+from whet.passes.coded_rows import CODED_ROWS
 from whet.passes.codes import CODE_RULES
 from whet.passes.epilogue import EPILOGUE
 from whet.passes.epilogue_s8 import INTEGER_EPILOGUE
@@ -49,18 +52,37 @@ def rules(name: str, *chosen: Rule) -> Pass:
     return Pass(name, lambda graph, fired: rewrite(graph, chosen, fired), chosen)
 
 
-PASSES: tuple[Pass, ...] = (
+SETTLE: tuple[Pass, ...] = (
     rules("simplify", fold_constants, *ALGEBRA, *MOVEMENT),
     rules("normalization", fold_constants, *NORMALIZATION),
     rules("layout", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, scale_of_product),
-    rules("quantize", fold_constants, *ALGEBRA, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE),
+    rules(
+        "quantize", fold_constants, *ALGEBRA, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE, *CODED_ROWS
+    ),
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     Pass("split", split_contractions),
     rules("settle", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, *AFFINE),
-    rules("transformer", fold_constants, *ATTENTION, *GELU, *MOVEMENT, scale_before),
+    rules(
+        "transformer",
+        fold_constants,
+        *ATTENTION,
+        *CODED_ATTENTION,
+        *GELU,
+        *MOVEMENT,
+        *RESHAPE,
+        scale_before,
+    ),
+)
+PASSES: tuple[Pass, ...] = (
+    *SETTLE,
     rules("fuse", *FUSE, *RESHAPE, identity_reshape, reshape_of_reshape),
     rules("epilogue", *EPILOGUE, *INTEGER_EPILOGUE),
 )
+PRECISIONS: dict[str, tuple[Pass, ...]] = {
+    "own": (),
+    "bf16": (*SETTLE, Pass("bf16", narrow_contractions, BF16_RULES)),
+}
+"""What makes a model of a precision out of one as it was imported."""
 
 
 def optimize(graph: Graph, observe: Observer | None = None) -> Graph:
@@ -71,11 +93,30 @@ def optimize(graph: Graph, observe: Observer | None = None) -> Graph:
         CompileError: a pass failed or made an ill-formed graph; the message names the pass and the
             rules that had fired.
     """
+    return _through(PASSES, graph, observe)
+
+
+def in_precision(graph: Graph, precision: str, observe: Observer | None = None) -> Graph:
+    """The model in another precision: a graph of its own meaning, with the same inputs and outputs.
+
+    precision: `own` is the graph itself; for `bf16` see `whet.passes.bf16`.
+
+    Raises:
+        InputError: the precision is unknown.
+        CompileError: as of `optimize`.
+    """
+    if precision not in PRECISIONS:
+        raise InputError("unknown precision", precision, hint=", ".join(PRECISIONS))
+    steps = PRECISIONS[precision]
+    return _through(steps, graph, observe) if steps else graph
+
+
+def _through(steps: tuple[Pass, ...], graph: Graph, observe: Observer | None) -> Graph:
     seen = observe or (_print if os.environ.get("WHET_DEBUG", "0") >= "2" else None)
     if seen:
         seen("import", graph, {})
     promised = signature(graph)
-    for step in PASSES:
+    for step in steps:
         graph, fired = _run(step, graph, promised)
         if seen:
             seen(step.name, graph, fired)

@@ -49,10 +49,13 @@ from whet.targets.target import Target
 class Planned:
     """A program, the memory plan of its main graph, the choices that it takes, and what its user
     should know of it.
+
+    scratch: the nodes of the main graph in the order they run, and the scratch bytes of each.
     """
 
     program: Program
     memory: MemoryPlan
+    scratch: Mapping[Node, int]
     chosen: Mapping[str, Choice]
     notes: tuple[str, ...]
 
@@ -82,8 +85,9 @@ def plan_program(
         graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
         tuple(dict.fromkeys(room.headers)), target.threads,
     )  # fmt: skip
+    scratch = {node: room.scratch_of(lowered) for node, lowered in room.lowered.items()}
     notes = tuple(dict.fromkeys(choosing.notes))
-    return Planned(program, room.memory, choosing.taken, notes)
+    return Planned(program, room.memory, scratch, choosing.taken, notes)
 
 
 def storage(element: Element) -> Scalar:
@@ -176,6 +180,10 @@ class _Room:
     def _external(self) -> dict[Value, Place]:
         """Values that live outside the arena: inputs, constants, and outputs made by a kernel."""
         places = {v: Place("input", index=i) for i, v in enumerate(self.graph.inputs)}
+        for node in self.graph.nodes:
+            for v, (root, offset) in views_of(node).items():
+                if v is node.outputs[0] and root in places:
+                    places[v] = replace(places[root], offset=places[root].offset + offset)
         viewed = {v for n in self.graph.nodes for v in _viewed(n)}
         for i, v in enumerate(self.graph.outputs):
             if v not in places and v not in viewed and v.node.op.family != "leaf":
@@ -193,7 +201,7 @@ class _Room:
                     views[self.keys[v]] = (self.keys[root], offset)
             reads = {self.keys[v] for v in node.inputs if v is not None}
             writes = tuple(self.keys[v] for v in node.outputs)
-            scratch = lowered.scratch + lowered.scratch_each * self.target.threads
+            scratch = self.scratch_of(lowered)
             step = Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
             listed.append(step)
             sized |= set(node.outputs)
@@ -210,6 +218,10 @@ class _Room:
         plan = plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept)
         validate_plan(plan, steps, sizes, views=views, pinned=pinned, outputs=kept)
         return plan
+
+    def scratch_of(self, lowered: Lowered) -> int:
+        """Bytes of scratch of a step, for all threads."""
+        return lowered.scratch + lowered.scratch_each * self.target.threads
 
     def _reorder(self, steps: Sequence[Step]) -> None:
         """Put the lowered nodes in the order of their steps."""
@@ -270,7 +282,7 @@ class _Room:
     def _is_view(self, node: Node) -> bool:
         """Whether the node's result already lies where it belongs."""
         if len(node.outputs) != 1 or node.outputs[0] in self.external:
-            return False
+            return len(node.outputs) == 1 and self.external[node.outputs[0]].region == "input"
         views = views_of(node)
         if not views:
             return False

@@ -1,0 +1,100 @@
+"""bf16 convolutions with constant weights: depthwise, 1x1 as a GEMM, and implicit GEMM."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
+from whet.ir.element import BF16
+from whet.ir.leaf import known
+from whet.ir.node import Array, Node
+from whet.kernels.conv_f32 import image, pair
+from whet.kernels.epilogue import NARROW_FLOATS, vector_epilogue
+from whet.kernels.kernel import kernel
+from whet.kernels.matmul_bf16 import aligned, bias_of, gemm_bf16, out_bytes
+from whet.kernels.packing_bf16 import pack_conv_pairs
+from whet.kernels.tiling_bf16 import tile_conv_bf16, tile_depthwise_bf16
+from whet.ops.convolution import conv
+from whet.targets.target import Target
+
+
+def _weights(node: Node) -> Array | None:
+    """The constant weights [O, KH, KW, C/groups] of a convolution of bf16 the kernels can do."""
+    x, w = node.inputs[0], known(node.inputs[1])
+    if w is None or x is None or x.tensor.element != BF16 or not x.tensor.static or w.ndim > 4:
+        return None
+    return w if w.ndim == 4 else w.reshape(w.shape[0], 1, *w.shape[1:])
+
+
+@kernel("conv_bf16", conv)
+def lower(node: Node, target: Target) -> Lowered | None:
+    w, x = _weights(node), node.inputs[0]
+    if w is None or x is None:
+        return None
+    b, h, width, c = image(x.shape)
+    _, oh, ow, o = image(node.outputs[0].shape)
+    stride, groups = pair(node.integers("stride"), 1), node.integer("groups", 1)
+    if w.shape[-1] == 1 and groups == c == o:
+        return _depthwise(node, w, target)
+    if w.shape[1:3] == (1, 1) and stride == (1, 1) and groups == 1 and (oh, ow) == (h, width):
+        return gemm_bf16(node, b * oh * ow, w.reshape(o, c).T, target)
+    return _implicit(node, w, target)
+
+
+def _window(node: Node, w: Array) -> tuple[int, ...]:
+    dilation, low = pair(node.integers("dilation"), 1), pair(node.integers("low"), 0)
+    return (*w.shape[1:3], *pair(node.integers("stride"), 1), *dilation, *low)
+
+
+def _ends(node: Node) -> tuple[tuple[Argument, ...], tuple[Array, ...], int] | None:
+    """The last arguments of a call, the bias where it has to be kept, the size of a result."""
+    epilogue, bias, out = vector_epilogue(node, 3, NARROW_FLOATS), bias_of(node), out_bytes(node)
+    if epilogue is None or bias is None or out is None:
+        return None
+    offset, kept = bias
+    span = (Name("begin"), Name("end"))
+    return (*span, In(0), Weight(0), offset, Out(), Scratch(), epilogue), kept, out
+
+
+def _implicit(node: Node, w: Array, target: Target) -> Lowered | None:
+    ends = _ends(node)
+    x = node.inputs[0]
+    if ends is None or x is None:
+        return None
+    b, h, width, channels = image(x.shape)
+    _, oh, ow, o = image(node.outputs[0].shape)
+    _, kh, kw, c = w.shape
+    groups = node.integer("groups", 1)
+    n, window = o // groups, _window(node, w)
+    sh, sw, dh, dw = window[2:6]
+    reach = (kw - 1) * dw + 1
+    dot, lanes = target.dot_bf16, target.lanes
+    t = tile_conv_bf16(oh, ow, n, reach, c, sw, lanes, target.registers, dot)
+    merged = t.pixel == c and dw == 1
+    packed = pack_conv_pairs(w, groups, merged, lanes, t.vectors)
+    sizes = (int(dot), ends[2], b, h, width, c, channels, t.pixel, oh, ow, n, o, groups)
+    tile = (t.high, t.wide, t.vectors, t.rows)
+    call = Call("conv_bf16", (*sizes, *window, *tile, *ends[0]))
+    units = b * -(-oh // t.rows) * groups * -(-n // (t.vectors * lanes))
+    laid = ((t.rows - 1) * sh + (kh - 1) * dh + 1) * ((ow - 1) * sw + reach) * t.pixel
+    constants = (packed, *ends[1])
+    return Lowered((call,), ("conv_bf16.h",), constants, 0, units, "conv_bf16", aligned(4 * laid))
+
+
+def _depthwise(node: Node, w: Array, target: Target) -> Lowered | None:
+    ends = _ends(node)
+    x = node.inputs[0]
+    if ends is None or x is None:
+        return None
+    b, h, width, c = image(x.shape)
+    _, oh, ow, _ = image(node.outputs[0].shape)
+    kh, kw, sh, sw, dh, dw, *low = _window(node, w)
+    high, reach = (kh - 1) * dh + 1, (kw - 1) * dw + 1
+    t = tile_depthwise_bf16(oh, ow, c, max(high, reach), sw, target.lanes, target.registers)
+    sizes = (ends[2], b, h, width, c, c, oh, ow, c, kh, kw, sh, sw, dh, dw, *low)
+    call = Call("depthwise_bf16", (*sizes, t.wide, t.rows, t.channels, *ends[0]))
+    units = b * -(-oh // t.rows) * -(-c // t.channels)
+    laid = ((t.rows - 1) * sh + high) * ((ow - 1) * sw + reach) * min(t.channels, c)
+    taps = np.ascontiguousarray(w[..., 0].transpose(1, 2, 0), np.float32)
+    constants, each = (taps, *ends[1]), aligned(4 * laid)
+    return Lowered((call,), ("depthwise_bf16.h",), constants, 0, units, "depthwise_bf16", each)

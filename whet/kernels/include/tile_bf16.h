@@ -1,0 +1,94 @@
+// The register tile shared by the bf16 GEMM and convolution: MR rows (output pixels) x NV vectors
+// (output channels) of f32 accumulators, acc[i * NV + j], as in tile_f32.h, whose epilogues these
+// kernels take. MR * NV <= 32, NV <= 8.
+//
+// Weights are packed in pairs of K by packing_bf16: [ceil(K / 2)][NV][VL][2], an odd K closed by
+// zeros. Rows of a are laid in scratch first. DOT = 0: as floats, and each product is a
+// multiply-add of f32. DOT = 1: as they are, for vdot_bf16. Strides of scratch count elements. Row
+// i of a is at (i / TW) * down + i % TW * lda.
+//
+// OUT is the size of a result in bytes: 2 rounds to bf16, 4 stores floats.
+#pragma once
+#include "simd_bf16.h"
+#include "tile_f32.h"
+
+// Where element i of laid scratch is.
+INLINE void *laid_bf16(const int DOT, const void *scratch, const long i) {
+    return (char *)scratch + i * (DOT ? 2 : 4);
+}
+
+// Lay n numbers of x, or n zeros where x is null.
+INLINE void lay_bf16(const int DOT, const bf16 *x, const int n, void *to) {
+    int i = 0;
+    if (DOT) {
+        bf16 *y = to;
+        for (; i + VL <= n; i += VL)
+            *(vh_memory *)(y + i) = x ? *(const vh_memory *)(x + i) : (vh){0};
+        for (; i < n; i++) y[i].bits = x ? x[i].bits : 0;
+    } else {
+        float *y = to;
+        for (; i + VL <= n; i += VL) vstore(y + i, x ? vload_bf16_n(x + i, VL) : (vf){0});
+        for (; i < n; i++) y[i] = x ? widen_bf16(x[i]) : 0.f;
+    }
+}
+
+// One k: acc[i][j] += a[i] * row[j].
+INLINE void tile_one_bf16(const int MR, const int TW, const int NV, const int LANES, vf *acc,
+                          const float *a, const int lda, const int down, const vf *row) {
+    UNROLL (i, MR) {
+        const float s = a[(long)(i / TW) * down + (long)(i % TW) * lda];
+        UNROLL (j, NV)
+            acc[i * NV + j] = tile_fma_f32(j == NV - 1 ? LANES : VL, s, row[j], acc[i * NV + j]);
+    }
+}
+
+// Two k, or the last one alone: acc[i][j] += a[i][0] * low of pair[j] + a[i][1] * high of pair[j].
+INLINE void tile_two_bf16(const int DOT, const int alone, const int MR, const int TW, const int NV,
+                          const int LANES, vf *acc, const void *a, const int lda, const int down,
+                          const bf16 *b) {
+    vi pair[8];
+    vf row[8];
+    UNROLL (j, NV) pair[j] = vload_i((const int *)b + j * VL);
+    if (DOT) {
+        UNROLL (i, MR) {
+            const bf16 *p = (const bf16 *)a + (long)(i / TW) * down + (long)(i % TW) * lda;
+            int x = p[0].bits;
+            if (!alone) __builtin_memcpy(&x, p, 4);
+            UNROLL (j, NV) acc[i * NV + j] = vdot_bf16(acc[i * NV + j], vset_i(x), pair[j]);
+        }
+        return;
+    }
+    UNROLL (j, NV) row[j] = vlow_bf16(pair[j]);
+    tile_one_bf16(MR, TW, NV, LANES, acc, a, lda, down, row);
+    if (alone) return;
+    UNROLL (j, NV) row[j] = vhigh_bf16(pair[j]);
+    tile_one_bf16(MR, TW, NV, LANES, acc, (const float *)a + 1, lda, down, row);
+}
+
+// acc[i][j] += sum over k < K of a[i][k] * b[k][j].
+INLINE void tile_sum_bf16(const int DOT, const int MR, const int TW, const int NV, const int LANES,
+                          const int K, vf *acc, const void *a, const int lda, const int down,
+                          const bf16 *b) {
+    for (int k = 0; k + 2 <= K; k += 2)
+        tile_two_bf16(DOT, 0, MR, TW, NV, LANES, acc, laid_bf16(DOT, a, k), lda, down,
+                      b + (long)k * NV * VL);
+    if (K % 2)
+        tile_two_bf16(DOT, 1, MR, TW, NV, LANES, acc, laid_bf16(DOT, a, K - 1), lda, down,
+                      b + (long)(K - 1) * NV * VL);
+}
+
+// As tile_store_f32, one row of results: TW pixels ldc apart.
+INLINE void tile_store_bf16(const int OUT, const int TW, const int NV, const int LANES,
+                            const vf *acc, void *c, const int ldc, const long row,
+                            const int channel, const void *const *extra, epilogue_f32 epilogue) {
+    UNROLL (i, TW)
+        UNROLL (j, NV) {
+            const int lanes = j == NV - 1 ? LANES : VL;
+            const long at = (long)i * ldc + j * VL;
+            const vf v = epilogue(extra, acc[i * NV + j], row + i, channel + j * VL, lanes);
+            if (OUT == 2)
+                vstore_bf16_n((bf16 *)c + at, v, lanes);
+            else
+                vstore_n((float *)c + at, v, lanes);
+        }
+}

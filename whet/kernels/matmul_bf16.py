@@ -1,0 +1,67 @@
+"""bf16 matrix products with constant weights: sums in f32, results in bf16 or f32."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
+from whet.ir.dim import static_size
+from whet.ir.element import BF16, F32
+from whet.ir.leaf import known
+from whet.ir.node import Array, Node
+from whet.kernels.epilogue import NARROW_FLOATS, vector_epilogue
+from whet.kernels.kernel import kernel
+from whet.kernels.packing_bf16 import pack_pairs
+from whet.kernels.tiling_bf16 import laid_stride, tile_gemm_bf16
+from whet.ops.matmul import matmul
+from whet.targets.target import Target
+
+
+def bias_of(node: Node) -> tuple[Argument, tuple[Array, ...]] | None:
+    """The bias of a contraction as its kernel reads it, and what has to be kept for that after the
+    weights; None where it cannot be read."""
+    bias = node.operand(2)
+    if bias is None:
+        return 0, ()
+    if bias.tensor.element == F32:
+        return In(2), ()
+    values = known(bias)
+    return None if values is None else (Weight(1), (values.astype(np.float32),))
+
+
+def aligned(size: int) -> int:
+    """Bytes of scratch for each thread, so that all of them begin on a line."""
+    return -(-size // 64) * 64
+
+
+def out_bytes(node: Node) -> int | None:
+    """The size of a result; None where the kernels do not store such."""
+    element = node.outputs[0].tensor.element
+    return element.size if element in NARROW_FLOATS else None
+
+
+def gemm_bf16(node: Node, m: int, w: Array, target: Target) -> Lowered | None:
+    """x[m, K] * w[K, N] with the node's bias and epilogue."""
+    epilogue, bias, out = vector_epilogue(node, 3, NARROW_FLOATS), bias_of(node), out_bytes(node)
+    if epilogue is None or bias is None or out is None:
+        return None
+    k, n = w.shape
+    t = tile_gemm_bf16(m, n, k, target.lanes, target.registers, target.dot_bf16)
+    stride = laid_stride(k)
+    offset, kept = bias
+    sizes = (int(target.dot_bf16), out, m, n, k, k, stride, n, t.rows, t.vectors, t.block)
+    ends = (Name("begin"), Name("end"), In(0), Weight(0), offset, Out(), Scratch(), epilogue)
+    units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
+    return Lowered(
+        (Call("gemm_bf16", (*sizes, *ends)),), ("gemm_bf16.h",),
+        (pack_pairs(w, target.lanes, t.vectors), *kept), 0, units, "gemm_bf16",
+        aligned(4 * min(t.block, m) * stride),
+    )  # fmt: skip
+
+
+@kernel("gemm_bf16", matmul)
+def lower(node: Node, target: Target) -> Lowered | None:
+    a, w = node.inputs[0], known(node.inputs[1])
+    if a is None or w is None or a.tensor.element != BF16 or not a.tensor.static or w.ndim != 2:
+        return None
+    return gemm_bf16(node, static_size(a.tensor.elements) // max(1, w.shape[0]), w, target)

@@ -1,0 +1,139 @@
+"""Which layers to compute in patches: the least extra work that brings the arena under a size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from whet.errors import CompileError
+from whet.ir.graph import Graph
+from whet.ops.cost import graph_cost
+from whet.passes.patch import Stage, patch
+from whet.plan.bound import live_bytes
+from whet.plan.draw import size_text
+from whet.plan.program import Planned
+from whet.plan.stages import Grid, outlooks, points
+
+__all__ = ["GRIDS", "Patched", "Room", "plan_in_patches"]
+
+GRIDS: tuple[Grid, ...] = (*((n, 1) for n in range(2, 15)), *((n, n) for n in range(2, 9)))
+"""Rows and columns of patches to choose from: strips, which need no copies, and squares."""
+TRIES = 8
+
+Planner = Callable[[Graph], Planned]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """ram: the most bytes of arena; None asks for the smallest there is. grids: rows and columns of
+    patches to choose from."""
+
+    ram: int | None = None
+    grids: tuple[Grid, ...] = GRIDS
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """A graph with stages in patches, and its plan.
+
+    whole_bytes: the arena without patches. extra: operations added, over those of the whole graph.
+    """
+
+    graph: Graph
+    planned: Planned
+    stages: tuple[Stage, ...]
+    whole_bytes: int
+    extra: float
+
+
+def plan_in_patches(graph: Graph, planner: Planner, room: Room) -> Patched:
+    """The graph planned within the room, by the stages of least extra work where it takes any.
+
+    Inputs and outputs lie in the caller's buffers and do not count. Stages are chosen by an
+    estimate, and every choice is planned before it is believed.
+
+    Raises:
+        CompileError: nothing that was tried fits; the message has the smallest arena.
+    """
+    before = planner(graph)
+    best = Patched(graph, before, (), before.memory.arena_bytes, 0.0)
+    if room.ram is not None and best.whole_bytes <= room.ram:
+        return best
+    choices = _Choices(graph, before, room.grids)
+    least = choices.least()
+    goal = least if room.ram is None else room.ram
+    aim = max(goal, least)
+    for _ in range(TRIES):
+        tried = _tried(graph, planner, choices.within(aim), before)
+        over = tried.planned.memory.arena_bytes - goal
+        if tried.planned.memory.arena_bytes < best.planned.memory.arena_bytes:
+            best = tried
+        if over <= 0 or aim <= least:
+            break
+        aim = max(aim - over, least)
+    smallest = best.planned.memory.arena_bytes
+    if room.ram is not None and smallest > room.ram:
+        raise CompileError(
+            f"no plan found with an arena of {size_text(room.ram)}", graph.name,
+            f"the smallest found takes {size_text(smallest)} ({smallest} bytes)",
+            f"--ram {smallest}",
+        )  # fmt: skip
+    return best
+
+
+def _tried(graph: Graph, planner: Planner, stages: Sequence[Stage], before: Planned) -> Patched:
+    made = patch(graph, stages)
+    extra = graph_cost(made).operations / max(graph_cost(graph).operations, 1) - 1
+    return Patched(made, planner(made), tuple(stages), before.memory.arena_bytes, extra)
+
+
+class _Choices:
+    """Ways from the first point of a graph to its last, each step whole or a stage in patches."""
+
+    def __init__(self, graph: Graph, planned: Planned, grids: Sequence[Grid]) -> None:
+        self.grids = grids
+        self.points = points(graph, tuple(planned.scratch))
+        live = live_bytes([placed.buffer for placed in planned.memory.placements])
+        live += [0] * (len(planned.scratch) + 1 - len(live))
+        ends = [0, *(point.place for point in self.points), len(planned.scratch)]
+        self.whole = [max(live[a:b], default=0) for a, b in pairwise(ends)]
+        self.stages = outlooks(graph, planned.scratch, self.points, grids)
+
+    def least(self) -> int:
+        """The fewest bytes that the estimates allow."""
+        peaks = {float(p) for found in self.stages.values() for p in found.peak}
+        sizes = sorted({*peaks, *map(float, self.whole)})
+        low, high = 0, len(sizes) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self._way(sizes[middle]) is None:
+                low = middle + 1
+            else:
+                high = middle
+        return int(sizes[low]) if sizes else 0
+
+    def within(self, limit: float) -> list[Stage]:
+        """The stages of least work that keep every step within the limit, by the estimates."""
+        return self._way(limit) or []
+
+    def _way(self, limit: float) -> list[Stage] | None:
+        """As `within`; None where nothing stays within the limit."""
+        if not self.points or max(self.whole[0], self.whole[-1]) > limit:
+            return None
+        best: list[tuple[float, tuple[Stage, ...]] | None] = [(0.0, ())]
+        for j in range(1, len(self.points)):
+            found = [] if best[j - 1] is None or self.whole[j] > limit else [best[j - 1]]
+            for i in range(j):
+                outlook, before = self.stages.get((i, j)), best[i]
+                if outlook is None or before is None:
+                    continue
+                work = np.where(outlook.peak <= limit, outlook.work, np.inf)
+                g = int(work.argmin())
+                if np.isfinite(work[g]):
+                    stage = Stage(self.points[i].value, self.points[j].value, *self.grids[g])
+                    found.append((before[0] + float(work[g]), (*before[1], stage)))
+            best.append(min((f for f in found if f), key=lambda f: f[0], default=None))
+        return None if best[-1] is None else list(best[-1][1])
