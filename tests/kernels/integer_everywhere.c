@@ -9,6 +9,8 @@
 #include "integer_reduction.h"
 #include "integer_resize.h"
 #include "integer_svdf.h"
+#include "layer_norm_s8.h"
+#include "softmax_s8.h"
 
 enum { N = 2048 };
 static u32 seed, hash;
@@ -17,7 +19,8 @@ static i16 a16[N], y16[N], table16[513];
 static i32 m[64], t[64], bias[64];
 static u32 exp_table[256];
 static u16 sigmoid[256];
-static i64 beta[64];
+static u8 exponentials[512];
+static float gamma[256];
 
 static u32 next(void) { return (seed = seed * 1664525u + 1013904223u) >> 7; }
 
@@ -45,11 +48,13 @@ static void prepare(void)
         m[i] = (i32)((1u << 30) + (next() & 0x3fffffff));
         t[i] = 36 + (int)(next() % 6);
         bias[i] = (i32)next() % 9000;
-        beta[i] = (i64)next() << 12;
     }
     for (int i = 0; i < 256; i++) {
         exp_table[i] = 65536u >> (i / 16);
         sigmoid[i] = (u16)(32768 + i * 128);
+        exponentials[i] = (u8)(65535 >> i / 16);
+        exponentials[256 + i] = (u8)((65535 >> i / 16) >> 8);
+        gamma[i] = (float)((int)(next() % 64000) - 32000) * 0x1.3p-10f;
     }
 }
 
@@ -98,8 +103,10 @@ static void reductions(const int rounding)
     integer_softmax16(4, 100, a16, m[10], 31, table16, table16, rounding, y16);
     integer_l2_normalize(8, 60, a8, 5, rounding, y8);
     mix(y8, 480);
-    integer_layer_norm(8, 64, a8, 12345, 16, m, beta, 40, 3, y8);
-    mix(y8, 512);
+    softmax_s8(100, 255 << 16, 0, 8, a8, exponentials, y8);
+    mix(y8, 800);
+    layer_norm_s8(70, 1e-3f, 3, -128, 127, 0, 8, a8, gamma, gamma + 70, y8);
+    mix(y8, 560);
 }
 
 static void sequences(const int rounding)

@@ -168,21 +168,6 @@ def test_l2_normalize(depth: int, rounding: Rounding) -> None:
     np.testing.assert_array_equal(normalization.l2_normalize(x, -128, rounding), y)
 
 
-@pytest.mark.parametrize("depth", [1, 5, 64, 768, 8192])
-def test_layer_norm(depth: int) -> None:
-    rng = np.random.default_rng(depth)
-    x = draw(10, (6, depth))
-    x[0] = 17
-    x[1] >>= 6
-    c = normalization.layer_norm_constants(
-        Affine(0.05, 0), Affine(0.03, -7), rng.normal(1, 0.4, depth), rng.normal(0, 1, depth), 1e-5
-    )
-    y = np.zeros_like(x)
-    call(lib().integer_layer_norm, 6, depth, x, c.epsilon, c.variance_bits, c.gamma, c.beta, c.t,
-         c.y.zero, y)  # fmt: skip
-    np.testing.assert_array_equal(normalization.layer_norm(x, c), y)
-
-
 @pytest.mark.parametrize("store", ["int8", "uint8", "int16"])
 def test_float_boundary(store: str) -> None:
     rng = np.random.default_rng(11)

@@ -156,11 +156,13 @@ def _tuning_rows(compiled: Compiled, given: bool) -> list[tuple[Cell, ...]]:
     if not isinstance(told, dict):
         return [("choices", f"{len(compiled.chosen)} used")] if given else []
     untuned, tuned = (1e3 * float(str(told[f"{name}_seconds"])) for name in ("untuned", "tuned"))
-    kept = "tuned" if told["kept"] else "untuned"
+    as_float = told["float_seconds"]
     refused = f", {told['refused']} refused" if told["refused"] else ""
     return [
         ("kernel calls", f"{told['calls']}, {told['measured']} timed now{refused}"),
         ("choices", f"{told['changed']} calls run faster than by default"),
         ("untuned", f"{untuned:.4g} ms"),
-        ("tuned", f"{tuned:.4g} ms, ratio {float(str(told['ratio'])):.3f}: {kept} kept"),
+        ("tuned", f"{tuned:.4g} ms, ratio {float(str(told['ratio'])):.3f}"),
+        *([("as floats", f"{1e3 * float(str(as_float)):.4g} ms")] if as_float else []),
+        ("kept", f"the {told['kept']} model"),
     ]

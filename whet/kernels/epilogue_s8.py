@@ -11,6 +11,7 @@ from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node, Value
 from whet.ops.affine import clamped, operand, result, rounding
+from whet.ops.convert import bitcast
 from whet.ops.elementwise import add
 from whet.ops.integer.addition import Addition, addition_constants
 from whet.ops.integer.quantization import Activation
@@ -47,7 +48,7 @@ def tail(node: Node, low: int, high: int, held: int = 0) -> Tail:
             constants = addition_of(inner)
             steps.append(_residual(node, body, inner, made, constants, (low, high)))
             low, high = constants.low, constants.high
-        else:
+        elif inner.op is not bitcast:
             steps.append(Then("table_s8", (Weight(held + len(tables)),), low, high))
             tables.append(_signed(known(inner.inputs[1])))
             low, high = -128, 127

@@ -27,7 +27,7 @@ from whet.ops.integer.reduction import mean_constants, sum_constants
 from whet.ops.integer.softmax import softmax_constants
 from whet.ops.integer.unary import rescale_constants
 from whet.ops.lookup import lookup
-from whet.ops.normalization import softmax
+from whet.ops.normalization import softmax, softmax8_of
 from whet.ops.pooling import average_pool, max_pool
 from whet.ops.reduction import reduce_mean, reduce_sum
 from whet.targets.target import Target
@@ -187,6 +187,8 @@ def total(node: Node, target: Target) -> Lowered | None:
 def softmax_rows(node: Node, target: Target) -> Lowered | None:
     x = node.inputs[0]
     if not quantised(node) or x is None or node.integer("axis") != len(x.shape) - 1:
+        return None
+    if softmax8_of(node) is not None:
         return None
     beta, y = node.attrs.get("beta", 1.0), result(node)
     assert isinstance(beta, float)

@@ -72,6 +72,8 @@ def _operations(node: Node) -> int:
     made, family = _count(node.outputs[0]), node.op.family
     if family in ("movement", "control"):
         return 0
+    if family == "composite":
+        return sum(graph_cost(body).operations for _, body in node.bodies)
     operands = [_count(v) for v in node.inputs if v is not None]
     if family == "reduction":
         return max(operands, default=0)

@@ -9,6 +9,9 @@ from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
 from whet.ops.affine import operand, result, rounding
 from whet.ops.integer import softmax as integer
+from whet.ops.integer.normalization import LayerNorm, layer_norm_constants
+from whet.ops.integer.normalization import layer_norm as integer_layer_norm
+from whet.ops.integer.softmax8 import LONGEST, Softmax8, softmax8, softmax8_constants
 
 
 def _infer(x: Type, *, axis: int, clamp: Attr = None, beta: float = 1.0) -> Type:
@@ -25,8 +28,23 @@ def _softmax(node: Node, x: Array) -> Array:
     return np.asarray(e / e.sum(axis=axis, keepdims=True))
 
 
+def softmax8_of(node: Node) -> Softmax8 | None:
+    """The constants of a softmax of int8 codes to int8 codes of any scale, rounded once; None for
+    another one. Raises ShapeError where the result's scale has none."""
+    x, y, beta = operand(node, 0), result(node), node.attrs.get("beta", 1.0)
+    assert isinstance(beta, float)
+    longest = node.outputs[0].shape[-1]
+    short = isinstance(longest, int) and longest <= LONGEST
+    if rounding(node) != "single" or (x.store, y.store) != ("int8", "int8") or not short:
+        return None
+    return softmax8_constants(x, beta, y)
+
+
 def _quantized_softmax(node: Node, x: Array) -> Array:
-    """Along the last axis; the result's scale is fixed by its width (1/256 for 8 bits)."""
+    """Along the last axis; but for softmax8, the result's scale is fixed by its width."""
+    eight = softmax8_of(node)
+    if eight is not None:
+        return softmax8(x, eight)
     beta = node.attrs.get("beta", 1.0)
     assert isinstance(beta, float)
     store = result(node).store
@@ -67,7 +85,20 @@ def _rms_norm(node: Node, x: Array, scale: Array) -> Array:
     return _unit(node, x, centred=False) * scale
 
 
-layer_norm = Op("layer_norm", _infer_layer_norm, _layer_norm, "reduction")
+def layer_norm_of(node: Node, scale: Array, bias: Array | None) -> LayerNorm:
+    """The constants of a quantised layer norm. Raises ShapeError where it has none."""
+    epsilon = node["epsilon"]
+    assert isinstance(epsilon, float)
+    shift = np.zeros_like(scale) if bias is None else bias
+    return layer_norm_constants(operand(node, 0), result(node), scale, shift, epsilon)
+
+
+def _quantized_layer_norm(node: Node, x: Array, scale: Array, bias: Array | None = None) -> Array:
+    """Over the last axis."""
+    return integer_layer_norm(x, layer_norm_of(node, scale, bias))
+
+
+layer_norm = Op("layer_norm", _infer_layer_norm, _layer_norm, "reduction", _quantized_layer_norm)
 """(x - mean) / sqrt(variance + epsilon) * scale + bias (arXiv 1607.06450)."""
 rms_norm = Op("rms_norm", _infer_layer_norm, _rms_norm, "reduction")
 """x / sqrt(mean(x * x) + epsilon) * scale (arXiv 1910.07467)."""

@@ -11,7 +11,7 @@ from whet.ir.leaf import constant, known, parameter
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.ops.affine import operand, result, rounding
-from whet.ops.convert import convert
+from whet.ops.convert import bitcast, convert
 from whet.ops.convolution import contraction_of, conv, sum_element
 from whet.ops.elementwise import add
 from whet.ops.integer.addition import addition_constants
@@ -38,13 +38,14 @@ def _example() -> Graph:
     return Graph((x, r), (convert(lookup(y, table, to=out), to=F32),), ("y",))
 
 
-@rule(add, lookup, example=_example)
+@rule(add, lookup, bitcast, example=_example)
 def fuse_integer_epilogue(node: Node, uses: Uses) -> Replacement:
-    """conv(x) + residual -> conv(x) with the sum as its epilogue, lookup(conv(x)) alike, on int8
-    codes and bit for bit, where nothing else reads the convolution; matmul alike."""
+    """conv(x) + residual -> conv(x) with the sum as its epilogue, lookup(conv(x)) and
+    bitcast(conv(x)) alike, on int8 codes and bit for bit, where nothing else reads the convolution;
+    matmul alike."""
     if node["random"] or not _is_s8(node.types[0]):
         return None
-    for value in node.inputs[: 1 if node.op is lookup else 2]:
+    for value in node.inputs[: 2 if node.op is add else 1]:
         if value is not None and uses(value) == 1 and _accepts(value) and _joins(node, value):
             return _fused(node, value)
     return None
@@ -85,6 +86,8 @@ def _accepts(value: Value) -> bool:
 
 def _joins(node: Node, value: Value) -> bool:
     """Whether the kernels can do this after the contraction."""
+    if node.op is bitcast:
+        return True
     if node.op is lookup:
         return known(node.inputs[1]) is not None
     a, b = node.inputs

@@ -15,6 +15,8 @@ from whet.passes.affine import AFFINE, scale_of_product
 from whet.passes.algebra import ALGEBRA
 from whet.passes.attention import ATTENTION
 from whet.passes.bf16 import BF16_RULES, narrow_contractions
+from whet.passes.coded_attention import CODED_ATTENTION
+from whet.passes.coded_rows import CODED_ROWS
 from whet.passes.codes import CODE_RULES
 from whet.passes.epilogue import EPILOGUE
 from whet.passes.epilogue_s8 import INTEGER_EPILOGUE
@@ -53,11 +55,13 @@ SETTLE: tuple[Pass, ...] = (
     rules("simplify", fold_constants, *ALGEBRA, *MOVEMENT),
     rules("normalization", fold_constants, *NORMALIZATION),
     rules("layout", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, scale_of_product),
-    rules("quantize", fold_constants, *ALGEBRA, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE),
+    rules(
+        "quantize", fold_constants, *ALGEBRA, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE, *CODED_ROWS
+    ),
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     Pass("split", split_contractions),
     rules("settle", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, *AFFINE),
-    rules("attention", *ATTENTION, *MOVEMENT),
+    rules("attention", *ATTENTION, *CODED_ATTENTION, *MOVEMENT, *RESHAPE),
 )
 PASSES: tuple[Pass, ...] = (
     *SETTLE,

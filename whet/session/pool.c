@@ -5,8 +5,9 @@
  *
  * Linux likes to wake a thread on the processor of the one that wakes it, where the two then take
  * turns. So each worker is given processors of its own, none of them the caller's: those that the
- * pool's maker was allowed, dealt out again whenever the caller has moved. Where there are fewer of
- * them than threads, workers run where the kernel puts them.
+ * pool's maker was allowed, dealt out again whenever the caller has moved. The caller stays on its
+ * own while it sleeps. Where there are fewer processors than threads, all run where the kernel puts
+ * them.
  */
 #include <stdint.h>
 
@@ -60,6 +61,7 @@ struct pool {
     int64_t *dims; /* null for a model without symbolic sizes */
     int processor; /* the caller's when processors were last dealt out */
     int dealt;     /* workers that had come by then */
+    int apart;     /* whether threads have processors of their own */
     int threads[MOST];
     struct mask allowed;
     _Alignas(LINE) int come; /* workers that have told their thread */
@@ -120,25 +122,64 @@ static int is_past(struct signal *s, int old)
     return 0;
 }
 
+static void advance(struct signal *s)
+{
+    __atomic_add_fetch(&s->count, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&s->sleepers, __ATOMIC_SEQ_CST))
+        futex(&s->count, FUTEX_WAKE_PRIVATE, INT32_MAX);
+}
+
+static int contains(const struct mask *mask, int processor)
+{
+    return (mask->words[processor / 64] >> processor % 64) & 1;
+}
+
+static void put(struct mask *mask, int processor)
+{
+    mask->words[processor / 64] |= (uint64_t)1 << processor % 64;
+}
+
+static void bind(int thread, const struct mask *mask)
+{
+    kernel(SETAFFINITY, thread, (void *)sizeof *mask, mask);
+}
+
+static int is_caller(const struct pool *p)
+{
+    const int thread = (int)kernel(GETTID, 0, 0, 0);
+    for (int w = 0; w < p->parts - 1; w++)
+        if (p->threads[w] == thread)
+            return 0;
+    return 1;
+}
+
+/* Sleep until the count differs from `old`. */
+static void doze(struct pool *p, struct signal *s, int old)
+{
+    struct mask free = {{0}}, own = {{0}};
+    const int stays = p->apart && is_caller(p)
+                      && kernel(GETAFFINITY, 0, (void *)sizeof free, &free) >= 0;
+    if (stays) {
+        put(&own, p->processor);
+        bind(0, &own);
+    }
+    __atomic_add_fetch(&s->sleepers, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&s->count, __ATOMIC_SEQ_CST) == old)
+        futex(&s->count, FUTEX_WAIT_PRIVATE, old);
+    __atomic_sub_fetch(&s->sleepers, 1, __ATOMIC_SEQ_CST);
+    if (stays)
+        bind(0, &free);
+}
+
 /* Return once the count differs from `old`. */
-static void await(struct signal *s, int old)
+static void await(struct pool *p, struct signal *s, int old)
 {
     if (is_past(s, old))
         return;
     for (const int64_t end = nanoseconds() + SPIN_NANOSECONDS; nanoseconds() < end;)
         if (is_past(s, old))
             return;
-    __atomic_add_fetch(&s->sleepers, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&s->count, __ATOMIC_SEQ_CST) == old)
-        futex(&s->count, FUTEX_WAIT_PRIVATE, old);
-    __atomic_sub_fetch(&s->sleepers, 1, __ATOMIC_SEQ_CST);
-}
-
-static void advance(struct signal *s)
-{
-    __atomic_add_fetch(&s->count, 1, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&s->sleepers, __ATOMIC_SEQ_CST))
-        futex(&s->count, FUTEX_WAKE_PRIVATE, INT32_MAX);
+    doze(p, s, old);
 }
 
 static void barrier(void *shared)
@@ -149,18 +190,8 @@ static void barrier(void *shared)
         __atomic_store_n(&p->arrived, 0, __ATOMIC_RELEASE);
         advance(&p->phase);
     } else {
-        await(&p->phase, phase);
+        await(p, &p->phase, phase);
     }
-}
-
-static int contains(const struct mask *mask, int processor)
-{
-    return (mask->words[processor / 64] >> processor % 64) & 1;
-}
-
-static void bind(int thread, const struct mask *mask)
-{
-    kernel(SETAFFINITY, thread, (void *)sizeof *mask, mask);
 }
 
 /* Give each of `workers` its turn of the allowed processors that are not the caller's. */
@@ -169,13 +200,14 @@ static void deal(struct pool *p, int workers)
     int others = 0;
     for (int i = 0; i < PROCESSORS; i++)
         others += i != p->processor && contains(&p->allowed, i);
-    if (others < p->parts - 1 || p->parts > MOST)
+    p->apart = others >= p->parts - 1 && p->parts <= MOST;
+    if (!p->apart)
         return;
     for (int w = 0; w < workers; w++) {
         struct mask own = {{0}};
         for (int i = 0, turn = 0; i < PROCESSORS; i++)
             if (i != p->processor && contains(&p->allowed, i) && turn++ % (p->parts - 1) == w)
-                own.words[i / 64] |= (uint64_t)1 << i % 64;
+                put(&own, i);
         bind(p->threads[w], &own);
     }
 }
@@ -228,7 +260,7 @@ void pool_work(void *memory, int part)
         p->threads[part - 1] = (int)kernel(GETTID, 0, 0, 0);
     __atomic_add_fetch(&p->come, 1, __ATOMIC_RELEASE);
     for (int seen = 0;; seen++) {
-        await(&p->generation, seen);
+        await(p, &p->generation, seen);
         if (__atomic_load_n(&p->stopping, __ATOMIC_ACQUIRE))
             return;
         take_part(p, part);

@@ -73,6 +73,15 @@ def cache_bytes() -> tuple[int, ...]:
     return tuple(sizes[level] for level in sorted(sizes)) or GUESSED_CACHES
 
 
+def _halves() -> bool:
+    """Whether this is Zen 4, which runs an operation on 64 bytes as two."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "AuthenticAMD" in text and "cpu family\t: 25\n" in text and "avx512f" in cpu_flags()
+
+
 @cache
 def cpu_flags() -> frozenset[str]:
     """The instruction-set flags Linux reports; empty where it reports none."""
@@ -99,7 +108,11 @@ def host(cpu: str = "native") -> Target:
     if cpu == "native":
         vnni = (best == "x86-64-v4" and "avx512_vnni" in flags) or "avx_vnni" in flags
         shift = 128 if vnni else 0
-        return replace(X86_LEVELS[best], cpu="native", threads=THREADS, dot8_shift=shift)
+        l1, l2 = (*cache_bytes(), *GUESSED_CACHES[1:])[:2]
+        return replace(
+            X86_LEVELS[best], cpu="native", threads=THREADS, dot8_shift=shift, l1=l1, l2=l2,
+            halves=_halves(),
+        )  # fmt: skip
     if cpu not in X86_LEVELS:
         raise CompileError(f"unknown cpu {cpu}", hint="native, " + ", ".join(X86_LEVELS))
     if list(X86_LEVELS).index(cpu) < list(X86_LEVELS).index(best):

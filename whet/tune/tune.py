@@ -13,10 +13,13 @@ from whet.plan.patches import Room
 from whet.targets.host import host
 from whet.targets.target import Target
 from whet.tune.kept import identity
-from whet.tune.measure import Measured, Progress, measure
+from whet.tune.measure import Progress, measure
+from whet.tune.real import real_twin
 from whet.tune.whole import Compared, compare
 
 TUNING = "tuning"
+# Below this ratio floats are faster than codes: not by what two races of one model differ in.
+FLOAT_IS_FASTER = 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,9 @@ class Tuning:
 
     calls: distinct kernel calls with choices; measured: those timed now, the others were known;
     changed: those that got another choice than the default; refused: candidates whose results were
-    not the default's. Seconds are of one run of the whole model on one thread, ratio is tuned over
-    untuned in the median of paired rounds; kept: whether the tuned model was taken.
+    not the default's. Seconds are of one run of the whole model on one thread, None where there was
+    no such model; ratio is tuned over untuned in the median of paired rounds. kept: which of the
+    models was taken, untuned, tuned or float.
     """
 
     calls: int
@@ -36,7 +40,8 @@ class Tuning:
     untuned_seconds: float
     tuned_seconds: float
     ratio: float
-    kept: bool
+    float_seconds: float | None
+    kept: str
     spent_seconds: float
 
 
@@ -51,7 +56,8 @@ def tune(
     room: the arena it must do with, as in `compile_graph`.
 
     What is found is remembered in the cache folder, and told in the result's evidence under
-    `tuning`. Where the whole model is not faster tuned, it is the untuned one.
+    `tuning`. Where the whole model is not faster tuned, it is the untuned one; where a quantised
+    model is slower than its float twin, it is the twin, and a note says so.
 
     Raises:
         InputError: the target is not this machine.
@@ -69,15 +75,28 @@ def tune(
     tuned = compile_graph(graph, aim, chosen, room) if chosen else untuned
     progress("racing the whole model", 0.95)
     compared = compare(untuned, tuned)
-    best = tuned if compared.ratio < 1.0 else untuned
-    told = _told(found, compared, best is tuned and tuned is not untuned, start)
+    kept = "tuned" if chosen and compared.ratio < 1.0 else "untuned"
+    best = tuned if kept == "tuned" else untuned
+    twin, real = _raced_as_float(best, progress)
+    if twin is not None and real is not None and real.ratio < FLOAT_IS_FASTER:
+        times = f"{1e3 * real.second:.4g} ms against {1e3 * real.first:.4g}"
+        note = f"the codes run slower here than floats ({times}): the model was kept float"
+        best, kept = replace(twin, notes=(*twin.notes, note)), "float"
+    told = Tuning(
+        len(found.records), found.measured, len(chosen), found.refused, compared.first,
+        compared.second, compared.ratio, None if real is None else real.second, kept,
+        time.perf_counter() - start,
+    )  # fmt: skip
     evidence: dict[str, Json] = {TUNING: {**asdict(told), **identity(aim)}}
     return replace(best, notes=(*best.notes, *found.notes), evidence=evidence)
 
 
-def _told(found: Measured, compared: Compared, kept: bool, start: float) -> Tuning:
-    changed = sum(r.choice is not None for r in found.records.values())
-    return Tuning(
-        len(found.records), found.measured, changed, found.refused, compared.untuned,
-        compared.tuned, compared.ratio, kept, time.perf_counter() - start,
-    )  # fmt: skip
+def _raced_as_float(best: Compiled, progress: Progress) -> tuple[Compiled | None, Compared | None]:
+    """The float twin of a quantised model, and how it compares; None where there is none."""
+    graph = real_twin(best.model)
+    if graph is None:
+        return None, None
+    progress("compiling its float twin", 0.97)
+    twin = compile_graph(graph, best.target)
+    progress("racing codes against floats", 0.99)
+    return twin, compare(best, twin)

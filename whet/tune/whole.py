@@ -1,4 +1,4 @@
-"""The whole model, tuned against untuned: what its user gets is measured, not the sum of parts."""
+"""Two builds of a whole model: what its user gets is measured, not the sum of the parts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ ROUNDS, MOST_SECONDS = 60, 8.0
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Seconds of a run of each, and tuned over untuned in the median of the rounds."""
+    """Seconds of a run of each, and second over first in the median of the rounds."""
 
-    untuned: float
-    tuned: float
+    first: float
+    second: float
     ratio: float
 
 
-def compare(untuned: Compiled, tuned: Compiled) -> Compared:
+def compare(first: Compiled, second: Compiled) -> Compared:
     """Both built models in turns, one thread, on the same random inputs."""
-    arrays = random_inputs(untuned.program.inputs, seed=0)
-    inputs = dict(zip((p.name for p in untuned.program.inputs), arrays, strict=True))
-    sessions = [TimedSession(compiled) for compiled in (untuned, tuned)]
+    arrays = random_inputs(first.program.inputs, seed=0)
+    inputs = dict(zip((p.name for p in first.program.inputs), arrays, strict=True))
+    sessions = [TimedSession(compiled) for compiled in (first, second)]
     for session in sessions * 3:
         session(inputs)
     once = min(min(session.seconds) for session in sessions)

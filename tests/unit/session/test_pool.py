@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from whet.compile.build import shared_library
 from whet.compile.pipeline import compile_graph
 from whet.ir.element import F32
 from whet.ir.graph import Graph
@@ -17,8 +20,10 @@ from whet.ir.leaf import constant, parameter
 from whet.ir.type import Type
 from whet.ops.elementwise import add
 from whet.ops.matmul import matmul
+from whet.session.library import load_library
 from whet.session.pool import Pool
 from whet.session.session import Session
+from whet.targets.host import host
 
 ALLOWED = sorted(os.sched_getaffinity(0))
 RANDOM = np.random.default_rng(3)
@@ -65,14 +70,54 @@ def test_a_worker_never_shares_the_processor_of_the_caller(session: Session) -> 
         assert eventually(apart)  # a worker may take a moment to come
 
 
+# Part 1 works until it is told to stop; the others are done at once.
+BUSY = """
+int run(const void *const *inputs, void *const *outputs, void *memory, const void *constants,
+        int part, int parts, void *host)
+{
+    while (part == 1 && !__atomic_load_n((int *)memory, __ATOMIC_ACQUIRE))
+        ;
+    return 0;
+}
+"""
+
+
+@pytest.mark.skipif(len(ALLOWED) < 2, reason="one processor")
+def test_the_caller_sleeps_on_a_processor_of_its_own() -> None:
+    library = load_library(shared_library((BUSY,), host()))
+    pool, stop = Pool(2), np.ones(1, np.int32)
+    function = ctypes.cast(library.run, ctypes.c_void_p).value
+    assert function is not None
+    own: list[set[int]] = []
+
+    def call() -> None:
+        for _ in range(2):  # the first run deals out the processors
+            pool.run(function, None, None, ctypes.c_void_p(stop.ctypes.data), None, None)
+            stop[0] = 0
+        own.append(os.sched_getaffinity(0))
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    apart = eventually(lambda: len(os.sched_getaffinity(caller.native_id or 0)) == 1)
+    shared = os.sched_getaffinity(caller.native_id or 0) & os.sched_getaffinity(
+        pool.workers[0].native_id or 0
+    )
+    stop[0] = 1
+    caller.join()
+    assert apart
+    assert not shared
+    assert own == [set(ALLOWED)]
+
+
 @pytest.mark.skipif(len(ALLOWED) < 3, reason="fewer than three processors")
 def test_no_two_workers_share_a_processor() -> None:
     session = compile_graph(product()).session(threads=3)
-    assert isinstance(session._pool, Pool)
+    pool = session._pool
+    assert pool is not None
 
     def apart() -> bool:
         session({"x": X})
-        first, second = (os.sched_getaffinity(w.native_id or 0) for w in session._pool.workers)
+        first, second = (os.sched_getaffinity(w.native_id or 0) for w in pool.workers)
         return not first & second
 
     assert eventually(apart)

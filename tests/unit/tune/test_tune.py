@@ -15,14 +15,23 @@ from whet.artifact.choices import CHOICES_ENTRY, read_choices, write_choices
 from whet.compile.pipeline import Compiled, compile_graph
 from whet.errors import InputError
 from whet.importers import import_model
+from whet.ir.element import F32, I8, Quant
 from whet.ir.graph import Graph
+from whet.ir.leaf import parameter
+from whet.ir.type import Type
 from whet.kernels.kernel import Choice, lower
+from whet.ops.convert import convert
+from whet.ops.evaluate import evaluate
 from whet.session.samples import random_inputs
+from whet.session.verify import verify
 from whet.targets.host import host
 from whet.tune import measure as measuring
+from whet.tune import tune as tuning
 from whet.tune.calls import MOST, MOST_OTHERS, alone, calls, candidates
-from whet.tune.measure import measure
+from whet.tune.measure import Measured, measure
+from whet.tune.real import real_twin
 from whet.tune.trial import Trial, agrees
+from whet.tune.whole import Compared
 
 DEMO = Path(str(files("whet") / "demo"))
 
@@ -120,7 +129,8 @@ def test_a_tuned_model_gives_the_same_and_is_measured(name: str, tmp_path: Path)
     facts = tuned.evidence["tuning"]
     assert isinstance(facts, dict)
     assert facts["calls"] == facts["measured"] == len(calls(tuned.graph, host()))
-    assert facts["kept"] == bool(tuned.chosen)
+    assert facts["kept"] == ("tuned" if tuned.chosen else "untuned")
+    assert (facts["float_seconds"] is None) == (name == "digits_f32")
     assert float(str(facts["untuned_seconds"])) > 0
     assert facts["cpu"]
 
@@ -163,3 +173,30 @@ def test_choices_are_a_file(tmp_path: Path) -> None:
         whet.compile(digits(), choices=tmp_path / "absent.json")
     path = compile_graph(digits()).artifact().save(tmp_path / "untuned.whet")
     assert read_choices(open_artifact(path).extras[CHOICES_ENTRY], "there") == {}
+
+
+def test_codes_that_are_slower_than_floats_are_kept_float(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "compare", lambda first, second: Compared(2.0, 1.0, 0.5))
+    monkeypatch.setattr(tuning, "measure", lambda *_: Measured({}, 0, 0, ()))
+    kept = whet.compile(digits(), tune=True)
+    assert kept.evidence["tuning"]["kept"] == "float"
+    assert "kept float" in kept.notes[-1]
+    plain = compile_graph(digits())
+    port = plain.program.inputs[0]
+    x = {port.name: random_inputs((port,), 3)[0]}
+    codes, reals = plain.session()(x)["scores"], kept.session()(x)["scores"]
+    assert 0 < np.abs(codes - reals).max() < 0.02 * np.abs(reals).max()
+    assert all(check.passed for check in verify(kept.model, kept.session(), [x]))
+
+
+def test_only_models_that_round_and_return_have_a_twin() -> None:
+    assert real_twin(digits("digits_f32")) is None
+    codes = Type((2, 4), Quant(I8, (0.1,), (3,)))
+    inside = parameter("x", codes)
+    assert real_twin(Graph((inside,), (convert(inside, to=F32),), ("y",))) is None
+    x = parameter("x", Type((2, 4), F32))
+    twin = real_twin(Graph((x,), (convert(convert(x, to=codes.element), to=F32),), ("y",)))
+    assert twin is not None
+    values = np.array([[-100.0, -13.1, -13.0, 0.04], [12.0, 12.4, 12.5, np.inf]], np.float32)
+    limits = np.float32([-13.1, 12.4])
+    np.testing.assert_allclose(evaluate(twin, {"x": values})["y"], values.clip(*limits))

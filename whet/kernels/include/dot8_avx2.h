@@ -51,6 +51,7 @@ INLINE vi dot4(vi acc, vq a, vw w) {
     return acc + (vi)_mm256_madd_epi16(a.even, w.even) + (vi)_mm256_madd_epi16(a.odd, w.odd);
 }
 #endif
+INLINE vq quads_set(const s8 *p) { return quad_of(_mm256_loadu_si256((const __m256i *)p)); }
 INLINE vq quad_interleave(const s8 *const *p, const int n) { return quad_of(quad_transpose(p, n)); }
 
 INLINE vi load_s8(const s8 *p, const int n) { return (vi)_mm256_cvtepi8_epi32(bytes_load(p, n)); }

@@ -19,6 +19,7 @@ INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
     return vreinterpretq_s8_s32(vdupq_n_s32(quad_word(p, n)));
 }
 INLINE vw quad_load(const s8 *w) { return vld1q_s8(w); }
+INLINE vq quads_set(const s8 *p) { return vld1q_s8(p); }
 INLINE vq quad_interleave(const s8 *const *p, const int n) {
     const int32x4_t rows = {quad_word(p[0], n), quad_word(p[1], n), quad_word(p[2], n),
                             quad_word(p[3], n)};

@@ -19,6 +19,7 @@ INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
     (void)shifted;
     return quad_of(vset_i(quad_word(p, n)));
 }
+INLINE vq quads_set(const s8 *p) { return quad_of(vload_i((const int *)p)); }
 INLINE vi load_s8(const s8 *p, const int n) {
     vi v = {0};
     UNROLL(l, VL)

@@ -1,4 +1,4 @@
-/* L2 and layer normalisation of i8 rows, portable scalar C: the bits of
+/* L2 normalisation of i8 rows, portable scalar C: the bits of
  * whet/ops/integer/normalization.py. */
 #ifndef WHET_INTEGER_NORMALIZATION_H
 #define WHET_INTEGER_NORMALIZATION_H
@@ -68,34 +68,6 @@ WHET_INLINE void integer_l2_normalize(const long rows, const int depth, const i8
                 scaled = integer_multiply(value, m, 31 - exponent - 7, WHET_DOUBLE);
             }
             y[r * depth + i] = (i8)integer_clamp(scaled, -128, 127);
-        }
-    }
-}
-
-/* Layer normalisation of each row; see layer_norm_constants for gamma, beta, t and epsilon. */
-WHET_INLINE void integer_layer_norm(const long rows, const int depth, const i8 *x,
-                                    const i64 epsilon, const int variance_bits, const i32 *gamma,
-                                    const i64 *beta, const int t, const i32 y_zero, i8 *y)
-{
-    for (long r = 0; r < rows; r++) {
-        i64 sum = 0, squares = 0;
-        for (int i = 0; i < depth; i++)
-            sum += x[r * depth + i];
-        for (int i = 0; i < depth; i++) {
-            const i64 d = (i64)depth * x[r * depth + i] - sum;
-            squares += d * d;
-        }
-        const u64 v = ((u64)squares << variance_bits) / (u64)depth + (u64)epsilon;
-        const int bits = 64 - __builtin_clzll(v);
-        const int k = bits <= 32 ? (32 - bits) / 2 * 2 : -((bits - 31) / 2 * 2);
-        const u64 u = k >= 0 ? v << k : v >> -k;
-        const i64 root = integer_sqrt((((u64)1 << 62) / u) << 30);
-        const int right = 34 - (k + variance_bits) / 2;
-        for (int i = 0; i < depth; i++) {
-            const i64 d = (i64)depth * x[r * depth + i] - sum;
-            const i64 z = (d * root + ((i64)1 << (right - 1))) >> right;
-            const i64 scaled = (z * gamma[i] + beta[i] + ((i64)1 << (t - 1))) >> t;
-            y[r * depth + i] = (i8)integer_clamp(scaled + y_zero, -128, 127);
         }
     }
 }

@@ -12,9 +12,10 @@ from whet.ops.integer.quantization import Affine, Integers, Rounding
 from whet.ops.integer.requantize import Multiplier, Wide, multiply, stored
 
 OUTPUT_BITS = 7
-NORMALISED_BITS = 12
-WEIGHT_BITS = 16
 MAX_DEPTH = 1 << 15
+LARGEST = 2.0**21
+
+Reals = npt.NDArray[np.float32]
 
 
 def integer_sqrt(x: Wide) -> Wide:
@@ -46,19 +47,15 @@ def l2_normalize(x: Integers, x_zero: int, rounding: Rounding) -> Integers:
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm:
-    """Constants of a layer normalisation over `depth` elements.
+    """Constants of a layer normalisation over `depth` elements, in single precision.
 
-    gamma [depth] int32 and beta [depth] int64: gamma / y.scale and beta / y.scale, times
-    2**(t - NORMALISED_BITS) and 2**t. epsilon: in units of the squared deviations, with
-    `variance_bits` (even) fractional bits.
+    gamma, beta [depth]: gamma / y.scale and beta / y.scale. epsilon: in squared codes of x.
     """
 
     depth: int
-    epsilon: int
-    variance_bits: int
-    gamma: npt.NDArray[np.int32]
-    beta: npt.NDArray[np.int64]
-    t: int
+    epsilon: np.float32
+    gamma: Reals
+    beta: Reals
     y: Affine
 
 
@@ -69,52 +66,35 @@ def layer_norm_constants(
     beta: npt.NDArray[np.floating],
     epsilon: float,
 ) -> LayerNorm:
-    """Constants of y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, int8.
+    """Constants of y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, 8-bit codes.
 
-    gamma keeps WEIGHT_BITS bits. Raises ShapeError when the axis is longer than MAX_DEPTH or gamma
-    exceeds what the output scale can show.
+    Raises ShapeError when the axis is longer than MAX_DEPTH or a result may be 2**22 codes.
     """
     depth = len(gamma)
     if depth > MAX_DEPTH:
         raise ShapeError("layer norm", why=f"an axis of {depth} elements; at most {MAX_DEPTH}")
     g, b = np.asarray(gamma, np.float64) / y.scale, np.asarray(beta, np.float64) / y.scale
-    _, exponent = math.frexp(max(float(np.abs(g).max()), 2.0**-20))
-    shift = min(WEIGHT_BITS - exponent, 30)
-    if shift < 0:
-        raise ShapeError("layer norm", why="gamma is too large for the output scale")
-    t = shift + NORMALISED_BITS
-    variance_bits = 2 * max(0, min(8, (46 - 3 * depth.bit_length()) // 2))
-    real_epsilon = epsilon * (depth / x.scale) ** 2 * 2.0**variance_bits
-    return LayerNorm(
-        depth=depth,
-        epsilon=min(max(1, round(real_epsilon)), 1 << 60),
-        variance_bits=variance_bits,
-        gamma=np.rint(g * 2.0**shift).astype(np.int32),
-        beta=np.rint(np.clip(b, -(2.0**15), 2.0**15) * 2.0**t).astype(np.int64),
-        t=t,
-        y=y,
-    )
+    largest = math.sqrt(depth) * np.abs(g).max(initial=0) + np.abs(b).max(initial=0)
+    if not largest < LARGEST:
+        raise ShapeError("layer norm", why=f"results of up to {largest:g} steps of their scale")
+    least = max(epsilon / x.scale**2, 2.0**-100)
+    return LayerNorm(depth, np.float32(least), g.astype(np.float32), b.astype(np.float32), y)
 
 
 def layer_norm(x: Integers, c: LayerNorm) -> Integers:
-    """Layer normalisation of int8 x over its last axis of n = depth elements, in integers.
+    """Layer normalisation of 8-bit x over its last axis of n = depth elements.
 
-    d = n * x - sum(x); V = (sum(d * d) << f) / n + epsilon, truncating, with
-    f = variance_bits; k the even number that brings u = V * 2**k (truncating) into [2**30, 2**32);
-    R = isqrt((2**62 / u) << 30); z = (d * R + half) >> (34 - (k + f) / 2), the normalised value in
-    Q12;
-    y = clamp(y.zero + ((z * gamma + beta + 2**(t-1)) >> t)).
+    With S = sum(x) and V = n * sum(x * x) - S * S, integers, and each operation that follows
+    rounded to single precision:
+    r = 1 / sqrt(V / (n * n) + epsilon), z = (x - S / n) * r * gamma + beta,
+    y = clamp(y.zero + z to the nearest integer, ties to even).
     The zero point of x cancels. One definition for both roundings: TensorFlow Lite has no such op.
     """
-    n = c.depth
+    single, n = np.float32, c.depth
     wide = x.astype(np.int64)
-    d = n * wide - wide.sum(axis=-1, keepdims=True)
-    v = ((d * d).sum(axis=-1, keepdims=True) << c.variance_bits) // n + c.epsilon
-    bits = np.array([int(e).bit_length() for e in v.reshape(-1)], np.int64).reshape(v.shape)
-    k = 2 * ((32 - bits) // 2)
-    u = np.where(k >= 0, v << np.maximum(k, 0), v >> np.maximum(-k, 0))
-    root = integer_sqrt(((1 << 62) // u) << 30)
-    right = 34 - (k + c.variance_bits) // 2
-    z = (d * root + (np.int64(1) << (right - 1))) >> right
-    y = (z * c.gamma + c.beta + (1 << (c.t - 1))) >> c.t
-    return stored(y + c.y.zero, c.y.low, c.y.high, c.y.store)
+    total = wide.sum(axis=-1, keepdims=True)
+    spread = n * (wide * wide).sum(axis=-1, keepdims=True) - total * total
+    mean = total.astype(single) / single(n)
+    inverse = single(1) / np.sqrt(spread.astype(single) / single(n * n) + c.epsilon)
+    z = (x.astype(single) - mean) * inverse * c.gamma + c.beta
+    return stored(np.rint(z).astype(np.int64) + c.y.zero, c.y.low, c.y.high, c.y.store)
