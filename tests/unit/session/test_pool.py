@@ -27,12 +27,12 @@ from whet.targets.host import host
 
 ALLOWED = sorted(os.sched_getaffinity(0))
 RANDOM = np.random.default_rng(3)
-X = RANDOM.normal(0, 1, (64, 64)).astype(np.float32)
+X = RANDOM.normal(0, 1, (128, 128)).astype(np.float32)
 
 
 def product() -> Graph:
-    x = parameter("x", Type((64, 64), F32))
-    w = constant(RANDOM.normal(0, 1, (64, 64)).astype(np.float32))
+    x = parameter("x", Type((128, 128), F32))
+    w = constant(RANDOM.normal(0, 1, (128, 128)).astype(np.float32))
     return Graph((x,), (add(matmul(x, w), matmul(matmul(x, w), w)),), ("y",))
 
 

@@ -18,7 +18,7 @@
 //           once for the tile.
 //
 // Work is B * ceil(OH / TH) * ceil(C * M / VL) units, unit u = (strip of TH rows, vector of
-// channels); a call does [begin, end), wide channels with the first of their vectors, and the result
+// channels); a call does [begin, end), wide channels with the first of their vectors. The result
 // does not depend on the split. All const ints are literals.
 #pragma once
 #include "tile_s8.h"
@@ -162,6 +162,7 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
                          const int *bias, s8 *y, const void *const *extra, epilogue_s8 epilogue) {
     const int N = C * M, whole = N / VL * VL, strips = (OH + TH - 1) / TH;
     const int tiles = (OW + TW - 1) / TW, few = OW / tiles, larger = OW % tiles;
+    const int vectors = (N + VL - 1) / VL;
     const int rows = depthwise_rows_s8(TH, KH, SH, DH), groups = (rows + 3) / 4;
     const long block_bytes = (long)PASSES * TH * groups * KW * VL * 4;
     s8 outside[4 * VL];
@@ -181,20 +182,17 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
     do {                                                                                \
         const int left = ow * SW - PL, right = left + ((TW_) - 1) * SW + (KW - 1) * DW; \
         if (inside && left >= 0 && right < W) {                                         \
-            for (int n = narrow; n < full; n += VL) BLOCK(TW_, 1, VL);                  \
-            for (int n = whole; n < N && past == vectors; n += VL)                      \
-                BLOCK(TW_, 1, N - whole);                                               \
+            for (int n = narrow; n < past * VL && n < whole; n += VL) BLOCK(TW_, 1, VL); \
+            for (int n = tail; n < N; n += VL) BLOCK(TW_, 1, N - whole);                \
         } else {                                                                        \
-            for (int n = narrow; n < full; n += VL) BLOCK(TW_, 0, VL);                  \
-            for (int n = whole; n < N && past == vectors; n += VL)                      \
-                BLOCK(TW_, 0, N - whole);                                               \
+            for (int n = narrow; n < past * VL && n < whole; n += VL) BLOCK(TW_, 0, VL); \
+            for (int n = tail; n < N; n += VL) BLOCK(TW_, 0, N - whole);                \
         }                                                                               \
     } while (0)
-    const int vectors = (N + VL - 1) / VL;
-    for (int u = begin; u < end;) {
+    for (int u = begin, next; u < end; u = next) {
         const int strip = u / vectors, first = u % vectors;
-        const int past = end - u < vectors - first ? first + end - u : vectors;
-        const int full = past * VL < whole ? past * VL : whole;
+        next = end < u - first + vectors ? end : u - first + vectors;
+        const int past = next - u + first, tail = past == vectors ? whole : N;
         const int narrow = first * VL > WIDE ? first * VL : WIDE;
         const int b = strip / strips, oh = strip % strips * TH, top = oh * SH - PT;
         const int inside = top >= 0 && top + (rows - 1) * DH < H;
@@ -208,7 +206,6 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
             depthwise_wide_s8(TH, W, ldx, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES, OUT, low, high,
                               OH - oh, n, row, outside, w + n / VL * block_bytes, bias + n, line,
                               y + line * ldy + n, extra, epilogue);
-        u += past - first;
         if (WIDE == N) continue;
         for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1);
         for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few);
