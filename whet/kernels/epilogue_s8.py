@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,7 +123,7 @@ def _linear(
 
 
 def _real(by: Multiplier) -> float:
-    return float(by.m) * 2.0 ** -float(by.t)
+    return math.ldexp(float(by.m), -int(by.t))
 
 
 def _by(by: Multiplier) -> tuple[int, int]:
