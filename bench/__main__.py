@@ -4,7 +4,8 @@
 
 Prints one table and writes build/bench.json. `--assert` exits with 1 where a ratio has grown beyond
 the kept one, or the floor beside ONNX Runtime is missed; `--write` renews docs/benchmarks.md and
-the pictures beside it.
+the pictures beside it; `--tune` races what `whet compile --tune` makes, a minute or two more for
+each model that was not tuned before.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import argparse
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from bench.goals import floor, goals, regressions
 from bench.measure import Missing, Record, Suite
 from bench.profiles import draw, section
 from bench.report import from_json, page, show, to_json
-from bench.suite import MODELS, PRECISIONS, ROOT, Case
+from bench.suite import MODELS, PRECISIONS, ROOT, TRAINED, Case, is_stored
+from whet import api
 from whet.devices import measure
 
 DOCS = ROOT / "docs"
@@ -28,22 +31,25 @@ DOCS = ROOT / "docs"
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The options; environment variables MODELS, THREADS and PRECISION are their defaults."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    every = " ".join((*MODELS, *TRAINED))
 
     def listed(name: str, otherwise: str) -> list[str]:
         return (os.environ.get(name) or otherwise).split()
 
-    parser.add_argument("--models", nargs="+", default=listed("MODELS", " ".join(MODELS)))
+    parser.add_argument("--models", nargs="+", default=listed("MODELS", every))
     parser.add_argument("--threads", nargs="+", type=int, default=listed("THREADS", "1 2"))
     parser.add_argument("--precision", nargs="+", default=listed("PRECISION", " ".join(PRECISIONS)))
     parser.add_argument("--seconds", type=float, default=3.0, help="for each engine of a race")
     parser.add_argument("--minutes", type=float, default=60.0, help="start no race later")
     parser.add_argument("--folder", type=Path, default=ROOT / "build")
     parser.add_argument("--assert", action="store_true", dest="held", help="fail a regression")
+    parser.add_argument("--tune", action="store_true", help="race Whet with its kernels tuned")
     parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md and .json")
     options = parser.parse_args(given)
-    unknown = [name for name in options.models if name not in MODELS]
+    known = (*MODELS, *TRAINED)
+    unknown = [name for name in options.models if name not in known]
     if unknown:
-        parser.error(f"no such model: {' '.join(unknown)}; there are: {' '.join(MODELS)}")
+        parser.error(f"no such model: {' '.join(unknown)}; there are: {' '.join(known)}")
     unknown = [name for name in options.precision if name not in PRECISIONS]
     if unknown:
         parser.error(f"no such precision: {' '.join(unknown)}")
@@ -62,6 +68,7 @@ def command_line(options: argparse.Namespace) -> str:
     models, precision = " ".join(options.models), " ".join(options.precision)
     chosen = f'MODELS="{models}" THREADS="{threads}" PRECISION="{precision}"'
     limits = f"--seconds {options.seconds:g} --minutes {options.minutes:g}"
+    limits += " --tune" if options.tune else ""
     return f'make bench {chosen} BENCH="--write {limits}"'
 
 
@@ -69,9 +76,9 @@ def run(options: argparse.Namespace, suite: Suite) -> tuple[list[Record], list[M
     """Race all that was asked for; the table grows on stderr meanwhile."""
     records: list[Record] = []
     missing: list[Missing] = []
-    cases = [
-        Case(m, p, t) for m in options.models for p in options.precision for t in options.threads
-    ]
+    pairs = [(m, p) for m in options.models for p in options.precision]
+    pairs = [(m, p) for m, p in pairs if m in MODELS or is_stored(m, p)]
+    cases = [Case(m, p, t) for m, p in pairs for t in options.threads]
     begin = time.perf_counter()
     for done, case in enumerate(cases, 1):
         start = time.perf_counter()
@@ -112,7 +119,8 @@ def main(given: list[str] | None = None) -> int:
     load = os.getloadavg()[0]
     for threads in sorted({1, *options.threads}):
         measure(threads)
-    suite = Suite(options.folder / "models", options.seconds)
+    compiler = partial(api.compile, tune=options.tune)
+    suite = Suite(options.folder / "models", options.seconds, compiler)
     records, missing = run(options, suite)
     kept = from_json(DOCS / "benchmarks.json")
     checks = [*floor(records), *(regressions(records, kept) if options.held else ())]

@@ -28,10 +28,12 @@ from whet.kernels.tiling import (
     tiles_f32,
     winograd_outputs,
 )
+from whet.targets.host import host
 
 INCLUDE = Path(__file__).parents[1] / "whet/kernels/include"
-COMPILE = "-O3 -mcpu=native -shared -fPIC -ffreestanding -nostdlib -fno-sanitize=all"
-LANES, REGISTERS = 16, 32
+TARGET = host()
+COMPILE = "-O3 -shared -fPIC -ffreestanding -nostdlib -fno-sanitize=all"
+FAR = 12 << 20  # bytes of weights that no near cache holds
 SCRATCH = 1 << 20  # floats
 KERNELS = ("gemm", "conv", "depthwise", "winograd")
 PEAK = """
@@ -118,7 +120,7 @@ def with_winograd(v: Conv) -> Conv:
     """The same convolution by winograd_f32 where that is likely faster."""
     if v.k != 3 or v.s != 1 or v.depthwise:
         return v
-    return replace(v, winograd=winograd_outputs(v.out, v.out, v.c, v.n, LANES))
+    return replace(v, winograd=winograd_outputs(v.out, v.out, v.c, v.n, TARGET))
 
 
 def default_tile(v: Conv) -> Tile:
@@ -126,11 +128,11 @@ def default_tile(v: Conv) -> Tile:
     if v.depthwise:
         return Tile(tile_depthwise_f32(v.out), 1, 1)
     if v.k == v.s == 1:
-        return tile_f32(v.size**2, v.n, v.c, LANES, REGISTERS)
+        return tile_f32(v.size**2, v.n, v.c, TARGET)
     if v.winograd:
-        return tile_winograd_f32(v.winograd, v.out, v.out, v.c, v.n, LANES, REGISTERS)
-    stride = v.s * v.c
-    return tile_f32(v.out, v.n, v.k**2 * v.c, LANES, REGISTERS, stride=stride, rows=v.out)
+        return tile_winograd_f32(v.winograd, v.out, v.out, v.c, v.n, TARGET)
+    row = min(v.s, v.k) * v.size * v.c
+    return tile_f32(v.out, v.n, v.k**2 * v.c, TARGET, stride=v.s * v.c, rows=v.out, row=row)
 
 
 def tiles(v: Conv) -> Iterator[Tile]:
@@ -141,8 +143,8 @@ def tiles(v: Conv) -> Iterator[Tile]:
     if v.winograd:
         return
     m = v.size**2 if v.k == v.s == 1 else v.out
-    for mr, nv in tiles_f32(REGISTERS):
-        if (mr * nv < 20 and mr < m) or nv * LANES > v.n + 15 or mr > m:
+    for mr, nv in tiles_f32(TARGET.registers):
+        if (mr * nv < 20 and mr < m) or nv * TARGET.lanes > v.n + 15 or mr > m:
             continue
         if v.k == v.s == 1:
             yield from (Tile(mr, nv, min(-(-m // mr), b) * mr) for b in {4, 16, 64})
@@ -157,7 +159,7 @@ def call(v: Conv, t: Tile) -> str:
         shape = f"{v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.c}, 1"
         taps = f"{v.k}, {v.k}, {v.s}, {v.s}, 1, 1, {pad}, {pad}"
         return f"depthwise_f32({shape}, {taps}, {t.rows}, 0, {v.out}, x, w, b, y, 0, relu6)"
-    panels = -(-v.n // (t.vectors * LANES))
+    panels = -(-v.n // (t.vectors * TARGET.lanes))
     if v.k == v.s == 1:
         units = -(-(v.size**2) // t.block) * panels
         shape = f"{v.size**2}, {v.n}, {v.c}, {v.c}, 0, {v.n}"
@@ -165,10 +167,9 @@ def call(v: Conv, t: Tile) -> str:
             f"gemm_f32({shape}, {t.rows}, {t.vectors}, {t.block}, 0, {units}, x, w, b, y, 0, relu6)"
         )
     if v.winograd:
-        down = -(-v.out // v.winograd)
-        shape = f"{v.winograd}, {v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.n}, {v.n}"
-        taps = f"{pad}, {pad}, {t.block}, {t.rows}, {t.vectors}, 0, {-(-down // t.block)}"
-        return f"winograd_f32({shape}, {taps}, x, w, b, y, s, 0, relu6)"
+        shape = f"1, {v.winograd}, {v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.n}, {v.n}"
+        taps = f"{pad}, {pad}, {t.block}, {t.rows}, {t.vectors}"
+        return f"winograd_f32({shape}, {taps}, x, w, b, y, s, 0, relu6, 0, 1, 0, 0)"
     units = -(-v.out // t.block) * panels
     shape = f"1, {v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.n}, {v.n}, 1"
     taps = f"{v.k}, {v.k}, {v.s}, {v.s}, 1, 1, {pad}, {pad}, {t.rows}, {t.vectors}, {t.block}"
@@ -184,7 +185,8 @@ def build(calls: list[str]) -> ctypes.CDLL:
     body = "".join(f"void f{i}({arguments}) {{ {c}; }}\n" for i, c in enumerate(calls))
     folder = Path(tempfile.mkdtemp())
     (folder / "k.c").write_text(head + body)
-    command = [sys.executable, "-m", "ziglang", "cc", *COMPILE.split(), f"-I{INCLUDE}"]
+    machine = [f"-mcpu={TARGET.cpu}", *TARGET.flags]
+    command = [sys.executable, "-m", "ziglang", "cc", *COMPILE.split(), *machine, f"-I{INCLUDE}"]
     subprocess.run([*command, str(folder / "k.c"), "-o", str(folder / "k.so")], check=True)
     return ctypes.CDLL(str(folder / "k.so"))
 

@@ -30,3 +30,23 @@ def test_keyword_spotting_has_the_same_bits(name: str, shared_data: Path) -> Non
     printed = emulate(whet.compile(graph, target), inputs)
     for key in graph.output_names:
         np.testing.assert_array_equal(printed[key], meaning[key])
+
+
+@pytest.mark.parametrize("name", EMULATED)
+def test_layers_in_patches_have_the_same_bits(name: str, shared_data: Path) -> None:
+    target = targets()[name]
+    assert target.emulator is not None
+    package = missing_program(target.emulator)
+    if package:
+        pytest.skip(f"install {package} to run {name}")
+    graph = whet.import_model(shared_data / "models/tflite/mlperf_vww_int8.tflite")
+    compiled = whet.compile(graph, target, ram=24_000)
+    assert compiled.memory.arena_bytes <= 24_000
+    rng = np.random.default_rng(9)
+    inputs = {
+        v.node["name"]: rng.integers(-128, 128, v.shape).astype(np.int8) for v in graph.inputs
+    }
+    meaning = whet.evaluate(graph, inputs)
+    printed = emulate(compiled, inputs)
+    for key in graph.output_names:
+        np.testing.assert_array_equal(printed[key], meaning[key])

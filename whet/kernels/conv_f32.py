@@ -60,22 +60,25 @@ def space(node: Node, target: Target) -> list[Numbers]:
         return [(p,) for p in near]
     if _pointwise(node, w):
         m = b * oh * ow
-        tiles = tile_choices_f32(m, o, c, target.lanes, target.registers)
+        tiles = tile_choices_f32(m, o, c, target)
         return [astuple(t) for t in with_blocks(tiles, m, of_tiles=True)]
-    k = w.shape[1] * w.shape[2] * w.shape[3]
-    tiles = tile_choices_f32(ow, o // groups, k, target.lanes, target.registers)
-    rows = [_of_rows(t, ow) for t in tiles]
-    return [astuple(t) for t in with_blocks(rows, oh, of_tiles=False)]
+    return [astuple(t) for t in with_blocks(_windowed(node, w, target), oh, of_tiles=False)]
 
 
 def _pixels(ow: int, target: Target) -> int:
     """How many pixels of a row a depthwise tile has."""
-    return min(ow, 8 if target.registers == 32 else 4)
+    return min(ow, 8 if target.registers == 32 else 7 if target.lanes == 8 else 4)
 
 
-def _of_rows(tile: Tile, ow: int) -> Tile:
-    """A tile whose block counts output rows of `ow` pixels."""
-    return replace(tile, block=max(1, tile.block // max(1, ow)))
+def _windowed(node: Node, w: Array, target: Target) -> list[Tile]:
+    """Tiles for a convolution that conv_f32 does, the likely fastest first."""
+    _, _, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    b, oh, ow, o = image(node.outputs[0].shape)
+    (down, right), groups = pair(node.integers("stride"), 1), node.integer("groups", 1)
+    return tile_choices_f32(
+        ow, o // groups, w.shape[1] * w.shape[2] * w.shape[3], target,
+        stride=right * c, rows=b * oh, row=min(down, w.shape[1]) * width * c,
+    )  # fmt: skip
 
 
 @kernel_of_choices("conv_f32", space, conv)
@@ -100,7 +103,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
         return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, b * oh, "depthwise_f32")
     if _pointwise(node, w):
         m = b * oh * ow
-        t = Tile(*numbers) if numbers else tile_f32(m, o, c, target.lanes, target.registers)
+        t = Tile(*numbers) if numbers else tile_f32(m, o, c, target)
         t = balanced_gemm(t, m, o, c, target)
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
         arguments: tuple[Argument, ...] = (m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
@@ -109,9 +112,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
             (Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32"
         )
     n = o // groups
-    k = kh * kw * per
-    first = _of_rows(tile_f32(ow, n, k, target.lanes, target.registers), ow)
-    t = Tile(*numbers) if numbers else first
+    t = Tile(*numbers) if numbers else _windowed(node, w, target)[0]
     panels = panel_vectors(n, t, target) * groups
     by_rows = w.size < b * (h * width * c + oh * ow * o)
     t = replace(t, block=balanced(t.block, b * oh, panels, target.threads, by_rows=by_rows))

@@ -70,7 +70,7 @@ def space(node: Node, target: Target) -> list[Numbers]:
     sizes = _sizes(node)
     if sizes is None:
         return []
-    tiles = tile_choices_f32(*sizes, target.lanes, target.registers)
+    tiles = tile_choices_f32(*sizes, target)
     return [astuple(t) for t in with_blocks(tiles, sizes[0], of_tiles=True)]
 
 
@@ -81,7 +81,7 @@ def batched(node: Node, target: Target, numbers: Numbers | None = None) -> Lower
         return None
     m, n, k = sizes
     batch = static_shape(node.outputs[0].shape)[:-2]
-    t = Tile(*numbers) if numbers else tile_f32(m, n, k, target.lanes, target.registers)
+    t = Tile(*numbers) if numbers else tile_f32(m, n, k, target)
     if prod(batch) % target.threads:
         t = balanced_gemm(t, m, n, k, target)
     units = -(-m // t.block) * len(panel_vectors(n, t, target))

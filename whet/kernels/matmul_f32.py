@@ -23,7 +23,7 @@ def space(node: Node, target: Target) -> list[Numbers]:
     sizes = _sizes(node)
     if sizes is None or vector_epilogue(node, 3) is None:
         return []
-    tiles = tile_choices_f32(*sizes, target.lanes, target.registers)
+    tiles = tile_choices_f32(*sizes, target)
     return [astuple(t) for t in with_blocks(tiles, sizes[0], of_tiles=True)]
 
 
@@ -47,7 +47,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     m, n, k = sizes
     offset: Argument = In(2) if node.operand(2) is not None else 0
     span = (Name("begin"), Name("end"))
-    t = Tile(*numbers) if numbers else tile_f32(m, n, k, target.lanes, target.registers)
+    t = Tile(*numbers) if numbers else tile_f32(m, n, k, target)
     t = balanced_gemm(t, m, n, k, target)
     packed = pack_panels(weights, target.lanes, t.vectors)
     shape = (m, n, k, k, 0, n, t.rows, t.vectors, t.block)

@@ -37,7 +37,7 @@ def lower(node: Node, target: Target) -> Lowered | None:
     chunk = -(-steps // -(-steps // MOST_STEPS))
     layout = _Layout(gates, vectors * target.lanes)
     columns = gates * layout.units(hidden)
-    tile = tile_f32(chunk, columns, size, target.lanes, target.registers)
+    tile = tile_f32(chunk, columns, size, target)
     shape = (gates, steps, batch, size, hidden, directions, node["reverse"], node["batch_first"])
     pointers: list[Argument] = [In(0), *(Weight(i) for i in range(4)), *_states(node)]
     pointers += [Out(i) for i in range(len(node.outputs))] + [0] * (node.op is gru)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from whet.targets.target import Target
+
 __all__ = [
     "Tile",
     "tile_attention_f32",
@@ -46,86 +48,77 @@ def tiles_f32(registers: int) -> list[tuple[int, int]]:
     ]
 
 
-def _crowded(rows: int, stride: int) -> bool:
-    """Whether a tile that walks along `rows` rows, `stride` floats apart, evicts its own lines:
-    too many of them fall into one set of an 8-way 32 KB cache."""
+def _crowded(rows: int, stride: int, l1: int) -> float:
+    """How much slower a tile gets that walks along `rows` rows, `stride` floats apart, for lines of
+    its own that it evicts: too many of them fall into one of the 64 sets of the first cache."""
     sets = [i * stride * 4 // 64 % 64 for i in range(rows)]
-    return max(sets.count(s) for s in sets) > 7
+    ways = l1 // 4096
+    return 1 + 0.05 * max(0, max(sets.count(s) for s in sets) - ways + 1)
 
 
-def _cost(m: int, n: int, lanes: int, stride: int, mr: int, nv: int) -> float:
-    """Multiply-add slots for a k step of the whole shape: waste included, and loads a little."""
+def _cost(m: int, n: int, k: int, stride: int, target: Target, mr: int, nv: int) -> float:
+    """Multiply-add slots for a k step of the whole shape: waste included, and loads a little.
+
+    Weights that the first cache does not hold come from the second one for each tile, some 24 bytes
+    a slot, most of it while the tile is being computed.
+    """
+    lanes = target.lanes
     vectors, tiles = -(-n // lanes), -(-m // mr)
     rows = m / tiles
+    far = k * min(nv, vectors) * lanes * 4 > target.l1 // 2
 
     def panel(width: float) -> float:
         loads = (rows + width) * min(width, 1.0)
-        return max(rows * width, loads, 8.0 * min(width, 1.0)) + 0.15 * loads
+        fetched = (lanes * width + rows) * 4 / 24 if far else 0.0
+        return max(rows * width, loads, 8.0 * min(width, 1.0)) + 0.15 * loads + 0.25 * fetched
 
     whole, rest = (vectors - 1) // nv, (vectors - 1) % nv + 1.0
-    if lanes == 16 and 0 < n % lanes <= 8:  # vfma_low of AVX-512; mixing both widths costs some
+    if target.halves and 0 < n % lanes <= lanes // 2:  # mixing both widths costs some
         rest -= 0.5 if rest == 1 else 0.3
     slots = tiles * (whole * panel(nv) + panel(rest))
-    wide = 1.03 if nv > 4 else 1.0  # a row of weights outruns the prefetcher
-    return slots * wide * (1.4 if _crowded(-(-m // tiles), stride) else 1.0)
+    return slots * _crowded(-(-m // tiles), stride, target.l1)
 
 
 def tile_f32(
-    m: int,
-    n: int,
-    k: int,
-    lanes: int,
-    registers: int,
-    *,
-    stride: int = 0,
-    rows: int = 0,
-    l2: int = 1 << 20,
+    m: int, n: int, k: int, target: Target, *, stride: int = 0, rows: int = 0, row: int = 0
 ) -> Tile:
-    """The default tile for C[m, n] = A[m, k] B[k, n] on vectors of `lanes` floats.
+    """The default tile for C[m, n] = A[m, k] B[k, n].
 
-    `stride` is floats from one row of A to the next (k if 0), `l2` the cache in bytes. For a
-    convolution m is OW (tiles stay within an output row), k is KH * KW * C, `rows` is OH and the
-    block counts output rows.
+    `stride` is floats from one row of A to the next (k if 0). For a convolution m is OW (tiles stay
+    within an output row), k is KH * KW * C, `rows` is OH, `row` the floats of input that one output
+    row adds, and the block counts output rows.
     """
-    return tile_choices_f32(m, n, k, lanes, registers, stride=stride, rows=rows, l2=l2)[0]
+    return tile_choices_f32(m, n, k, target, stride=stride, rows=rows, row=row)[0]
 
 
-def _blocked(m: int, n: int, k: int, lanes: int, rows: int, l2: int, mr: int, nv: int) -> Tile:
-    """A tile of at most mr rows, and as many rows in a block as the cache has room for."""
-    mr = -(-m // -(-m // mr))
-    if rows:
-        return Tile(mr, nv, rows)
-    panels = 2 * 4 * k * nv * lanes  # the one in use and the next, on its way
-    room = max(8, (l2 * 3 // 4 - panels) // (4 * (k + nv * lanes)) // mr)
+def _blocked(m: int, n: int, k: int, target: Target, mr: int, nv: int) -> Tile:
+    """A tile of at most mr rows, and as many rows in a block as the second cache has room for."""
     tiles = -(-m // mr)
-    return Tile(mr, nv, -(-tiles // _blocks(tiles, room, -(-n // (nv * lanes)))) * mr)
+    panels = 2 * k * nv * target.lanes  # the one in use and the next, on its way
+    room = (target.l2 * 3 // 16 - panels) // (k + nv * target.lanes) // mr
+    mr = -(-m // tiles)
+    return Tile(mr, nv, _even(tiles, max(room, 8)) * mr)
 
 
-def _blocks(tiles: int, room: int, panels: int) -> int:
-    """How many row blocks: none of more than `room` tiles, and where units of work are few, an even
-    number of them."""
-    blocks = -(-tiles // room)
-    return blocks + (tiles > 4 and blocks * panels < 16 and blocks * panels % 2)
+def _even(items: int, most: int) -> int:
+    """The size of blocks of at most so many items, all about as large."""
+    return -(-items // -(-items // max(most, 1)))
 
 
 def tile_choices_f32(
-    m: int,
-    n: int,
-    k: int,
-    lanes: int,
-    registers: int,
-    *,
-    stride: int = 0,
-    rows: int = 0,
-    l2: int = 1 << 20,
+    m: int, n: int, k: int, target: Target, *, stride: int = 0, rows: int = 0, row: int = 0
 ) -> list[Tile]:
     """Tiles for the shape of `tile_f32`, the likely fastest first."""
     stride = stride or k
     m, n = max(m, 1), max(n, 1)
     ranked = sorted(
-        tiles_f32(registers), key=lambda t: (_cost(m, n, lanes, stride, *t), t[0] + t[1])
+        tiles_f32(target.registers),
+        key=lambda t: (_cost(m, n, k, stride, target, *t), t[0] + t[1]),
     )
-    return [_blocked(m, n, k, lanes, rows, l2, *t) for t in ranked]
+    if not rows:
+        return [_blocked(m, n, k, target, *t) for t in ranked]
+    block = _even(rows, target.l2 // 8 // max(row, 1))
+    return [Tile(-(-m // -(-m // mr)), nv, block) for mr, nv in ranked]
 
 
 def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Tile]:
@@ -156,16 +149,17 @@ def tile_depthwise_f32(width: int) -> int:
     return -(-width // -(-width // 8))
 
 
-def tile_winograd_f32(
-    m: int, oh: int, ow: int, c: int, n: int, lanes: int, registers: int, *, l2: int = 1 << 20
-) -> Tile:
+def tile_winograd_f32(m: int, oh: int, ow: int, c: int, n: int, target: Target) -> Tile:
     """The default tile of winograd_f32 with m x m outputs; the block counts rows of tiles.
 
-    As many rows as keep both scratch tensors within half of the cache of l2 bytes.
+    As many rows as keep both scratch tensors within the second cache, for every block streams the
+    weights again; where these stay in that cache as well, within a part of it.
     """
     across, down = -(-ow // m), -(-oh // m)
-    block = min(down, max(1, l2 // 2 // (4 * winograd_scratch(m, ow, c, n, 1))))
-    best = tile_f32(block * across, n, c, lanes, registers)
+    heavy = 4 * (m + 2) ** 2 * c * n > target.l2 // 2
+    room = target.l2 * (7 if heavy else 3) // 8 // (4 * winograd_scratch(m, ow, c, n, 1))
+    block = -(-down // -(-down // max(1, room)))
+    best = tile_f32(block * across, n, c, target)
     return Tile(best.rows, best.vectors, block)
 
 
@@ -174,18 +168,22 @@ def winograd_scratch(m: int, ow: int, c: int, n: int, block: int) -> int:
     return (m + 2) ** 2 * block * -(-ow // m) * (c + n)
 
 
-def winograd_outputs(oh: int, ow: int, c: int, n: int, lanes: int) -> int:
+def winograd_outputs(oh: int, ow: int, c: int, n: int, target: Target) -> int:
     """The side m of winograd_f32's output tiles that is likely fastest for a 3 x 3 convolution of
     stride 1: 2, 4, or 0 where conv_f32 is. Weights grow by 16 / 9 and 4; m = 4 must earn that."""
 
+    lanes = target.lanes
     inputs, outputs = -(-c // lanes), -(-n // lanes)
 
     def cost(m: int) -> float:
-        tiles, positions = -(-oh // m) * -(-ow // m), (m + 2) ** 2 if m > 1 else 9
+        down, positions = -(-oh // m), (m + 2) ** 2 if m > 1 else 9
         transforms = 8 * (inputs + outputs) if m > 1 else 0
-        streamed = positions * c * outputs * lanes * 4 / 8  # bytes of weights, 8 a cycle
-        return tiles * positions * (c * outputs + transforms) + streamed
+        block = tile_winograd_f32(m, oh, ow, c, n, target).block if m > 1 else down
+        products = down * -(-ow // m) * positions * (c * outputs + transforms)
+        # Bytes of weights, once for each block, 5 a slot: two thirds of it hidden by products.
+        streamed = -(-down // block) * positions * c * outputs * lanes * 4 / 5
+        return max(products + streamed / 3, streamed)
 
     two, four = cost(2), cost(4)
     best = 4 if four < 0.8 * two else 2
-    return best if min(two, four) < 0.7 * cost(1) else 0
+    return best if min(two, four) < 0.75 * cost(1) else 0

@@ -10,7 +10,6 @@ from whet.kernels.conv_f32 import image, pair, weights_of
 from whet.kernels.epilogue import vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_winograd
-from whet.kernels.share import balanced
 from whet.kernels.tiling import (
     Tile,
     tile_choices_f32,
@@ -45,10 +44,10 @@ def space(node: Node, target: Target) -> list[Numbers]:
     c = image(node.inputs[0].shape)[3]  # type: ignore[union-attr]
     _, oh, ow, n = image(node.outputs[0].shape)
     found: dict[Numbers, int] = {}
-    for m in (2, 4) if winograd_outputs(oh, ow, c, n, target.lanes) == 2 else (4, 2):
-        first = tile_winograd_f32(m, oh, ow, c, n, target.lanes, target.registers)
+    for m in (2, 4) if winograd_outputs(oh, ow, c, n, target) == 2 else (4, 2):
+        first = tile_winograd_f32(m, oh, ow, c, n, target)
         rows = first.block * -(-ow // m)
-        tiles = tile_choices_f32(rows, n, c, target.lanes, target.registers)
+        tiles = tile_choices_f32(rows, n, c, target)
         ranked = with_blocks([first, *(replace(t, block=first.block) for t in tiles)],
                              -(-oh // m), of_tiles=False)  # fmt: skip
         found |= {(m, *astuple(t)): rank for rank, t in enumerate(ranked)}
@@ -63,22 +62,17 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
         return None
     b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
     _, oh, ow, n = image(node.outputs[0].shape)
-    m = numbers[0] if numbers else winograd_outputs(oh, ow, c, n, target.lanes)
+    m = numbers[0] if numbers else winograd_outputs(oh, ow, c, n, target)
     if m == 0:
         return None
-    default = tile_winograd_f32(m, oh, ow, c, n, target.lanes, target.registers)
+    default = tile_winograd_f32(m, oh, ow, c, n, target)
     t = Tile(*numbers[1:]) if numbers else default
-    down = -(-oh // m)
-    block = balanced(t.block, down, [1], target.threads, by_rows=b == 1, images=b)
-    t = replace(t, block=block)
     packed = pack_winograd(w.transpose(0, 3, 1, 2), m, target.lanes, t.vectors)
     bias: Argument = In(2) if node.operand(2) is not None else 0
     top, left = pair(node.integers("low"), 0)
-    shape = (m, h, width, c, c, oh, ow, n, n, top, left, t.block, t.rows, t.vectors)
-    span = (Name("begin"), Name("end"))
-    ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue)
-    call = Call("winograd_f32", (*shape, *span, *ends))
-    units = b * -(-down // t.block)
+    shape = (b, m, h, width, c, c, oh, ow, n, n, top, left, t.block, t.rows, t.vectors)
+    threads = map(Name, ("part", "parts", "host->wait", "host->pool"))
+    ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue, *threads)
+    call = Call("winograd_f32", (*shape, *ends))
     scratch = -(-winograd_scratch(m, ow, c, n, t.block) * 4 // 64) * 64
-    headers = ("winograd_f32.h",)
-    return Lowered((call,), headers, (packed,), 0, units, "winograd_f32", scratch)
+    return Lowered((call,), ("winograd_f32.h",), (packed,), scratch, together=True)

@@ -27,8 +27,9 @@ class Target:
     `simd.h` chooses them for that cpu; registers: how many vectors it has. dot8_shift: what its
     8-bit dot product adds to activations (DOT8_SHIFT of `dot8.h`). dot_bf16: its dot product of
     bf16 pairs is faster than two multiply-adds. fused: its f32 vectors multiply and add with one
-    rounding. threads: the most threads a run may use. flags: more for the compiler. emulator: None
-    for the machine at hand.
+    rounding. l1, l2: bytes of the first data cache and of the second one. halves: it computes with
+    half a vector in half the time. threads: the most threads a run may use. flags: more for the
+    compiler. emulator: None for the machine at hand.
     """
 
     name: str
@@ -39,6 +40,9 @@ class Target:
     dot8_shift: int = 0
     dot_bf16: bool = False
     fused: bool = False
+    l1: int = 32 << 10
+    l2: int = 1 << 20
+    halves: bool = False
     threads: int = 1
     flags: tuple[str, ...] = ()
     emulator: Emulator | None = None

@@ -200,3 +200,54 @@ def test_choices_are_taken_from_a_file(folder: Path, capsys: pytest.CaptureFixtu
         assert ("does not fit" in printed.err) == (not used)
     assert main(["compile", "net.onnx", "--choices", "c.json", "--tune"]) == 2
     assert main(["compile", "net.onnx", "--choices", "absent.json"]) == 2
+
+
+def test_memory_options_say_what_they_take(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = document(capsys, "compile", "net.onnx", "--ram", "1.5MB", "--patches", "2x2")
+    assert facts["arena_bytes_without_patches"] == facts["arena_bytes"]
+    assert facts["patched_stages"] == []
+    assert main(["compile", "net.onnx", "--ram", "16KiB"]) == 0
+    assert "caller's buffers" in capsys.readouterr().out
+    for option, text in (
+        ("--ram", "12 bananas"),
+        ("--ram", "0"),
+        ("--patches", "4"),
+        ("--patches", "0x2"),
+    ):
+        assert main(["compile", "net.onnx", option, text]) == 2
+        assert f"bad {option}: {text}" in capsys.readouterr().err
+
+
+def test_a_model_in_patches_says_what_they_cost(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(Path(whet.__file__).parent / "demo/digits_int8.onnx")
+    facts = document(capsys, "compile", model, "-o", "d.whet", "--patches", "2x1")
+    assert facts["arena_bytes"] < facts["arena_bytes_without_patches"]
+    assert {(s["rows"], s["columns"]) for s in facts["patched_stages"]} == {(2, 1)}
+    assert facts["time_ratio"] > 0
+    card = document(capsys, "inspect", "d.whet")["card"]
+    assert card["extra_operations"] == facts["extra_operations"]
+    assert main(["compile", model, "-o", "d.whet", "--patches", "2x1"]) == 0
+    assert "times the time" in capsys.readouterr().out
+    assert main(["compile", model, "-o", "d.whet", "--ram", "10"]) == 2
+    assert "smallest found" in capsys.readouterr().err
+
+
+def test_a_precision_is_asked_for_and_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert document(capsys, "inspect", "net.onnx")["precision"] == "f32"
+    assert document(capsys, "inspect", "net.onnx", "--precision", "bf16")["precision"] == "bf16"
+    facts = document(capsys, "compile", "net.onnx", "--precision", "bf16", "-o", "b.whet")
+    assert facts["precision"] == "bf16"
+    assert document(capsys, "inspect", "b.whet")["card"]["precision"] == "bf16"
+    outputs = document(capsys, "verify", "b.whet", "x.npy")["outputs"]
+    assert all(check["passed"] for check in outputs)
+    assert main(["inspect", "net.onnx", "--precision", "bf16"]) == 0
+    assert "products" in capsys.readouterr().out
+    found = whet.load("b.whet")({"x": X.astype(np.float32)})["y"]
+    assert np.allclose(found, np.maximum(X @ WEIGHTS, 0), atol=2.0**-7 * 4)
+    assert main(["compile", "net.onnx", "--precision", "f8"]) == 2

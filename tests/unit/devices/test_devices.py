@@ -9,8 +9,8 @@ import pytest
 
 from whet.devices import device, devices, measure, roofline
 from whet.devices.device import KINDS, parse_device
-from whet.devices.roofline import cache_bytes
 from whet.errors import InputError
+from whet.targets.host import cache_bytes
 
 TEXT = (files("whet.devices") / "known" / "pi5.toml").read_text()
 

@@ -14,8 +14,10 @@ from whet.kernels.tiling import winograd_outputs
 from whet.ops.convolution import conv
 from whet.ops.elementwise import add
 from whet.targets.registry import targets
+from whet.targets.target import Target
 
 HOST = targets()["host"]
+WIDE = Target("wide", "x86_64", "x86_64_v4", lanes=16, registers=32)
 
 
 def residual(height: int, width: int, channels: int) -> Graph:
@@ -43,7 +45,7 @@ def test_meaning_is_kept(height: int, width: int, channels: int, threads: int) -
 
 
 def test_small_or_weight_bound_layers_stay_direct() -> None:
-    assert winograd_outputs(56, 56, 64, 64, 16) == 4
-    assert winograd_outputs(14, 14, 256, 256, 16) == 2
-    assert winograd_outputs(7, 7, 512, 512, 16) == 0
-    assert winograd_outputs(32, 32, 1, 4, 16) == 0
+    assert winograd_outputs(56, 56, 64, 64, WIDE) == 4
+    assert winograd_outputs(14, 14, 256, 256, WIDE) == 2
+    assert winograd_outputs(7, 7, 512, 512, WIDE) == 0
+    assert winograd_outputs(32, 32, 1, 4, WIDE) == 0

@@ -23,7 +23,7 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
                           const int C, const int ldx, const int KH, const int KW, const int SH,
                           const int SW, const int DH, const int DW, const int PT, const int PL,
                           const int oh, const int ow, vf *acc, const float *x, const float *w,
-                          const float *bias) {
+                          const float *bias, const int RATE, const float *ahead) {
     const int left = ow * SW - PL,
               merged = DW == 1 && ldx == C; // a row of taps is one run of floats
     const int inside = left >= 0 && left + (MR - 1) * SW + (KW - 1) * DW < W;
@@ -32,12 +32,16 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
         const int ih = oh * SH - PT + kh * DH;
         if (ih < 0 || ih >= H) continue;
         const float *row = x + (long)ih * W * ldx, *wk = w + (long)kh * KW * C * NV * VL;
+        const float *next = ahead + ahead_share_f32(kh * KW * C, RATE);
         if (inside && merged) {
-            tile_sum_f32(MR, NV, LANES, KW * C, acc, row + (long)left * ldx, SW * ldx, wk, 0);
+            tile_sum_ahead_f32(MR, NV, LANES, KW * C, RATE, acc, row + (long)left * ldx, SW * ldx,
+                               wk, 0, next);
         } else if (inside) {
             for (int kw = 0; kw < KW; kw++)
-                tile_sum_f32(MR, NV, LANES, C, acc, row + (long)(left + kw * DW) * ldx, SW * ldx,
-                             wk + (long)kw * C * NV * VL, 0);
+                tile_sum_ahead_f32(MR, NV, LANES, C, RATE, acc,
+                                   row + (long)(left + kw * DW) * ldx, SW * ldx,
+                                   wk + (long)kw * C * NV * VL, 0,
+                                   next + ahead_share_f32(kw * C, RATE));
         } else {
             for (int kw = 0; kw < KW; kw++)
                 for (int c = 0; c < C; c += ZERO_ROW) {
@@ -46,8 +50,9 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
                         const int iw = left + i * SW + kw * DW;
                         pixel[i] = iw >= 0 && iw < W ? row + (long)iw * ldx + c : zero_row;
                     }
-                    tile_sum_rows_f32(MR, NV, LANES, C - c < ZERO_ROW ? C - c : ZERO_ROW, acc,
-                                      pixel, wk + ((long)kw * C + c) * NV * VL);
+                    tile_sum_rows_f32(MR, NV, LANES, C - c < ZERO_ROW ? C - c : ZERO_ROW, RATE,
+                                      acc, pixel, wk + ((long)kw * C + c) * NV * VL,
+                                      next + ahead_share_f32(kw * C + c, RATE));
                 }
         }
     }
@@ -67,15 +72,18 @@ INLINE void conv_f32(const int B, const int H, const int W, const int C, const i
     vf acc[32];
 #define TILE(MR_, NV_, LANES_)                                                                     \
     conv_tile_f32(MR_, NV_, LANES_, H, W, C, ldx, KH, KW, SH, SW, DH, DW, PT, PL, oh, ow, acc, xb, \
-                  wb, bs),                                                                         \
+                  wb, bs, RATE(NV_),                                                              \
+                  wb + (long)K * NV_ * VL +                                                        \
+                      (long)(tile + ow / (MR_)) * ahead_share_f32(K, RATE(NV_))),                 \
         tile_store_f32(MR_, NV_, LANES_, acc, yb + (long)ow * ldy, ldy, (long)r * OW + ow,         \
                        channel, extra, epilogue)
+#define RATE(NV_) ahead_rate_f32(RB *tiles, NV_)
     for (int u = begin; u < end; u++) {
         const int block = u / (G * panels), g = u / panels % G, panel = u % panels,
                   channel = g * N + panel * width;
         const float *wb = w + g * packed + (long)panel * width * K, *bs = bias ? bias + channel : 0;
         for (int r = block * RB; r < (block + 1) * RB && r < B * OH; r++) {
-            const int oh = r % OH;
+            const int oh = r % OH, tile = (r - block * RB) * tiles;
             const float *xb = x + (long)(r / OH) * H * W * ldx + g * C;
             float *yb = y + (long)r * OW * ldy + channel;
             if (panel < whole) {
@@ -87,5 +95,6 @@ INLINE void conv_f32(const int B, const int H, const int W, const int C, const i
             }
         }
     }
+#undef RATE
 #undef TILE
 }

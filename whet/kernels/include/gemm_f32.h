@@ -13,21 +13,6 @@
 #pragma once
 #include "tile_f32.h"
 
-enum { AHEAD_STEPS = 4, LINE_FLOATS = 16 };
-
-// tile_sum_f32; every AHEAD_STEPS of K it also asks for LINES lines of memory, from `ahead` on.
-INLINE void gemm_sum_f32(const int MR, const int NV, const int LANES, const int K, const int LINES,
-                         vf *acc, const float *a, const int lda, const float *b, const int ldb,
-                         const float *ahead) {
-    const int whole = LINES ? K / AHEAD_STEPS * AHEAD_STEPS : 0, stride = ldb ? ldb : NV * VL;
-    for (int k = 0; k < whole; k += AHEAD_STEPS) {
-        const float *lines = ahead + k / AHEAD_STEPS * LINES * LINE_FLOATS;
-        UNROLL (l, LINES) __builtin_prefetch(lines + l * LINE_FLOATS, 0, 2);
-        tile_sum_f32(MR, NV, LANES, AHEAD_STEPS, acc, a + k, lda, b + (long)k * stride, ldb);
-    }
-    tile_sum_f32(MR, NV, LANES, K - whole, acc, a + whole, lda, b + (long)whole * stride, ldb);
-}
-
 // One row block of `rows` rows against one panel; rows are shared evenly by as few tiles as MR
 // allows, and so is the fetching of the next panel.
 INLINE void gemm_block_f32(const int rows, const int NV, const int LANES, const int K,
@@ -36,24 +21,23 @@ INLINE void gemm_block_f32(const int rows, const int NV, const int LANES, const 
                            const long row, const int channel, const float *ahead,
                            const void *const *extra, epilogue_f32 epilogue) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
-    const int panel = K * NV * VL, step = tiles * LINE_FLOATS * K / AHEAD_STEPS;
-    const int lines = ldb || tiles < NV || K < AHEAD_STEPS ? 0 : (panel + step - 1) / step;
-    const int share = K / AHEAD_STEPS * lines * LINE_FLOATS; // floats that one tile fetches
-    const float *last = ahead + (panel - share);
+    const int RATE = ldb ? 0 : ahead_rate_f32(tiles, NV);
+    const long share = ahead_share_f32(K, RATE);
     vf acc[32];
     for (int m = 0; m < larger * (few + 1); m += few + 1) {
         tile_start_f32(few + 1, NV, LANES, acc, bias);
-        gemm_sum_f32(few + 1, NV, LANES, K, lines, acc, a + (long)m * lda, lda, b, ldb, ahead);
+        tile_sum_ahead_f32(few + 1, NV, LANES, K, RATE, acc, a + (long)m * lda, lda, b, ldb,
+                           ahead);
         tile_store_f32(few + 1, NV, LANES, acc, c + (long)m * ldc, ldc, row + m, channel, extra,
                        epilogue);
-        ahead = ahead + share < last ? ahead + share : last;
+        ahead += share;
     }
     for (int m = larger * (few + 1); m < rows; m += few) {
         tile_start_f32(few, NV, LANES, acc, bias);
-        gemm_sum_f32(few, NV, LANES, K, lines, acc, a + (long)m * lda, lda, b, ldb, ahead);
+        tile_sum_ahead_f32(few, NV, LANES, K, RATE, acc, a + (long)m * lda, lda, b, ldb, ahead);
         tile_store_f32(few, NV, LANES, acc, c + (long)m * ldc, ldc, row + m, channel, extra,
                        epilogue);
-        ahead = ahead + share < last ? ahead + share : last;
+        ahead += share;
     }
 }
 

@@ -7,10 +7,13 @@
 
 INLINE vf vmax(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
 INLINE vf vmin(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
-// Zen 4 runs a 512-bit operation as two halves.
 INLINE vf vfma_low(vf a, vf b, vf c) {
+#if defined(__znver4__) // runs a 512-bit operation as two halves
     const __m256 x = _mm512_castps512_ps256((__m512)a), y = _mm512_castps512_ps256((__m512)b);
     return (vf)_mm512_castps256_ps512(_mm256_fmadd_ps(x, y, _mm512_castps512_ps256((__m512)c)));
+#else
+    return vfma(a, b, c);
+#endif
 }
 INLINE vf vload_n(const float *p, const int n) {
     return n >= VL ? vload(p) : (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);

@@ -35,12 +35,28 @@ INLINE vf tile_fma_f32(const int lanes, float s, vf row, vf acc) {
     return lanes <= VL / 2 ? vfma_low(vset(s), row, acc) : vfma(vset(s), row, acc);
 }
 
+// Weights come from afar once, a panel ahead: the tiles that share a panel of NV vectors and K rows
+// share the fetching of the next one into the second level of cache. Each step of K asks for RATE
+// 64ths of a line, none where tiles are too few to hide it.
+enum { LINE_FLOATS = 16 };
+INLINE int ahead_rate_f32(const int tiles, const int NV) {
+    return tiles < NV ? 0 : (64 * NV * VL / LINE_FLOATS + tiles - 1) / tiles;
+}
+// Floats that are fetched in K steps.
+INLINE long ahead_share_f32(const long K, const int RATE) {
+    return (K * RATE >> 6) * LINE_FLOATS;
+}
+
 // acc[i][j] += sum over k < K of a[i * lda + k] * b[k * ldb + j * VL ...]. The last vector of a row
 // of b has LANES lanes; ldb = 0: b is a packed panel, rows of NV * VL floats with zeros behind.
-INLINE void tile_sum_f32(const int MR, const int NV, const int LANES, const int K, vf *acc,
-                         const float *a, const int lda, const float *b, const int ldb) {
+// RATE, ahead: what to fetch meanwhile, and from where on.
+INLINE void tile_sum_ahead_f32(const int MR, const int NV, const int LANES, const int K,
+                               const int RATE, vf *acc, const float *a, const int lda,
+                               const float *b, const int ldb, const float *ahead) {
     const int stride = ldb ? ldb : NV * VL, tail = ldb ? LANES : VL;
     for (int k = 0; k < K; k++) {
+        UNROLL (l, (RATE + 63) / 64)
+            __builtin_prefetch(ahead + ahead_share_f32(k, RATE) + l * LINE_FLOATS, 0, 2);
         vf row[8];
         UNROLL (j, NV) row[j] = vload_n(b + (long)k * stride + j * VL, j == NV - 1 ? tail : VL);
         UNROLL (i, MR)
@@ -49,11 +65,18 @@ INLINE void tile_sum_f32(const int MR, const int NV, const int LANES, const int 
                                                row[j], acc[i * NV + j]);
     }
 }
+INLINE void tile_sum_f32(const int MR, const int NV, const int LANES, const int K, vf *acc,
+                         const float *a, const int lda, const float *b, const int ldb) {
+    tile_sum_ahead_f32(MR, NV, LANES, K, 0, acc, a, lda, b, ldb, 0);
+}
 
 // The same with a pointer to each row of a, and b a packed panel.
-INLINE void tile_sum_rows_f32(const int MR, const int NV, const int LANES, const int K, vf *acc,
-                              const float *const *a, const float *b) {
+INLINE void tile_sum_rows_f32(const int MR, const int NV, const int LANES, const int K,
+                              const int RATE, vf *acc, const float *const *a, const float *b,
+                              const float *ahead) {
     for (int k = 0; k < K; k++) {
+        UNROLL (l, (RATE + 63) / 64)
+            __builtin_prefetch(ahead + ahead_share_f32(k, RATE) + l * LINE_FLOATS, 0, 2);
         vf row[8];
         UNROLL (j, NV) row[j] = vload(b + ((long)k * NV + j) * VL);
         UNROLL (i, MR)

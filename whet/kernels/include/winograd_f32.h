@@ -9,8 +9,9 @@
 // The points are 0, 1, -1 or 0, 3/4, -3/4, 3/2, -3/2, and infinity: every constant below is exact
 // and the rounding errors of M = 4 are a third of those with 1 and 2.
 //
-// Work is B * ceil(OH / M / TR) units of TR rows of tiles; a call does [begin, end) and needs
-// scratch of its own: (M + 2)^2 * TR * ceil(OW / M) * (C + N) floats. MR, NV are the GEMM's tile.
+// Tiles go in blocks of TR rows of them. All `parts` threads of a run enter together, share tiles
+// and products of a block, and wait for each other between these. They share the scratch as well:
+// (M + 2)^2 * TR * ceil(OW / M) * (C + N) floats. MR, NV are the GEMM's tile.
 #pragma once
 #include "gemm_f32.h"
 
@@ -85,18 +86,16 @@ INLINE void winograd_write_f32(const int M, const int lanes, const int OH, const
     }
 }
 
-// `rows` rows of tiles from output row oh on.
-INLINE void winograd_block_f32(const int M, const int H, const int W, const int C, const int ldx,
-                               const int OH, const int OW, const int N, const int ldy, const int PT,
-                               const int PL, const int rows, const int MR, const int NV,
-                               const long image, const int oh, const float *x, const float *w,
-                               const float *bias, float *y, float *scratch,
-                               const void *const *extra, epilogue_f32 epilogue) {
-    const int across = (OW + M - 1) / M, tiles = rows * across, positions = (M + 2) * (M + 2);
-    const int panels = (N + NV * VL - 1) / (NV * VL);
-    const long packed = (long)C * ((N + VL - 1) / VL) * VL;
-    float *v = scratch, *m = scratch + (long)positions * tiles * C;
-    for (int t = 0; t < tiles; t++) {
+INLINE int winograd_share(const int units, const int part, const int parts) {
+    return (int)((long)units * part / parts);
+}
+
+// The tiles [begin, end) of a block from output row oh on, from x to v.
+INLINE void winograd_inputs_f32(const int M, const int H, const int W, const int C, const int ldx,
+                                const int across, const int tiles, const int PT, const int PL,
+                                const int oh, const int begin, const int end, const float *x,
+                                float *v) {
+    for (int t = begin; t < end; t++) {
         const int ih = oh + t / across * M - PT, iw = t % across * M - PL;
         float *vt = v + (long)t * C;
         if (ih >= 0 && ih + M + 2 <= H && iw >= 0 && iw + M + 2 <= W)
@@ -107,11 +106,29 @@ INLINE void winograd_block_f32(const int M, const int H, const int W, const int 
                 winograd_read_f32(M, 0, VL, H, W, C, ldx, tiles, ih, iw, c, x, vt);
         if (C % VL) winograd_read_f32(M, 0, C % VL, H, W, C, ldx, tiles, ih, iw, C - C % VL, x, vt);
     }
-    for (int p = 0; p < positions; p++)
-        gemm_f32(tiles, N, C, C, 0, N, MR, NV, (tiles + MR - 1) / MR * MR, 0, panels,
-                 v + (long)p * tiles * C, w + p * packed, 0, m + (long)p * tiles * N, 0,
-                 identity_f32);
-    for (int t = 0; t < tiles; t++) {
+}
+
+// The units [begin, end) of the products of a block, each a panel at a position, from v to m.
+INLINE void winograd_products_f32(const int M, const int C, const int N, const int tiles,
+                                  const int MR, const int NV, const int begin, const int end,
+                                  const float *v, const float *w, float *m) {
+    const int panels = (N + NV * VL - 1) / (NV * VL), rows = (tiles + MR - 1) / MR * MR;
+    const long packed = (long)C * ((N + VL - 1) / VL) * VL;
+    for (int p = begin / panels; p * panels < end; p++) {
+        const int first = begin - p * panels, past = end - p * panels;
+        gemm_f32(tiles, N, C, C, 0, N, MR, NV, rows, first > 0 ? first : 0,
+                 past < panels ? past : panels, v + (long)p * tiles * C, w + p * packed, 0,
+                 m + (long)p * tiles * N, 0, identity_f32);
+    }
+}
+
+// The tiles [begin, end) of a block from output row oh on, from m to y.
+INLINE void winograd_outputs_f32(const int M, const int OH, const int OW, const int N,
+                                 const int ldy, const int across, const int tiles, const long image,
+                                 const int oh, const int begin, const int end, const float *m,
+                                 const float *bias, float *y, const void *const *extra,
+                                 epilogue_f32 epilogue) {
+    for (int t = begin; t < end; t++) {
         const int row = oh + t / across * M, column = t % across * M;
         const float *mt = m + (long)t * N;
         for (int n = 0; n < N - N % VL; n += VL)
@@ -123,21 +140,45 @@ INLINE void winograd_block_f32(const int M, const int H, const int W, const int 
     }
 }
 
-INLINE void winograd_f32(const int M, const int H, const int W, const int C, const int ldx,
-                         const int OH, const int OW, const int N, const int ldy, const int PT,
-                         const int PL, const int TR, const int MR, const int NV, const int begin,
-                         const int end, const float *x, const float *w, const float *bias, float *y,
-                         float *scratch, const void *const *extra, epilogue_f32 epilogue) {
+// A block of `rows` rows of tiles. Its inputs are written when every thread is done with the
+// products of the block before, its products when every thread has made those inputs.
+INLINE void winograd_block_f32(const int M, const int H, const int W, const int C, const int ldx,
+                               const int OH, const int OW, const int N, const int ldy, const int PT,
+                               const int PL, const int rows, const int MR, const int NV,
+                               const long image, const int oh, const float *x, const float *w,
+                               const float *bias, float *y, float *scratch,
+                               const void *const *extra, epilogue_f32 epilogue, const int part,
+                               const int parts, void (*wait)(void *pool), void *pool) {
+    const int across = (OW + M - 1) / M, tiles = rows * across, positions = (M + 2) * (M + 2);
+    const int units = positions * ((N + NV * VL - 1) / (NV * VL));
+    const int begin = winograd_share(tiles, part, parts);
+    const int end = winograd_share(tiles, part + 1, parts);
+    float *v = scratch, *m = scratch + (long)positions * tiles * C;
+    winograd_inputs_f32(M, H, W, C, ldx, across, tiles, PT, PL, oh, begin, end, x, v);
+    if (parts > 1) wait(pool);
+    winograd_products_f32(M, C, N, tiles, MR, NV, winograd_share(units, part, parts),
+                          winograd_share(units, part + 1, parts), v, w, m);
+    if (parts > 1) wait(pool);
+    winograd_outputs_f32(M, OH, OW, N, ldy, across, tiles, image, oh, begin, end, m, bias, y, extra,
+                         epilogue);
+}
+
+INLINE void winograd_f32(const int B, const int M, const int H, const int W, const int C,
+                         const int ldx, const int OH, const int OW, const int N, const int ldy,
+                         const int PT, const int PL, const int TR, const int MR, const int NV,
+                         const float *x, const float *w, const float *bias, float *y,
+                         float *scratch, const void *const *extra, epilogue_f32 epilogue,
+                         const int part, const int parts, void (*wait)(void *pool), void *pool) {
     const int down = (OH + M - 1) / M, blocks = (down + TR - 1) / TR,
               last = down - (blocks - 1) * TR;
-    for (int u = begin; u < end; u++) {
+    for (int u = 0; u < B * blocks; u++) {
         const int image = u / blocks, block = u % blocks, oh = block * TR * M;
         const float *xb = x + (long)image * H * W * ldx;
         if (block < blocks - 1)
             winograd_block_f32(M, H, W, C, ldx, OH, OW, N, ldy, PT, PL, TR, MR, NV, image, oh, xb,
-                               w, bias, y, scratch, extra, epilogue);
+                               w, bias, y, scratch, extra, epilogue, part, parts, wait, pool);
         else
             winograd_block_f32(M, H, W, C, ldx, OH, OW, N, ldy, PT, PL, last, MR, NV, image, oh, xb,
-                               w, bias, y, scratch, extra, epilogue);
+                               w, bias, y, scratch, extra, epilogue, part, parts, wait, pool);
     }
 }
