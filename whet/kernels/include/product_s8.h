@@ -20,7 +20,7 @@ INLINE void product_tile(const int MR, const int NV, const int LANES, const int 
                          const long ldc) {
     vi acc[32], y[8];
     tile_start_s8(MR, NV, 0, acc, bias);
-    tile_sum_s8(MR, NV, K, SHIFTED, acc, a, lda, b);
+    tile_sum_s8(MR, NV, K, SHIFTED, 0, acc, a, lda, b, b);
     const vi m = vset_i(s->m), shift = vset_i(s->shift), round = vset_i(s->round);
     UNROLL (i, MR) {
         UNROLL (j, NV) {
