@@ -19,7 +19,7 @@ from bench.goals import floor, goals, regressions
 from bench.measure import Missing, Record, Suite
 from bench.profiles import draw, section
 from bench.report import from_json, page, show, to_json
-from bench.suite import MODELS, PRECISIONS, ROOT, Case
+from bench.suite import MODELS, PRECISIONS, ROOT, TRAINED, Case, is_stored
 from whet.devices import measure
 
 DOCS = ROOT / "docs"
@@ -28,11 +28,12 @@ DOCS = ROOT / "docs"
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The options; environment variables MODELS, THREADS and PRECISION are their defaults."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    every = " ".join((*MODELS, *TRAINED))
 
     def listed(name: str, otherwise: str) -> list[str]:
         return (os.environ.get(name) or otherwise).split()
 
-    parser.add_argument("--models", nargs="+", default=listed("MODELS", " ".join(MODELS)))
+    parser.add_argument("--models", nargs="+", default=listed("MODELS", every))
     parser.add_argument("--threads", nargs="+", type=int, default=listed("THREADS", "1 2"))
     parser.add_argument("--precision", nargs="+", default=listed("PRECISION", " ".join(PRECISIONS)))
     parser.add_argument("--seconds", type=float, default=3.0, help="for each engine of a race")
@@ -41,9 +42,10 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--assert", action="store_true", dest="held", help="fail a regression")
     parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md and .json")
     options = parser.parse_args(given)
-    unknown = [name for name in options.models if name not in MODELS]
+    known = (*MODELS, *TRAINED)
+    unknown = [name for name in options.models if name not in known]
     if unknown:
-        parser.error(f"no such model: {' '.join(unknown)}; there are: {' '.join(MODELS)}")
+        parser.error(f"no such model: {' '.join(unknown)}; there are: {' '.join(known)}")
     unknown = [name for name in options.precision if name not in PRECISIONS]
     if unknown:
         parser.error(f"no such precision: {' '.join(unknown)}")
@@ -69,9 +71,9 @@ def run(options: argparse.Namespace, suite: Suite) -> tuple[list[Record], list[M
     """Race all that was asked for; the table grows on stderr meanwhile."""
     records: list[Record] = []
     missing: list[Missing] = []
-    cases = [
-        Case(m, p, t) for m in options.models for p in options.precision for t in options.threads
-    ]
+    pairs = [(m, p) for m in options.models for p in options.precision]
+    pairs = [(m, p) for m, p in pairs if m in MODELS or is_stored(m, p)]
+    cases = [Case(m, p, t) for m, p in pairs for t in options.threads]
     begin = time.perf_counter()
     for done, case in enumerate(cases, 1):
         start = time.perf_counter()

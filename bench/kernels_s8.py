@@ -21,7 +21,13 @@ from pathlib import Path
 import numpy as np
 
 from bench.kernels_f32 import COMPILE, INCLUDE, NETWORKS, Conv
-from whet.kernels.tiling_s8 import depthwise_tile_s8, depthwise_tiles_s8, tile_s8, tiles_s8
+from whet.kernels.tiling_s8 import (
+    depthwise_tile_s8,
+    depthwise_tiles_s8,
+    tile_s8,
+    tiles_s8,
+    wide_channels,
+)
 
 LANES, REGISTERS = 16, 32
 Choice = tuple[int, ...]
@@ -73,25 +79,26 @@ def call(v: Conv, t: Choice, rounding: str) -> str:
     """The kernel call of one convolution with one choice."""
     pad = (v.k - 1) // 2
     taps = f"{v.k}, {v.k}, {v.s}, {v.s}, 1, 1, {pad}, {pad}"
+    out = 2 if rounding == "linear_free" else 1
     tail = f"extra, {rounding}_s8"
     if v.depthwise:
         shape = f"1, {v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.c}, 1"
-        units = -(-v.out // t[0])
+        units, wide = -(-v.out // t[0]), wide_channels(v.c, (v.k,) * 2, (v.s,) * 2, 1, LANES)
         return (
-            f"depthwise_s8({shape}, {taps}, {t[0]}, {t[1]}, 1, 3, -128, 100, 0, {units},"
-            f" x, w, b, y, {tail})"
+            f"depthwise_s8({shape}, {taps}, {t[0]}, {t[1]}, {wide}, 1, 3, {out}, -128, 127, 0,"
+            f" {units}, x, w, b, y, {tail})"
         )
     mr, nv, block = t
     panels = -(-v.n // (nv * LANES))
     if v.k == v.s == 1:
         m = v.size**2
         return (
-            f"gemm_s8({m}, {v.n}, {v.c}, {v.c}, {v.n}, {mr}, {nv}, {block}, 0, 1, -128, 100, 0,"
-            f" {-(-m // block) * panels}, x, w, b, y, {tail})"
+            f"gemm_s8({m}, {v.n}, {v.c}, {v.c}, {v.n}, {mr}, {nv}, {block}, 0, 1, {out}, -128,"
+            f" 127, 0, {-(-m // block) * panels}, x, w, b, y, scratch, {tail})"
         )
     shape = f"1, {v.size}, {v.size}, {v.c}, {v.c}, {v.out}, {v.out}, {v.n}, {v.n}, 1"
     return (
-        f"conv_s8({shape}, {taps}, {mr}, {nv}, {block}, 3, 0, 1, -128, 100, 0,"
+        f"conv_s8({shape}, {taps}, {mr}, {nv}, {block}, 3, 0, {out}, -128, 127, 0,"
         f" {-(-v.out // block) * panels}, x, w, b, y, scratch, {tail})"
     )
 
@@ -211,7 +218,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("networks", nargs="*", default=list(NETWORKS))
     parser.add_argument("--tune", action="store_true", help="measure every tile")
-    parser.add_argument("--rounding", default="single", choices=["single", "double"])
+    parser.add_argument(
+        "--rounding", default="linear_free", choices=["linear_free", "single", "double"]
+    )
     options = parser.parse_args()
     top = peak()
     print(f"peak {top * 1e-9:.1f} GOP/s")

@@ -31,14 +31,25 @@ MODELS = (
 PRECISIONS = ("f32", "int8", "bf16")
 # Precisions that engines turn a model into: the file is the f32 one.
 CONVERTED = {"bf16": ("openvino_bf16",)}
-# MLPerf Tiny's own files; the other models are made here.
+# Trained models, under the folder of shared models; the others of MODELS are made here.
 REAL = {
-    ("kws", "int8"): "mlperf_kws_int8.tflite",
-    ("vww", "f32"): "mlperf_vww_fp32.tflite",
-    ("vww", "int8"): "mlperf_vww_int8.tflite",
-    ("resnet8", "f32"): "mlperf_ic_resnet_fp32.tflite",
-    ("resnet8", "int8"): "mlperf_ic_resnet_int8.tflite",
+    ("kws", "int8"): "tflite/mlperf_kws_int8.tflite",
+    ("vww", "f32"): "tflite/mlperf_vww_fp32.tflite",
+    ("vww", "int8"): "tflite/mlperf_vww_int8.tflite",
+    ("resnet8", "f32"): "tflite/mlperf_ic_resnet_fp32.tflite",
+    ("resnet8", "int8"): "tflite/mlperf_ic_resnet_int8.tflite",
+    ("anomaly", "f32"): "tflite/mlperf_ad_fp32.tflite",
+    ("anomaly", "int8"): "tflite/mlperf_ad_int8.tflite",
+    ("person_detect", "int8"): "tflite/person_detect.tflite",
+    ("mobilenet_v2_ptq", "int8"): "tflite/tf2_mobilenet_v2_1.0_224_ptq.tflite",
+    ("coco_ssd", "int8"): "tflite/coco_ssd_mobilenet_v1_1.0_quant.tflite",
+    ("deeplab_v3", "f32"): "tflite/deeplabv3_257.tflite",
+    ("face_landmark", "f32"): "tflite/mediapipe_face_landmark.tflite",
+    ("yamnet", "f32"): "tflite/yamnet_audio_classifier.tflite",
+    ("dtln_1", "f32"): "onnx/dtln_1.onnx",
+    ("dtln_2", "f32"): "onnx/dtln_2.onnx",
 }
+TRAINED = tuple(dict.fromkeys(model for model, _ in REAL if model not in MODELS))
 MAKING_SECONDS = 600
 
 
@@ -58,11 +69,16 @@ class Case:
         return f"{self.model} {self.precision}, {self.threads} thread(s)"
 
 
+def is_stored(model: str, precision: str) -> bool:
+    """Whether the suite has a file of a model in a precision; one it makes, it can make in any."""
+    return model in MODELS or (model, precision) in REAL
+
+
 def shared_models() -> Path | None:
-    """The folder of real TFLite models in `../shared/data`, if there is one."""
+    """The folder of trained models in `../shared/data`, if there is one."""
     named = os.environ.get("WHET_SHARED_DATA")
     roots = [Path(named)] if named else [p / "shared" / "data" for p in ROOT.parents]
-    found = [root / "models" / "tflite" for root in roots]
+    found = [root / "models" for root in roots]
     return next((folder for folder in found if folder.is_dir()), None)
 
 
@@ -77,7 +93,7 @@ def model_file(model: str, precision: str, folder: Path) -> Path:
         if path.suffix != ".onnx":
             raise Unavailable(f"the f32 model is no ONNX file: {path.name}")
         return path
-    if model not in MODELS or precision not in PRECISIONS:
+    if not is_stored(model, precision) or precision not in PRECISIONS:
         raise Unavailable(f"no {model} {precision} in the suite")
     if name := REAL.get((model, precision)):
         shared = shared_models()

@@ -20,7 +20,7 @@ from tests.kernels.native_s8 import (
     random_epilogue,
     requantize_reference,
 )
-from whet.kernels.packing_s8 import Requantization, pack_depthwise_s8, started
+from whet.kernels.packing_s8 import Requantization, pack_depthwise_s8, started, wide_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,15 @@ class Case:
     wz: int
     rounding: str
 
+    def wide(self) -> str:
+        """The argument WIDE, which depends on the vectors of the machine."""
+        fits = self.m == 1 and self.dilation[1] == 1 and self.kernel[1] <= 8
+        return f"{self.c} / (4 * VL) * 4 * VL" if fits else "0"
+
     def function(self, name: str, ready: Requantization, passes: int) -> str:
         literals = (self.b, self.h, self.w, self.c, self.ldx, self.oh, self.ow, self.ldy, self.m,
-                    *self.kernel, *self.stride, *self.dilation, *self.pad, self.th, self.tw, passes,
-                    self.zero, ready.out, self.low, self.high)  # fmt: skip
+                    *self.kernel, *self.stride, *self.dilation, *self.pad, self.th, self.tw,
+                    self.wide(), passes, self.zero, ready.out, self.low, self.high)  # fmt: skip
         return (
             f"void {name}(ARGS) {{ depthwise_s8({', '.join(map(str, literals))}, begin, end, x, w,"
             f" bias, y, extra, {ready.epilogue}); }}\n"
@@ -72,6 +77,10 @@ def cases() -> list[Case]:
         (6, 3, (1, 4), (1, 3), (1, 2), (0, 3), 3, 2),
         (40, 1, (7, 7), (1, 1), (1, 1), (3, 3), 2, 2),
         (1, 1, (2, 1), (1, 1), (1, 1), (0, 0), 1, 1),
+        (150, 1, (3, 3), (1, 1), (1, 1), (1, 1), 2, 5),
+        (64, 1, (3, 3), (2, 2), (1, 1), (1, 1), 1, 3),
+        (131, 1, (5, 5), (2, 2), (1, 1), (2, 2), 2, 2),
+        (70, 1, (1, 3), (1, 4), (2, 1), (0, 1), 1, 2),
     ]
     out = []
     for i, (c, m, kernel, stride, dilation, pad, th, tw) in enumerate(shapes):
@@ -126,18 +135,24 @@ def test_depthwise_matches_numpy(path: tuple[str, bool]) -> None:
     lib = library("".join(c.function(f"f{i}", d.epilogue, d.passes)
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
-        packed = pack_depthwise_s8(d.w, d.bias, c.zero, stride_h=c.stride[0],
+        n = c.c * c.m
+        wide = c.c // (4 * lib.lanes) * 4 * lib.lanes if c.wide() != "0" else 0
+        order = wide_order(n, wide, lib.lanes)
+        arrays = [np.concatenate([a[:n][order], a[n:]]) for a in d.epilogue.arrays]
+        packed = pack_depthwise_s8(d.w[order], d.bias[order], c.zero, stride_h=c.stride[0],
                                    dilation_h=c.dilation[0], tile_h=c.th, lanes=lib.lanes,
-                                   shift=lib.shift, weight_zero=c.wz)  # fmt: skip
+                                   shift=lib.shift, weight_zero=c.wz, wide=wide)  # fmt: skip
         assert packed.passes == d.passes
-        bias = started(packed.bias, d.epilogue)
+        begun = started(np.zeros_like(packed.bias), d.epilogue)
+        begun[:n] = begun[:n][order]
+        bias = packed.bias + begun
         units = c.b * -(-c.oh // c.th)
         pixels = c.b * c.oh * c.ow
         for split in sorted({0, units // 2, units}):
             y, whole = guarded(pixels * c.ldy - (c.ldy - c.c * c.m))
             for begin, end in ((0, split), (split, units)):
                 operands = (d.x, packed.weights, bias, y, y)
-                lib.call(i, begin, end, *operands, *d.epilogue.arrays)
+                lib.call(i, begin, end, *operands, *arrays)
             got = np.lib.stride_tricks.as_strided(y, (pixels, c.c * c.m), (c.ldy, 1))
             np.testing.assert_array_equal(got, d.want.reshape(got.shape), err_msg=str(c))
             assert_canary(whole)

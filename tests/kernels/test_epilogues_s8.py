@@ -33,8 +33,8 @@ def addition(rounding: str) -> tuple[Addition, str]:
 
 
 def source() -> str:
-    gemm = f"gemm_s8({M}, {N}, {K}, {K}, {N}, 3, {NV}, 9, 0"
-    ends = "begin, end, x, w, bias, y, extra"
+    gemm = f"gemm_s8({M}, {N}, {K}, {K}, {N}, 3, {NV}, 9, 0, 0"
+    ends = "begin, end, x, w, bias, y, 0, extra"
     residual = "".join(
         f"""
 EPILOGUE(layer_{rounding}) {{
@@ -99,8 +99,8 @@ LINEAR = (
 
 @pytest.mark.parametrize("path", [p for p in PATHS if forms(getattr(p, "values", (p,))[0])[-1]])
 def test_one_multiply_add_has_the_bits_of_the_integers(path: tuple[str, bool]) -> None:
-    gemm = f"gemm_s8({M}, {N}, {K}, {K}, {N}, 3, {NV}, 9, 0"
-    limits = "-7, 127, begin, end, x, w, bias, y, extra"
+    gemm = f"gemm_s8({M}, {N}, {K}, {K}, {N}, 3, {NV}, 9, 0, 0"
+    limits = "-7, 127, begin, end, x, w, bias, y, 0, extra"
     calls = [f"{gemm}, {1 if 'codes' in name else 2}, {limits}, {name});" for name, _, _ in LINEAR]
     lib = library("".join(f"void f{i}(ARGS) {{ {c} }}\n" for i, c in enumerate(calls)), path)
     rng = np.random.default_rng(9)

@@ -45,7 +45,7 @@ class Case:
         return (
             f"void {name}(ARGS) {{ gemm_s8({self.m}, {self.n}, {self.k}, {self.k + self.pad},"
             f" {self.n + self.pad}, {self.mr}, {self.nv}, {self.mr * self.blocks}, {wz},"
-            f" {ready.out}, {self.low}, {self.high}, begin, end, x, w, bias, y, extra,"
+            f" 1, {ready.out}, {self.low}, {self.high}, begin, end, x, w, bias, y, scratch, extra,"
             f" {ready.epilogue}); }}\n"
         )
 
@@ -107,14 +107,16 @@ def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
         ldc = c.n + c.pad
         bias = started(packed.bias, d.epilogue)
         units = -(-c.m // (c.mr * c.blocks)) * -(-c.n // (c.nv * lib.lanes))
+        scratch, scratch_whole = guarded(c.mr * c.blocks * c.k)
         for split in sorted({0, units // 2, units}):
             y, whole = guarded(c.m * ldc - c.pad)
             for begin, end in ((0, split), (split, units)):
-                operands = (d.x, packed.weights, bias, y, y)
+                operands = (d.x, packed.weights, bias, y, scratch)
                 lib.call(i, begin, end, *operands, *d.epilogue.arrays)
             got = np.lib.stride_tricks.as_strided(y, (c.m, c.n), (ldc, 1))
             np.testing.assert_array_equal(got, d.want, err_msg=f"{c} {d.epilogue.epilogue}")
             assert_canary(whole)
+            assert_canary(scratch_whole)
             gaps = np.lib.stride_tricks.as_strided(y[c.n :], (c.m - 1, c.pad), (ldc, 1))
             assert (gaps == 85).all()
 

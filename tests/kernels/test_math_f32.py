@@ -109,3 +109,36 @@ def test_clamp_keeps_nan(cpu: str) -> None:
     got = np.empty_like(x)
     build([clamp], cpu).run(0, 0, 16, x, got)
     np.testing.assert_array_equal(got, np.clip(x, 0, 6))
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+def test_gelu_and_powers_of_two(cpu: str) -> None:
+    library = build(
+        [
+            f"void f{i}(int begin, int end, const float *x, float *y)"
+            f" {{ for (int i = begin; i < end; i += VL) vstore(y + i, {name}(vload(x + i))); }}\n"
+            for i, name in enumerate(("vgelu", "vexp2_negative"))
+        ],
+        cpu,
+    )
+    x = np.random.default_rng(0).uniform(-140, 140, 1 << 16).astype(np.float32)
+    x[: 1 << 15] /= 20
+    x[:8] = [0, np.nan, np.inf, -np.inf, 1e30, -1e30, -1e-30, 6]
+    y = np.empty_like(x)
+    library.run(0, 0, len(x), x, y)
+    with np.errstate(all="ignore"):
+        want = x * 0.5 * np.array([math.erfc(-v / math.sqrt(2)) for v in x.astype(np.float64)])
+    assert np.isnan(y[1])
+    assert y[2] == np.inf
+    assert y[3] == 0
+    rest = np.isfinite(x)
+    allowed = np.maximum(2**-23, np.spacing(np.abs(x[rest])))
+    assert (np.abs(y[rest] - want[rest]) <= allowed).all()
+    x = -np.abs(x)
+    library.run(1, 0, len(x), x, y)
+    want = np.exp2(x.astype(np.float64))
+    far, near = x < -126.5, x >= -126
+    assert np.isnan(y[1])
+    assert (y[far] == 0).all()
+    error = np.abs(y[near] - want[near]) / np.spacing(want[near].astype(np.float32))
+    assert error.max() <= 2.2

@@ -17,7 +17,7 @@ CALLS = {
     "max": "vmax({1}, {0})", "min": "vmin({1}, {0})", "neg": "-{0}", "abs": "vabs({0})",
     "sqrt": "vsqrt({0})", "floor": "vfloor({0})", "ceil": "vceil({0})", "round": "vround({0})",
     "exp": "vexp({0})", "log": "vlog({0})", "tanh": "vtanh({0})", "sigmoid": "vsigmoid({0})",
-    "erf": "verf({0})", "sin": "vsin({0})", "cos": "vcos({0})",
+    "gelu": "vgelu({0})", "erf": "verf({0})", "sin": "vsin({0})", "cos": "vcos({0})",
 }  # fmt: skip
 VECTOR_OPS = frozenset({*INFIX, *CALLS})
 LOADS = {"f32": ("vload_n", "float"), "bf16": ("vload_bf16_n", "bf16")}

@@ -22,7 +22,7 @@ INFIX = {
     "equal": "==", "less": "<", "less_equal": "<=",
 }  # fmt: skip
 TYPED = {name: f"{name}_{{s}}" for name in ("min", "max", "sign", "is_nan", "is_inf", "sigmoid",
-                                             "shift_left", "shift_right")}  # fmt: skip
+                                             "gelu", "shift_left", "shift_right")}  # fmt: skip
 MATH = [
     "mod",
     "fmod",

@@ -14,8 +14,8 @@ from whet.ir.type import AnyType, Type
 def call_key(node: Node) -> str:
     """The op, its operands' types, its attributes and its results' types, on one line.
 
-    `*` marks a constant. Of a quantised element only the storage, the rounding and whether it has
-    zero points and an axis are told: the values of scales and constants do not matter.
+    `*` marks a constant. Of a quantised element only the storage, the rounding and the axis are
+    told, and of a constant whether it has zero points: the values of scales do not matter.
     """
     operands = ", ".join(_operand(v) for v in node.inputs)
     attrs = " ".join(f"{k}={_attr(v)}" for k, v in sorted(node.attrs.items()) if v is not None)
@@ -26,7 +26,11 @@ def call_key(node: Node) -> str:
 def _operand(value: Value | None) -> str:
     if value is None:
         return "none"
-    return ("*" if known(value) is not None else "") + _type(value.type)
+    if known(value) is None:
+        return _type(value.type)
+    element = value.tensor.element
+    zero = " zero" if isinstance(element, Quant) and any(element.zero) else ""
+    return f"*{_type(value.type)}{zero}"
 
 
 def _type(t: AnyType) -> str:
@@ -38,9 +42,8 @@ def _type(t: AnyType) -> str:
 def _element(element: Element) -> str:
     if not isinstance(element, Quant):
         return element.name
-    zero = " zero" if any(element.zero) else ""
     axis = "" if element.axis is None else f" axis {element.axis}"
-    return f"q<{element.store} {element.rounding}{zero}{axis}>"
+    return f"q<{element.store} {element.rounding}{axis}>"
 
 
 def _attr(attr: Attr) -> str:

@@ -67,7 +67,7 @@ def space(node: Node, target: Target) -> list[Numbers]:
 
 def _pixels(ow: int, target: Target) -> int:
     """How many pixels of a row a depthwise tile has."""
-    return min(ow, 8 if target.registers == 32 else 4)
+    return min(ow, 8 if target.registers == 32 else 7 if target.lanes == 8 else 4)
 
 
 def _windowed(node: Node, w: Array, target: Target) -> list[Tile]:

@@ -22,6 +22,7 @@ from whet.emit.program import (
 from whet.errors import ShapeError
 from whet.ir.dim import static_size
 from whet.ir.element import I8, Quant
+from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
@@ -30,7 +31,13 @@ from whet.kernels.epilogue_s8 import tail
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, with_blocks
-from whet.kernels.tiling_s8 import depthwise_choices_s8, tile_choices_s8, tile_s8
+from whet.kernels.tiling_s8 import (
+    copied_rows_s8,
+    depthwise_choices_s8,
+    tile_choices_s8,
+    tile_s8,
+    wide_channels,
+)
 from whet.ops.convolution import contraction_of, conv
 from whet.ops.integer.contraction import Contraction
 from whet.ops.integer.requantize import Multiplier
@@ -71,6 +78,13 @@ class Operands:
         if not after.steps:
             return ready.out, Ready(ready.epilogue, pointers), held
         return 1, Chain(Ready(code, pointers), after.steps), (*held, *after.tables)
+
+    def in_order(self, order: Array, w: Array) -> tuple[Operands, Array]:
+        """The operands and weights [O, ...] with output channels in another order."""
+        by = self.constants.by
+        m, t = (np.broadcast_to(v, order.shape)[order] for v in (by.m, by.t))
+        constants = replace(self.constants, by=Multiplier(m, t))
+        return replace(self, bias=self.bias[order], constants=constants), w[order]
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -134,7 +148,17 @@ def _tiles(m: int, n: int, k: int, target: Target) -> list[Numbers]:
 def _depthwise_tiles(node: Node, w: Array, target: Target) -> list[tuple[int, int]]:
     _, oh, ow, _ = image(node.outputs[0].shape)
     kh, kw, sh, sw, dh, *_ = _windows(node, w)
-    return depthwise_choices_s8((oh, ow), (kh, kw), (sh, sw), dh, target.registers)
+    wide = 2 * _wide(node, w, target) > w.shape[0]
+    return depthwise_choices_s8((oh, ow), (kh, kw), (sh, sw), dh, target.registers, wide=wide)
+
+
+def _wide(node: Node, w: Array, target: Target) -> int:
+    """The channels of the wide form, whose order an epilogue's operands do not have."""
+    body, channels = node["epilogue"], node.inputs[0].shape[-1]  # type: ignore[union-attr]
+    if w.shape[0] != channels or (isinstance(body, Graph) and len(body.inputs) > 1):
+        return 0
+    kh, kw, sh, sw, _, dw, *_ = _windows(node, w)
+    return wide_channels(w.shape[0], (kh, kw), (sh, sw), dw, target.lanes)
 
 
 @kernel_of_choices("conv_s8", space, conv)
@@ -189,16 +213,22 @@ def gemm(
     k, n = w.shape
     c = found.constants
     chosen = Tile(*numbers) if numbers else tile_s8(m, n, k, target.lanes, target.registers)
-    t = balanced_gemm(_fitted(chosen, c.w_zero), m, n, k, target)
+    t = _fitted(chosen, c.w_zero)
+    if target.dot8_shift:
+        t = replace(t, block=min(t.block, copied_rows_s8(t.rows, k)))
+    t = balanced_gemm(t, m, n, k, target)
     packed = packing.pack_gemm_s8(
         w, found.bias, c.x_zero, lanes=target.lanes, vectors=t.vectors, shift=target.dot8_shift,
         weight_zero=c.w_zero,
     )  # fmt: skip
     out, epilogue, constants = found.finish(packed, w, target)
-    sizes = (m, n, k, k, n, t.rows, t.vectors, t.block, packed.weight_zero, out, *found.limits)
-    call = Call("gemm_s8", (*sizes, *SPAN, In(0), Weight(0), Weight(1), Out(), epilogue))
+    flip = target.dot8_shift != 0
+    tile = (t.rows, t.vectors, t.block, packed.weight_zero, int(flip), out, *found.limits)
+    ends = (In(0), Weight(0), Weight(1), Out(), Scratch() if flip else 0, epilogue)
+    call = Call("gemm_s8", (m, n, k, k, n, *tile, *SPAN, *ends))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
-    return Lowered((call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8")
+    each = -(-min(m, t.block) * k // 64) * 64 if flip else 0
+    return Lowered((call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", each)
 
 
 def _windows(node: Node, w: Array) -> tuple[int, ...]:
@@ -215,13 +245,15 @@ def _depthwise(
     k = found.constants
     _, _, sh, _, dh, *_ = windows = _windows(node, w)
     th, tw = numbers or _depthwise_tiles(node, w, target)[0]
+    wide = _wide(node, w, target)
+    found, w = found.in_order(packing.wide_order(o, wide, target.lanes), w)
     packed = packing.pack_depthwise_s8(
         w[..., 0], found.bias, k.x_zero, stride_h=sh, dilation_h=dh, tile_h=th,
-        lanes=target.lanes, shift=target.dot8_shift, weight_zero=k.w_zero,
+        lanes=target.lanes, shift=target.dot8_shift, weight_zero=k.w_zero, wide=wide,
     )  # fmt: skip
     out, epilogue, constants = found.finish(packed, w.reshape(o, -1).T, target)
     shape: tuple[Argument, ...] = (b, h, width, c, c, oh, ow, o, o // c)
-    tile = (th, tw, packed.passes, k.x_zero, out, *found.limits)
+    tile = (th, tw, wide, packed.passes, k.x_zero, out, *found.limits)
     ends = (In(0), Weight(0), Weight(1), Out(), epilogue)
     call = Call("depthwise_s8", (*shape, *windows, *tile, *SPAN, *ends))
     return Lowered((call,), ("depthwise_s8.h",), constants, 0, b * -(-oh // th), "depthwise_s8")

@@ -27,6 +27,7 @@ __all__ = [
     "quantize_multiplier",
     "requantization",
     "started",
+    "wide_order",
 ]
 
 PADDING = 16
@@ -183,6 +184,13 @@ def _pieces(w: Integers) -> list[Integers]:
     return pieces
 
 
+def wide_order(channels: int, wide: int, lanes: int) -> Integers:
+    """The channel at each place where depthwise_s8 has the first `wide` in the order of dot8.h."""
+    place = np.arange(channels, dtype=np.int64)
+    block, vector, lane = place // (4 * lanes), place // lanes % 4, place % lanes
+    return np.where(place < wide, block * 4 * lanes + lane // 4 * 16 + 4 * vector + lane % 4, place)
+
+
 def pack_depthwise_s8(
     w: npt.NDArray[np.integer],
     bias: npt.NDArray[np.integer],
@@ -194,10 +202,12 @@ def pack_depthwise_s8(
     lanes: int,
     shift: int,
     weight_zero: int = 0,
+    wide: int = 0,
 ) -> Packed:
-    """Pack w[C * M, KH, KW] and bias[C * M] for depthwise_s8.
+    """Pack w[C * M, KH, KW] and bias[C * M], in wide_order, for depthwise_s8.
 
-    [vector of channels][pass][output row of the tile][quad of input rows][KW][lanes][4].
+    [vector of channels][pass][output row of the tile][quad of input rows][KW][lanes][4]; the first
+    `wide` channels [4 vectors][pass][output row][quad][KW][vector][lanes][4].
     """
     n, kh, kw = w.shape
     real = w.astype(np.int64) - weight_zero
@@ -209,7 +219,10 @@ def pack_depthwise_s8(
         for r in range(tile_h):
             packed[p, r, r * stride_h : r * stride_h + kh, :, :n] = piece.transpose(1, 2, 0)
     split = packed.reshape(len(pieces), tile_h, groups, 4, kw, blocks, lanes)
-    weights = np.ascontiguousarray(split.transpose(5, 0, 1, 2, 4, 6, 3)).ravel()
+    ordered = split.transpose(5, 0, 1, 2, 4, 6, 3)
+    first, rest = ordered[: wide // lanes], ordered[wide // lanes :]
+    fours = first.reshape(-1, 4, *first.shape[1:]).transpose(0, 2, 3, 4, 5, 1, 6, 7)
+    weights = np.concatenate([fours.ravel(), rest.ravel()])
     folded = _fold(bias.astype(np.int64), real.reshape(n, -1).T, zero, shift)
     return Packed(weights, _padded(folded), 0, len(pieces))
 

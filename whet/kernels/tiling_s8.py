@@ -21,6 +21,8 @@ __all__ = [
 
 Pair = tuple[int, int]
 
+COPIED_BYTES = 24 << 10
+
 
 def tiles_s8(registers: int) -> list[tuple[int, int]]:
     """All (MR, NV) that stay in registers: the space of a tuner."""
@@ -28,15 +30,21 @@ def tiles_s8(registers: int) -> list[tuple[int, int]]:
 
 
 def _cost(m: int, n: int, k: int, lanes: int, mr: int, nv: int) -> float:
-    """Cycles for the whole shape, a dot product and about two other operations each: quads of K,
-    then about eight operations to requantise a vector."""
+    """Vector operations for the whole shape: quads of K, of which ten are under way at a time, then
+    a multiply-add for each vector and what it takes to pack a row's bytes."""
     vectors, tiles = -(-n // lanes), -(-m // mr)
     rows, quads = m / tiles, -(-k // 4)
     return sum(
-        count * tiles * (quads * (max(rows * width, 8.0) + 0.1 * (rows + width)) + 5 * rows * width)
+        count
+        * tiles
+        * (quads * (max(rows * width, 10.0) + 0.1 * (rows + width)) + rows * _stored(width))
         for width, count in ((nv, vectors // nv), (vectors % nv, 1))
         if width and count
     )
+
+
+def _stored(width: int) -> float:
+    return width + 5 * (width // 4) + (0, 2, 2, 5)[width % 4]
 
 
 def tile_s8(
@@ -68,6 +76,14 @@ def _blocked(m: int, k: int, lanes: int, rows: int, l2: int, mr: int, nv: int) -
     return Tile(mr, nv, min(-(-m // mr), max(room // mr, 8)) * mr)
 
 
+def copied_rows_s8(rows: int, k: int) -> int:
+    """The most rows of a block that gemm_s8 copies: what stays near the core, and 64 at least.
+
+    rows: of a tile.
+    """
+    return max(1, max(64, COPIED_BYTES // k) // rows) * rows
+
+
 def _interleaved(kernel: Pair, stride: Pair, dilation_h: int, th: int, tw: int) -> tuple[int, int]:
     """Columns and quads of rows that a tile interleaves."""
     rows = (th - 1) * stride[0] + kernel[0] if dilation_h == 1 else kernel[0]
@@ -97,10 +113,16 @@ def depthwise_tile_s8(
     return depthwise_choices_s8(out, kernel, stride, dilation_h, registers)[0]
 
 
+def wide_channels(channels: int, kernel: Pair, stride: Pair, dilation_w: int, lanes: int) -> int:
+    """How many channels depthwise_s8 does in its wide form, which wants many registers."""
+    fits = lanes == 16 and dilation_w == 1 and max(kernel) <= 8 and stride[1] <= 8
+    return channels // (4 * lanes) * 4 * lanes if fits else 0
+
+
 def depthwise_choices_s8(
-    out: Pair, kernel: Pair, stride: Pair, dilation_h: int, registers: int
+    out: Pair, kernel: Pair, stride: Pair, dilation_h: int, registers: int, *, wide: bool = False
 ) -> list[Pair]:
-    """All (TH, TW) worth trying, the likely fastest first."""
+    """All (TH, TW) worth trying, the likely fastest first; wide: most channels are of that form."""
 
     def cost(tile: Pair) -> float:
         th, tw = tile
@@ -110,6 +132,9 @@ def depthwise_choices_s8(
         touched = sum(
             (r * stride[0] + kernel[0] - 1) // 4 - r * stride[0] // 4 + 1 for r in range(th)
         )
+        if wide:
+            new = min(stride[1], kernel[1])
+            return strips * (3.0 * new * quads + touched * kernel[1] + 2.5 * th + 0.01 * tw)
         multiplies = touched * kernel[1] * wide
         return strips * tiles * (2.5 * columns * quads + multiplies + 4 * th * wide)
 

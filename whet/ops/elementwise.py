@@ -86,10 +86,16 @@ def _power(x: Array, y: Array) -> Array:
 
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
 def _error_function(x: Array) -> Array:
     return np.asarray(_erf(x)).reshape(x.shape)
+
+
+def _gelu(x: Array) -> Array:
+    """x times the normal distribution's share below x (arXiv 1606.08415)."""
+    return np.asarray(x * 0.5 * _erfc(-x.astype(np.float64) / math.sqrt(2))).reshape(x.shape)
 
 
 def _sigmoid(x: Array) -> Array:
@@ -159,7 +165,7 @@ asin, acos, atan = _row("asin", np.arcsin), _row("acos", np.arccos), _row("atan"
 sinh, cosh, tanh = _row("sinh", np.sinh), _row("cosh", np.cosh), _row("tanh", np.tanh)
 asinh, acosh = _row("asinh", np.arcsinh), _row("acosh", np.arccosh)
 atanh, erf = _row("atanh", np.arctanh), _row("erf", _error_function)
-sigmoid = _row("sigmoid", _sigmoid)
+sigmoid, gelu = _row("sigmoid", _sigmoid), _row("gelu", _gelu)
 floor, ceil = _row("floor", np.floor), _row("ceil", np.ceil)
 round_even, trunc = _row("round", np.rint), _row("trunc", np.trunc)
 bit_and, bit_or = _row("bit_and", np.bitwise_and), _row("bit_or", np.bitwise_or)

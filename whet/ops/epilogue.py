@@ -11,7 +11,7 @@ from whet.ops.evaluate import call
 
 FUSABLE = frozenset({
     "add", "sub", "mul", "div", "max", "min", "neg", "abs", "sqrt", "floor", "ceil", "round", "exp",
-    "log", "tanh", "sigmoid", "erf", "sin", "cos",
+    "log", "tanh", "sigmoid", "gelu", "erf", "sin", "cos",
 })  # fmt: skip
 """Elementwise ops that an epilogue may hold: those with a vector form."""
 

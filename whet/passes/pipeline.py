@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from whet.errors import CompileError, InputError, WhetError
 from whet.ir.graph import Graph
 from whet.ir.verify import signature, verify
-from whet.passes.affine import AFFINE, scale_of_product
+from whet.passes.affine import AFFINE, scale_before, scale_of_product
 from whet.passes.algebra import ALGEBRA
 from whet.passes.attention import ATTENTION
 from whet.passes.bf16 import BF16_RULES, narrow_contractions
@@ -22,6 +22,7 @@ from whet.passes.epilogue import EPILOGUE
 from whet.passes.epilogue_s8 import INTEGER_EPILOGUE
 from whet.passes.fold import fold_constants, fold_dequantized
 from whet.passes.fuse import FUSE
+from whet.passes.gelu import GELU
 from whet.passes.layout import LAYOUT
 from whet.passes.movement import MOVEMENT, identity_reshape, reshape_of_reshape
 from whet.passes.normalization import NORMALIZATION
@@ -61,7 +62,16 @@ SETTLE: tuple[Pass, ...] = (
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     Pass("split", split_contractions),
     rules("settle", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, *AFFINE),
-    rules("attention", *ATTENTION, *CODED_ATTENTION, *MOVEMENT, *RESHAPE),
+    rules(
+        "transformer",
+        fold_constants,
+        *ATTENTION,
+        *CODED_ATTENTION,
+        *GELU,
+        *MOVEMENT,
+        *RESHAPE,
+        scale_before,
+    ),
 )
 PASSES: tuple[Pass, ...] = (
     *SETTLE,

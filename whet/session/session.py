@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeGuard
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class Session:
         self._dims = (ctypes.c_int64 * max(1, len(interface.symbols)))()
         self._pool = Pool(threads) if threads > 1 else None
         # What every call passes alike, made once: a call of a small model is as short as making it.
+        self._shapes = _Shapes.of(interface)
         self._given = (ctypes.c_void_p * max(1, len(interface.inputs)))()
         self._made = (ctypes.c_void_p * max(1, len(interface.outputs)))()
         self._memory = [ctypes.c_void_p(a.ctypes.data) for a in (self._arena, self._weights)]
@@ -67,11 +69,10 @@ class Session:
             InputError: an input is missing, or its shape or type does not fit.
             RunError: a check inside the model failed.
         """
+        if self._shapes is not None:
+            return self._call_static(inputs, self._shapes)
         ports, sizes = self.interface.outputs, dict[Symbol, Size]()
-        given = [
-            a if _ready(a := inputs.get(p.name), p) else fit(p, inputs, sizes)
-            for p in self.interface.inputs
-        ]
+        given = [fit(p, inputs, sizes) for p in self.interface.inputs]
         made = [_memory(p, sizes) for p in ports]
         known = {s.name: n for s, n in sizes.items()}
         for i, name in enumerate(self.interface.symbols):
@@ -82,6 +83,29 @@ class Session:
         if status:
             raise RunError("the model stopped", why=STATUS.get(status, f"status {status}"))
         return {p.name: self._output(p, m) for p, m in zip(ports, made, strict=True)}
+
+    def _call_static(self, inputs: Mapping[str, Array], shapes: _Shapes) -> dict[str, Array]:
+        """A call where no size is free: nothing of it is looked up twice."""
+        kept = []
+        for i, (name, shape, dtype) in enumerate(shapes.inputs):
+            a = inputs.get(name)
+            if not (
+                type(a) is np.ndarray
+                and a.shape == shape
+                and a.dtype == dtype
+                and a.flags.c_contiguous
+            ):
+                a = fit(self.interface.inputs[i], inputs, {})
+            kept.append(a)
+            self._given[i] = _read_address(a)
+        made = {}
+        for i, (name, shape, dtype) in enumerate(shapes.outputs):
+            made[name] = m = np.empty(shape, dtype)
+            self._made[i] = _read_address(m)
+        status = self._call(self._given, self._made)
+        if status:
+            raise RunError("the model stopped", why=STATUS.get(status, f"status {status}"))
+        return made
 
     @cached_property
     def _run(self) -> Callable[..., int]:
@@ -113,6 +137,27 @@ class Session:
         return memory.view(port.element.dtype)[:count].reshape(shape)
 
 
+_Known = tuple[str, tuple[int, ...], np.dtype[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """Name, shape and dtype of every input and output of a model without free sizes."""
+
+    inputs: tuple[_Known, ...]
+    outputs: tuple[_Known, ...]
+
+    @staticmethod
+    def of(interface: Interface) -> _Shapes | None:
+        """None where a size is free."""
+        ports = (*interface.inputs, *interface.outputs)
+        if interface.symbols or any(isinstance(d, Dim) for p in ports for d in p.shape):
+            return None
+        known = [(p.name, static_shape(p.shape), p.element.dtype) for p in ports]
+        count = len(interface.inputs)
+        return _Shapes(tuple(known[:count]), tuple(known[count:]))
+
+
 def _memory(port: Port, sizes: Mapping[Symbol, Size]) -> Array:
     """Room for an output: the output itself where its shape is known before any run, else bytes.
 
@@ -134,19 +179,32 @@ def _in_place(weights: bytes | memoryview) -> Array:
     return copy
 
 
+# Where NumPy's C interface keeps an array's address: first behind the head of a Python object.
+_DATA = object.__basicsize__
+
+
+def _address(array: Array) -> int | None:
+    return ctypes.c_void_p.from_address(id(array) + _DATA).value
+
+
+def _asked_address(array: Array) -> int | None:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _address_reader() -> Callable[[Array], int | None]:
+    """The quick way to an array's address where this Python has it, else NumPy's own answer."""
+    array = np.zeros(1)
+    quick = sys.implementation.name == "cpython" and _address(array) == _asked_address(array)
+    return _address if quick else _asked_address
+
+
+_read_address = _address_reader()
+
+
 def _point(to: ctypes.Array[ctypes.c_void_p], arrays: list[Array]) -> None:
     for i, a in enumerate(arrays):
-        to[i] = a.__array_interface__["data"][0]
-
-
-def _ready(array: Array | None, port: Port) -> TypeGuard[Array]:
-    """Whether an input can be used as it is."""
-    return (
-        type(array) is np.ndarray
-        and array.shape == port.shape
-        and array.dtype == port.element.dtype
-        and array.flags.c_contiguous
-    )
+        to[i] = _read_address(a)
 
 
 def fit(port: Port, inputs: Mapping[str, Array], sizes: dict[Symbol, Size]) -> Array:

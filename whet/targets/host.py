@@ -33,6 +33,9 @@ X86_LEVELS = {
 AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32, fused=True)
 
 
+# Vendors whose cores start a vdpbf16ps as often as a multiply-add of a vector as wide. Intel's
+# without AMX start one in two cycles, and two multiply-adds in each.
+PAIRS = ("AuthenticAMD",)
 GUESSED_CACHES = (32 << 10, 1 << 20)
 
 
@@ -44,6 +47,15 @@ def cpu_name() -> str:
         lines = []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else processor() or machine()
+
+
+def cpu_vendor() -> str:
+    """The processor's vendor as Linux reports it for x86; empty where it reports none."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((v.split(":", 1)[1].strip() for v in lines if v.startswith("vendor_id")), "")
 
 
 def cpu_model() -> str:
@@ -111,7 +123,7 @@ def host(cpu: str = "native") -> Target:
         l1, l2 = (*cache_bytes(), *GUESSED_CACHES[1:])[:2]
         return replace(
             X86_LEVELS[best], cpu="native", threads=THREADS, dot8_shift=shift, l1=l1, l2=l2,
-            halves=_halves(),
+            halves=_halves(), dot_bf16="avx512_bf16" in flags and cpu_vendor() in PAIRS,
         )  # fmt: skip
     if cpu not in X86_LEVELS:
         raise CompileError(f"unknown cpu {cpu}", hint="native, " + ", ".join(X86_LEVELS))

@@ -92,6 +92,8 @@ def candidates(node: Node, target: Target) -> list[Choice | None]:
 def _waste(lowered: Lowered, target: Target) -> float:
     """Time of the last thread to finish, over that of an even share."""
     units = lowered.parallel
+    if lowered.together:
+        return 1.0
     if not isinstance(units, int) or not units:
         return float(target.threads)
     return -(-units // target.threads) * target.threads / units

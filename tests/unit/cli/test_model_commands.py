@@ -234,3 +234,20 @@ def test_a_model_in_patches_says_what_they_cost(
     assert "times the time" in capsys.readouterr().out
     assert main(["compile", model, "-o", "d.whet", "--ram", "10"]) == 2
     assert "smallest found" in capsys.readouterr().err
+
+
+def test_a_precision_is_asked_for_and_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert document(capsys, "inspect", "net.onnx")["precision"] == "f32"
+    assert document(capsys, "inspect", "net.onnx", "--precision", "bf16")["precision"] == "bf16"
+    facts = document(capsys, "compile", "net.onnx", "--precision", "bf16", "-o", "b.whet")
+    assert facts["precision"] == "bf16"
+    assert document(capsys, "inspect", "b.whet")["card"]["precision"] == "bf16"
+    outputs = document(capsys, "verify", "b.whet", "x.npy")["outputs"]
+    assert all(check["passed"] for check in outputs)
+    assert main(["inspect", "net.onnx", "--precision", "bf16"]) == 0
+    assert "products" in capsys.readouterr().out
+    found = whet.load("b.whet")({"x": X.astype(np.float32)})["y"]
+    assert np.allclose(found, np.maximum(X @ WEIGHTS, 0), atol=2.0**-7 * 4)
+    assert main(["compile", "net.onnx", "--precision", "f8"]) == 2

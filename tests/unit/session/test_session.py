@@ -25,7 +25,7 @@ from whet.ir.node import Array
 from whet.ir.type import Type
 from whet.ops.elementwise import add
 from whet.ops.gather import gather
-from whet.session.session import RunError, Session
+from whet.session.session import RunError, Session, _read_address
 from whet.targets.host import host
 
 N = Symbol("N", 1, 6)
@@ -144,3 +144,8 @@ def test_an_artifact_for_another_machine_is_refused(tmp_path: Path) -> None:
 def test_a_cpu_is_not_ignored() -> None:
     with pytest.raises(InputError, match="cpu x86-64 with target wasm: a cpu is for the host"):
         whet.compile(accumulator(), "wasm", cpu="x86-64")
+
+
+def test_addresses_are_numpys_own() -> None:
+    for array in (np.zeros(3), np.zeros((2, 4), np.int8)[:, 1:], np.zeros(0), np.zeros(())):
+        assert _read_address(array) == array.__array_interface__["data"][0]

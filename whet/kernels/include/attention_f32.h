@@ -11,20 +11,9 @@
 // one head, transposed and scaled, and the scores of a tile: D * columns + MR * (columns + VL)
 // floats, columns being S rounded up to whole vectors. All const ints are literals.
 #pragma once
+#include "math_f32.h"
 #include "tile_f32.h"
 #include "transpose_f32.h"
-
-// 2^x for x <= 0, 0 below -126.5, within 2.2 units in the last place; NaN gives NaN.
-INLINE vf vexp2_negative(vf x) {
-    // 2^r, |r| <= 1/2
-    static const float c[] = {1.f,           0.693147004f,  0.240222424f,
-                              0.0555073358f, 0.00967151299f, 0.00132647273f};
-    x = vmax(vset(-127.f), x);
-    const vf z = x + 12582912.f, r = x - (z - 12582912.f); // 1.5 * 2^23: z's low bits are round(x)
-    vf y = vset(c[5]);
-    UNROLL (i, 5) y = vfma(y, r, vset(c[4 - i]));
-    return y * (vf)(((vi)z << 23) + (127 << 23));
-}
 
 // The keys k[s][D] of one head, ldk apart: panels of NV vectors of keys, each [D][NV * VL].
 INLINE void attention_keys_f32(const int S, const int D, const int NV, const float factor,

@@ -57,8 +57,8 @@ INLINE void conv_tile_s8(const int MR, const int NV, const int C, const int KH, 
     tile_start_s8(MR, NV, WZ, acc, bias);
     for (int kh = 0; kh < KH; kh++)
         for (int kw = 0; kw < KW; kw += run)
-            w = tile_sum_s8(MR, NV, run * C, SHIFTED, acc, a + kh * DH * line + kw * DW * pixel,
-                            SW * pixel, w);
+            w = tile_sum_s8(MR, NV, run * C, SHIFTED, 0, acc, a + kh * DH * line + kw * DW * pixel,
+                            SW * pixel, w, w);
 }
 
 INLINE void conv_s8(const int B, const int H, const int W, const int C, const int ldx, const int OH,

@@ -8,16 +8,21 @@
 // PASSES is 1, or more where weights less their zero point exceed int8 and are stored as a sum.
 // Outside, x is `zero`. The epilogue, OUT (1 or 2), low and high are described in tile_s8.h.
 //
-// Four vertical taps of one channel are one quad. A tile is TH output rows by TW columns of VL
-// channels: each input column is interleaved once and serves every output row and column of the
-// tile that it touches; the weights are zero where a row of the quad is no tap of that output row.
-// TH is 1 when DH > 1.
+// Four vertical taps of one channel are one quad; the weights are zero where a row of the quad is
+// no tap of an output row. A strip is TH output rows, TH = 1 when DH > 1, and two forms make it:
+//   wide    4 * VL channels along the whole strip: each input column is interleaved once and kept
+//           for as long as an output needs it. The first WIDE channels (a multiple of 4 * VL; 0
+//           unless M = 1, DW = 1 and KW <= WIDE_TAPS); weights, bias and the arrays of the
+//           epilogue are in the order of wide_channel (dot8.h).
+//   narrow  the others: a tile is TW columns of VL channels, and each input column is interleaved
+//           once for the tile.
 //
 // Work is B * ceil(OH / TH) strips; a call does [begin, end). All const ints are literals.
 #pragma once
 #include "tile_s8.h"
 
-enum { DEPTHWISE_MAX_ROWS = 24 };
+enum { DEPTHWISE_MAX_ROWS = 24, WIDE_TAPS = 8, WIDE_QUADS = 6, WIDE_OUTPUTS = 2 };
+enum { WIDE_COLUMNS = WIDE_TAPS * (WIDE_OUTPUTS + 1) };
 
 INLINE int depthwise_rows_s8(const int TH, const int KH, const int SH, const int DH) {
     return DH == 1 ? (TH - 1) * SH + KH : KH;
@@ -70,19 +75,95 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
     }
 }
 
+// One column of a wide strip, interleaved: 4 * groups rows, each `step` bytes beyond the last
+// column's. Outside of x they are all `outside`.
+INLINE void wide_column_s8(const int groups, const int exists, const s8 **at, const long *step,
+                           const s8 *outside, vq (*to)[4]) {
+    UNROLL(g, groups) {
+        const s8 *p[4];
+        UNROLL(i, 4) {
+            p[i] = exists ? at[4 * g + i] : outside;
+            at[4 * g + i] += step[4 * g + i];
+        }
+        quad_interleave_wide(p, to[g]);
+    }
+}
+
+// T outputs of each of `rows` rows of a wide strip, from columns that `ring` holds.
+INLINE void wide_outputs_s8(const int T, const int TH, const int OW, const long ldy, const int KH,
+                            const int KW, const int SH, const int SW, const int groups,
+                            const int PASSES, const int OUT, const int low, const int high,
+                            const int rows, const int n, vq (*ring)[WIDE_QUADS][4], const s8 *w,
+                            const int *bias, const long line, s8 *y, const void *const *extra,
+                            epilogue_s8 epilogue) {
+    UNROLL(r, TH) {
+        if (r >= rows) continue;
+        vi acc[4 * WIDE_OUTPUTS];
+        UNROLL(j, 4) UNROLL(t, T) acc[4 * t + j] = vload_i(bias + j * VL);
+        UNROLL(pass, PASSES) UNROLL(g, groups) {
+            if (4 * g + 3 < r * SH || 4 * g >= r * SH + KH) continue;
+            const s8 *taps = w + (((pass * TH + r) * groups + g) * KW) * 16 * VL;
+            UNROLL(kw, KW) UNROLL(j, 4) {
+                const vw tap = quad_load(taps + (kw * 4 + j) * 4 * VL);
+                UNROLL(t, T) acc[4 * t + j] = dot4(acc[4 * t + j], ring[t * SW + kw][g][j], tap);
+            }
+        }
+        UNROLL(t, T) UNROLL(j, 4) acc[4 * t + j] =
+            epilogue(extra, acc[4 * t + j], line + (long)r * OW + t, n + j * VL, VL);
+        UNROLL(t, T) store_wide_s8(y + ((long)r * OW + t) * ldy, acc + 4 * t, OUT, low, high);
+    }
+}
+
+// A strip's 4 * VL channels from n on. row[i] points at column 0, or is null where the row lies
+// outside; y points at the first output of the first row, `rows` of which exist.
+INLINE void depthwise_wide_s8(const int TH, const int W, const long ldx, const int OW,
+                              const long ldy, const int KH, const int KW, const int SH,
+                              const int SW, const int DH, const int PL, const int PASSES,
+                              const int OUT, const int low, const int high, const int rows,
+                              const int n, const s8 *const *row, const s8 *outside, const s8 *w,
+                              const int *bias, const long line, s8 *y, const void *const *extra,
+                              epilogue_s8 epilogue) {
+    const int inputs = depthwise_rows_s8(TH, KH, SH, DH), groups = (inputs + 3) / 4;
+    const int T = OW < WIDE_OUTPUTS ? OW : WIDE_OUTPUTS, kept = KW > SW ? KW - SW : 0;
+    vq ring[WIDE_COLUMNS][WIDE_QUADS][4];
+    const s8 *at[4 * WIDE_QUADS];
+    long step[4 * WIDE_QUADS];
+    UNROLL(i, 4 * groups) {
+        const s8 *first = row[i < inputs ? i : inputs - 1];
+        step[i] = first ? ldx : 0;
+        at[i] = first ? first + n - PL * ldx : outside;
+    }
+#define COLUMNS(first, past, from)                                                            \
+    UNROLL(k, past) if (k >= (first))                                                         \
+        wide_column_s8(groups, (from) + k >= 0 && (from) + k < W, at, step, outside, ring[k])
+#define OUTPUTS(T_)                                                                          \
+    do {                                                                                     \
+        COLUMNS(kept, kept + (T_) * SW, ow * SW - PL);                                       \
+        wide_outputs_s8(T_, TH, OW, ldy, KH, KW, SH, SW, groups, PASSES, OUT, low, high, rows, n, \
+                        ring, w, bias, line + ow, y + ow * ldy, extra, epilogue);            \
+        UNROLL(k, kept) UNROLL(g, groups) UNROLL(j, 4) ring[k][g][j] = ring[k + (T_) * SW][g][j]; \
+    } while (0)
+    COLUMNS(0, kept, -PL);
+    int ow = 0;
+    for (; ow + T <= OW; ow += T) OUTPUTS(T);
+    for (; ow < OW; ow++) OUTPUTS(1);
+#undef OUTPUTS
+#undef COLUMNS
+}
+
 INLINE void depthwise_s8(const int B, const int H, const int W, const int C, const int ldx,
                          const int OH, const int OW, const int ldy, const int M, const int KH,
                          const int KW, const int SH, const int SW, const int DH, const int DW,
-                         const int PT, const int PL, const int TH, const int TW, const int PASSES,
-                         const int zero, const int OUT, const int low, const int high,
-                         const int begin, const int end, const s8 *x, const s8 *w, const int *bias,
-                         s8 *y, const void *const *extra, epilogue_s8 epilogue) {
+                         const int PT, const int PL, const int TH, const int TW, const int WIDE,
+                         const int PASSES, const int zero, const int OUT, const int low,
+                         const int high, const int begin, const int end, const s8 *x, const s8 *w,
+                         const int *bias, s8 *y, const void *const *extra, epilogue_s8 epilogue) {
     const int N = C * M, whole = N / VL * VL, strips = (OH + TH - 1) / TH;
     const int tiles = (OW + TW - 1) / TW, few = OW / tiles, larger = OW % tiles;
     const int rows = depthwise_rows_s8(TH, KH, SH, DH), groups = (rows + 3) / 4;
     const long block_bytes = (long)PASSES * TH * groups * KW * VL * 4;
-    s8 outside[VL];
-    UNROLL(l, VL) outside[l] = (s8)zero;
+    s8 outside[4 * VL];
+    UNROLL(l, 4 * VL) outside[l] = (s8)zero;
     vi acc[32];
 #define BLOCK(TW_, INSIDE_, LANES_)                                                                \
     do {                                                                                           \
@@ -98,10 +179,10 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
     do {                                                                                \
         const int left = ow * SW - PL, right = left + ((TW_) - 1) * SW + (KW - 1) * DW; \
         if (inside && left >= 0 && right < W) {                                         \
-            for (int n = 0; n < whole; n += VL) BLOCK(TW_, 1, VL);                      \
+            for (int n = WIDE; n < whole; n += VL) BLOCK(TW_, 1, VL);                      \
             for (int n = whole; n < N; n += VL) BLOCK(TW_, 1, N - whole);               \
         } else {                                                                        \
-            for (int n = 0; n < whole; n += VL) BLOCK(TW_, 0, VL);                      \
+            for (int n = WIDE; n < whole; n += VL) BLOCK(TW_, 0, VL);                      \
             for (int n = whole; n < N; n += VL) BLOCK(TW_, 0, N - whole);               \
         }                                                                               \
     } while (0)
@@ -114,6 +195,11 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
             const int ih = top + i * DH;
             row[i] = ih >= 0 && ih < H ? x + ((long)b * H + ih) * W * ldx : 0;
         }
+        for (int n = 0; n < WIDE; n += 4 * VL)
+            depthwise_wide_s8(TH, W, ldx, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES, OUT, low, high,
+                              OH - oh, n, row, outside, w + n / VL * block_bytes, bias + n, line,
+                              y + line * ldy + n, extra, epilogue);
+        if (WIDE == N) continue;
         for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1);
         for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few);
     }

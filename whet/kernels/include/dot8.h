@@ -8,6 +8,10 @@
 //   quads_set(p)            VL quads of activations at p
 //   quad_interleave(p, n)   lane l = p[0][l] p[1][l] p[2][l] p[3][l] for l < n <= VL;
 //                           touches n bytes of each row
+//   quad_interleave_wide(p, q)   4 * VL channels at p[0..3] as 4 vectors of quads: lane l of q[j]
+//                           is channel wide_channel(j, l)
+//   store_wide_s8(p, v, OUT, low, high)   4 vectors whose lanes are in that order, as store_s8 does
+//                           (OUT = 1) or store_low_s8 (OUT = 2)
 //   quad_load(w)            VL quads of packed weights
 //   store_s8(p, v, NV, n, low, high)   NV vectors saturated to int8 and clamped, n lanes of the
 //                           last, and no byte beyond
@@ -42,5 +46,25 @@ INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const in
     vi code[32];
     UNROLL(j, NV) code[j] = v[j] - 0x4b400000;
     store_s8(p, code, NV, n, low, high);
+}
+#endif
+
+INLINE int wide_channel(const int j, const int l) { return l / 4 * 16 + 4 * j + l % 4; }
+#if !defined(DOT8_WIDE)
+INLINE void quad_interleave_wide(const s8 *const *p, vq *q) {
+    UNROLL(j, 4) {
+        s8 part[4][VL];
+        UNROLL(i, 4) UNROLL(l, VL) part[i][l] = p[i][wide_channel(j, l)];
+        const s8 *rows[4] = {part[0], part[1], part[2], part[3]};
+        q[j] = quad_interleave(rows, VL);
+    }
+}
+INLINE void store_wide_s8(s8 *p, const vi *v, const int OUT, const int low, const int high) {
+    vi y[4];
+    UNROLL(j, 4) UNROLL(l, VL) y[wide_channel(j, l) / VL][wide_channel(j, l) % VL] = v[j][l];
+    if (OUT == 1)
+        store_s8(p, y, 4, VL, low, high);
+    else
+        store_low_s8(p, y, 4, VL, low, high);
 }
 #endif

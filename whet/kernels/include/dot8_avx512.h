@@ -131,28 +131,53 @@ INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int lo
 }
 
 #define DOT8_STORE_LOW
-// The bytes of N <= 4 vectors v in order: the low half of each lane, saturated.
+// Of N <= 4 vectors v the low half of each lane, saturated: in each 128 bits the bytes of v[0] and
+// v[2] by turns, then those of v[1] and v[3].
 INLINE __m512i low_bytes(const vi *v, const int N) {
     const __m512i a = (__m512i)v[0], b = (__m512i)v[N > 1 ? 1 : 0], c = (__m512i)v[N > 2 ? 2 : 0];
-    __m512i y = _mm512_packs_epi16(a, b);
-    if (N > 2) {
-        const __m512i odd = _mm512_packs_epi16(c, (__m512i)v[N > 3 ? 3 : 2]);
-        y = _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaa, y, _mm512_slli_epi16(odd, 8));
-    }
+    const __m512i y = _mm512_packs_epi16(a, b);
+    if (N <= 2) return y;
+    const __m512i odd = _mm512_packs_epi16(c, (__m512i)v[N > 3 ? 3 : 2]);
+    return _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaa, y, _mm512_slli_epi16(odd, 8));
+}
+INLINE __m512i quads_of_low_bytes(__m512i y) {
+    const __m128i from = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+    return _mm512_shuffle_epi8(y, _mm512_broadcast_i32x4(from));
+}
+INLINE __m512i low_bytes_in_order(__m512i y) {
 #if defined(__AVX512VBMI__)
     const vi first = {0, 16, 32, 48, 8, 24, 40, 56, 1, 17, 33, 49, 9, 25, 41, 57};
     return _mm512_permutexvar_epi8((__m512i)(first * 0x01010101 + 0x06040200), y);
 #else
-    const __m128i bytes = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
-    return quads_in_order(_mm512_shuffle_epi8(y, _mm512_broadcast_i32x4(bytes)));
+    return quads_in_order(quads_of_low_bytes(y));
 #endif
 }
 INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const int low,
                          const int high) {
     const int fours = NV / 4, rest = NV % 4;
     UNROLL(f, fours)
-        store_bytes(p + f * 64, low_bytes(v + 4 * f, 4), rest || f < fours - 1 ? 64 : 48 + n, low,
+        store_bytes(p + f * 64, low_bytes_in_order(low_bytes(v + 4 * f, 4)),
+                    rest || f < fours - 1 ? 64 : 48 + n, low,
                     high);
     if (rest)
-        store_bytes(p + fours * 64, low_bytes(v + 4 * fours, rest), (rest - 1) * 16 + n, low, high);
+        store_bytes(p + fours * 64, low_bytes_in_order(low_bytes(v + 4 * fours, rest)),
+                    (rest - 1) * 16 + n, low, high);
+}
+
+#define DOT8_WIDE
+INLINE void quad_interleave_wide(const s8 *const *p, vq *q) {
+    const __m512i a = _mm512_loadu_si512(p[0]), b = _mm512_loadu_si512(p[1]);
+    const __m512i c = _mm512_loadu_si512(p[2]), d = _mm512_loadu_si512(p[3]);
+    const __m512i ab = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
+    const __m512i cd = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
+    q[0] = quad_of(_mm512_unpacklo_epi16(ab, cd));
+    q[1] = quad_of(_mm512_unpackhi_epi16(ab, cd));
+    q[2] = quad_of(_mm512_unpacklo_epi16(ab_high, cd_high));
+    q[3] = quad_of(_mm512_unpackhi_epi16(ab_high, cd_high));
+}
+INLINE void store_wide_s8(s8 *p, const vi *v, const int OUT, const int low, const int high) {
+    const __m512i first = _mm512_packs_epi32((__m512i)v[0], (__m512i)v[1]);
+    const __m512i second = _mm512_packs_epi32((__m512i)v[2], (__m512i)v[3]);
+    const __m512i codes = _mm512_packs_epi16(first, second);
+    store_bytes(p, OUT == 2 ? quads_of_low_bytes(low_bytes(v, 4)) : codes, 64, low, high);
 }

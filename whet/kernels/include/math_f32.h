@@ -1,5 +1,5 @@
-// exp log tanh sigmoid erf sin cos over vectors of floats, each a branch-free polynomial, and for a
-// single float under the names lane_exp_f32, ... (lane 0 of the same code: the same bits).
+// exp log tanh sigmoid erf gelu sin cos over vectors of floats, each a branch-free polynomial; all
+// but gelu for a single float too: lane_exp_f32, ... (lane 0 of the same code: the same bits).
 //
 // Within 2 units in the last place of the true value (sigmoid 2.1); NaN gives NaN, infinities give
 // the limit, results may be subnormal. vsin and vcos: for |x| <= 8192, absolute error 2^-24 near
@@ -28,6 +28,16 @@ INLINE vf vexp(vf x) {
     const vf y = vfma(r * r, vpolynomial(c, 5, r), r) + 1.f;
     const vi power = (vi)z - MAGIC_BITS, half = power >> 1; // 2^power may not be a float
     return y * (vf)((half + 127) << 23) * (vf)((power - half + 127) << 23);
+}
+
+// 2^x for x <= 0, 0 below -126.5, within 2.2 units in the last place; NaN gives NaN.
+INLINE vf vexp2_negative(vf x) {
+    // 2^r, |r| <= 1/2
+    static const float c[] = {1.f,           0.693147004f,  0.240222424f,
+                              0.0555073358f, 0.00967151299f, 0.00132647273f};
+    x = vmax(vset(-127.f), x);
+    const vf z = x + MAGIC, r = x - (z - MAGIC);
+    return vpolynomial(c, 6, r) * (vf)(((vi)z << 23) + (127 << 23));
 }
 
 INLINE vf vlog(vf x) {
@@ -71,6 +81,23 @@ INLINE vf verf(vf x) {
     const vf near = vfma(r, vset(0.128379167f), vfma(r * s, vpolynomial(c, 6, s), r));
     const vf far = 1.f - vexp(-vpolynomial(d, 7, vmin(vset(4.f), r)));
     return vcopysign(vselect(r < 0.925f, near, far), x);
+}
+
+// x times the normal distribution's share below x, to an absolute error of 2^-23 or 1 unit in the
+// last place of x.
+INLINE vf vgelu(vf x) {
+    // log2 of the share above r, 0 <= r <= 6, where the share matters
+    static const float c[] = {-1.f,
+                              -1.15110838f,
+                              -0.459178001f,
+                              -0.0525913127f,
+                              0.00720366789f,
+                              -0.000245650619f,
+                              -0.000140772085f,
+                              2.97557617e-05f,
+                              -2.02721003e-06f};
+    const vf r = vmin(vset(16.f), vabs(x));
+    return vmax(vset(0.f), x) - r * vexp2_negative(vpolynomial(c, 9, r));
 }
 
 // sin(x + quarter * pi / 2)

@@ -47,6 +47,12 @@ WHET_INLINE double sigmoid_f64(double x)
 }
 WHET_INLINE float sigmoid_f32(float x) { return (float)sigmoid_f64(x); }
 
+WHET_INLINE double gelu_f64(double x)
+{
+    return 0.5 * x * (1.0 + math_erf_f64(x * 0x1.6a09e667f3bcdp-1));
+}
+WHET_INLINE float gelu_f32(float x) { return (float)gelu_f64(x); }
+
 /* Float to integer toward zero; out of range wraps through i64 and NaN gives its least value. */
 WHET_INLINE i64 to_i64_f64(double x)
 {

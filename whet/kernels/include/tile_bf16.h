@@ -61,7 +61,8 @@ INLINE void tile_two_bf16(const int DOT, const int alone, const int MR, const in
     UNROLL (j, NV) row[j] = vlow_bf16(pair[j]);
     tile_one_bf16(MR, TW, NV, LANES, acc, a, lda, down, row);
     if (alone) return;
-    UNROLL (j, NV) row[j] = vhigh_bf16(pair[j]);
+    __asm__ volatile("" ::: "memory"); // read the pairs again rather than hold them in registers
+    UNROLL (j, NV) row[j] = vhigh_bf16(vload_i((const int *)b + j * VL));
     tile_one_bf16(MR, TW, NV, LANES, acc, (const float *)a + 1, lda, down, row);
 }
 

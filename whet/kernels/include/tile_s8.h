@@ -50,12 +50,15 @@ INLINE void tile_quad_s8(const int MR, const int NV, const int SHIFTED, const in
 }
 
 // acc[i][j] += sum over k < K of a[i * lda + k] * b: ceil(K / 4) quads, each [NV][VL][4]. Returns
-// the next quad of b.
-INLINE const s8 *tile_sum_s8(const int MR, const int NV, const int K, const int SHIFTED, vi *acc,
-                             const s8 *a, const long lda, const s8 *b) {
+// the next quad of b. FETCH: each quad fetches the next of `ahead`, 64 bytes.
+INLINE const s8 *tile_sum_s8(const int MR, const int NV, const int K, const int SHIFTED,
+                             const int FETCH, vi *acc, const s8 *a, const long lda, const s8 *b,
+                             const s8 *ahead) {
     int k = 0;
-    for (; k + 4 <= K; k += 4, b += NV * VL * 4)
+    for (; k + 4 <= K; k += 4, b += NV * VL * 4) {
+        if (FETCH) __builtin_prefetch(ahead + k * 16, 0, 2);
         tile_quad_s8(MR, NV, SHIFTED, 4, acc, a + k, lda, b);
+    }
     if (K % 4 == 0) return b;
     if (K > 4)
         tile_quad_s8(MR, NV, SHIFTED, 4, acc, a + K - 4, lda, b);
