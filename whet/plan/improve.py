@@ -20,8 +20,9 @@ _FIRST_NODES, _NODES = 1.25, 3
 _LEAST_NODES = 250
 _FLATNESS = 0.6
 # How often a search aims at the bound itself. Where the best is still this far from the bound after
-# two thirds of the effort, the bound is likely out of reach: searches begin again, none at it.
-_BOLD, _FAR = 0.2, 0.03
+# two thirds of the effort, the bound is likely out of reach: searches begin again, none at it, if
+# so many nodes a buffer are left.
+_BOLD, _FAR, _AGAIN_NODES = 0.2, 0.03, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,10 @@ def _searched(
     random = Random(0)
     ways = _ways(columns)
     run, enough = 0, effort // 3 if bold else 0
+    if enough < _AGAIN_NODES * len(best):
+        enough = 0
     while effort > 0 and top > lower:
-        if effort <= enough and top > (1 + _FAR) * lower:
+        if enough and effort <= enough and top > (1 + _FAR) * lower:
             break
         first = run < len(ways)
         way = ways[run] if first else _chosen(ways, random)

@@ -45,6 +45,6 @@ def test_packed_below_the_published_capacity(shared_data: Path) -> None:
 def test_packed_close_to_the_bound_with_more_effort(
     shared_data: Path, letter: str, gap: float
 ) -> None:
-    packing = pack(_instance(shared_data, letter), effort=180_000)
+    packing = pack(_instance(shared_data, letter), effort=165_000)
     validate_placements(packing.placements, packing.arena_bytes)
     assert packing.arena_bytes <= (1 + gap) * packing.lower_bound
