@@ -4,7 +4,8 @@
 
 Prints one table and writes build/bench.json. `--assert` exits with 1 where a ratio has grown beyond
 the kept one, or the floor beside ONNX Runtime is missed; `--write` renews docs/benchmarks.md and
-the pictures beside it.
+the pictures beside it; `--tune` races what `whet compile --tune` makes, a minute or two more for
+each model that was not tuned before.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from bench.goals import floor, goals, regressions
@@ -20,6 +22,7 @@ from bench.measure import Missing, Record, Suite
 from bench.profiles import draw, section
 from bench.report import from_json, page, show, to_json
 from bench.suite import MODELS, PRECISIONS, ROOT, TRAINED, Case, is_stored
+from whet import api
 from whet.devices import measure
 
 DOCS = ROOT / "docs"
@@ -40,6 +43,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60.0, help="start no race later")
     parser.add_argument("--folder", type=Path, default=ROOT / "build")
     parser.add_argument("--assert", action="store_true", dest="held", help="fail a regression")
+    parser.add_argument("--tune", action="store_true", help="race Whet with its kernels tuned")
     parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md and .json")
     options = parser.parse_args(given)
     known = (*MODELS, *TRAINED)
@@ -64,6 +68,7 @@ def command_line(options: argparse.Namespace) -> str:
     models, precision = " ".join(options.models), " ".join(options.precision)
     chosen = f'MODELS="{models}" THREADS="{threads}" PRECISION="{precision}"'
     limits = f"--seconds {options.seconds:g} --minutes {options.minutes:g}"
+    limits += " --tune" if options.tune else ""
     return f'make bench {chosen} BENCH="--write {limits}"'
 
 
@@ -114,7 +119,8 @@ def main(given: list[str] | None = None) -> int:
     load = os.getloadavg()[0]
     for threads in sorted({1, *options.threads}):
         measure(threads)
-    suite = Suite(options.folder / "models", options.seconds)
+    compiler = partial(api.compile, tune=options.tune)
+    suite = Suite(options.folder / "models", options.seconds, compiler)
     records, missing = run(options, suite)
     kept = from_json(DOCS / "benchmarks.json")
     checks = [*floor(records), *(regressions(records, kept) if options.held else ())]

@@ -1,6 +1,6 @@
 """Packs instances of the static memory allocation problem and compares them with their bound.
 
-    python -m bench.memory_plans ../shared/data/minimalloc/*.csv [--effort 120000] [--svg DIR]
+    python -m bench.memory_plans ../shared/data/minimalloc/*.csv [--effort 165000] [--svg DIR]
 
 A file has the columns id, lower, upper, size: a buffer alive from step `lower` up to, not
 including, `upper`. For each: buffers, the most bytes alive at once, the arena by greedy packing and
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table, and write a picture of each packing if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--effort", type=int, default=120_000, help="search nodes for each")
+    parser.add_argument("--effort", type=int, default=165_000, help="search nodes for each")
     parser.add_argument("--svg", type=Path, help="folder for pictures of the packings")
     options = parser.parse_args(arguments)
     print(HEADER)

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bench.__main__ import arguments
+from bench.__main__ import arguments, command_line
 from bench.goals import FLOOR_RATIO, TOLERANCE, floor, goals, regressions
 from bench.measure import Missing, Record, Suite
 from bench.report import JSON_KEYS, from_json, page, to_json
@@ -142,3 +142,8 @@ def test_variables_of_make_narrow_the_run(monkeypatch: pytest.MonkeyPatch) -> No
     assert options.precision == ["f32", "int8", "bf16"]
     with pytest.raises(SystemExit):
         arguments(["--models", "resnet18"])
+
+
+def test_the_page_says_whether_the_models_were_tuned() -> None:
+    assert "--tune" in command_line(arguments(["--models", "kws", "--tune"]))
+    assert "--tune" not in command_line(arguments(["--models", "kws"]))

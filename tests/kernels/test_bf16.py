@@ -18,6 +18,7 @@ from whet.ir.element import F64
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
 from whet.ir.type import Type
+from whet.kernels.narrow_bf16 import NARROW_BLOCK
 from whet.kernels.packing_bf16 import pack_conv_pairs, pack_pairs
 from whet.kernels.tiling_bf16 import laid_stride
 from whet.ops.convolution import conv
@@ -25,6 +26,7 @@ from whet.ops.evaluate import evaluate
 
 Bf16 = npt.NDArray[ml_dtypes.bfloat16]
 INCLUDES = '#include "gemm_bf16.h"\n#include "conv_bf16.h"\n#include "depthwise_bf16.h"\n'
+INCLUDES += '#include "narrow_bf16.h"\n'
 HEAD = "void f{0}(int begin, int end, const bf16 *x, const {1} *w, const float *bias, void *y, "
 TILES = [(6, 4), (7, 2), (4, 3), (14, 2), (2, 1), (28, 1), (1, 8)]
 
@@ -292,6 +294,20 @@ STORE = """
 void f0(int begin, int end, const float *x, bf16 *y) { vstore_bf16_n(y, vload_n(x, end), end); }
 void f1(int begin, int end, const bf16 *x, float *y) { vstore_n(y, vload_bf16_n(x, end), end); }
 """
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+def test_narrow_run(cpu: str) -> None:
+    """In two parts; the last one ends within a block."""
+    n = 2 * NARROW_BLOCK + 77
+    text = f"narrow_run_bf16({n}, begin, end, x, y);"
+    library = build([f"{INCLUDES}void f0(int begin, int end, float *x, bf16 *y) {{ {text} }}"], cpu)
+    x = np.random.default_rng(8).standard_normal(n, np.float32)
+    flat, around = guarded(-(-n // 2))
+    for begin, end in ((0, 1), (1, 3)):
+        library.run(0, begin, end, x, flat)
+    np.testing.assert_array_equal(results(flat, 2, n), x.astype(ml_dtypes.bfloat16).astype(float))
+    assert_canary(around)
 
 
 @pytest.mark.parametrize("cpu", CPUS)

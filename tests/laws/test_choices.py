@@ -20,11 +20,13 @@ from whet.ops.convolution import conv
 from whet.ops.evaluate import evaluate
 from whet.ops.matmul import matmul
 from whet.targets.host import X86_LEVELS, host
+from whet.tune.calls import Call
+from whet.tune.trial import Trial, agrees, build
 
 SIZE, C, N = 7, 19, 37
 X, Y = Quant(I8, (0.05,), (3,)), Quant(I8, (0.21,), (-3,))
 KINDS = ("dense", "pointwise", "depthwise", "strided", "product")
-AT_A_TIME = 8
+SAMPLED, TOGETHER = 8, 40
 
 
 def layer(kind: str, x: Value, quantised: bool, rng: np.random.Generator) -> Value:
@@ -102,13 +104,20 @@ def longest(graph: Graph) -> int:
 @pytest.mark.parametrize("quantised", [False, True])
 def test_a_sample_of_choices_gives_the_same(quantised: bool) -> None:
     graph = layers(quantised)
-    check(graph, -(-longest(graph) // AT_A_TIME))
+    check(graph, -(-longest(graph) // SAMPLED))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantised", [False, True])
 def test_every_choice_gives_the_same(quantised: bool) -> None:
-    check(layers(quantised), 1)
+    for node in contractions(layers(quantised)):
+        every = choices(node, host())
+        for first in range(0, len(every), TOGETHER):
+            tried = [None, *every[first : first + TOGETHER]]
+            trial = Trial(build(Call(call_key(node), node, 1), host(), tried), 0)
+            default = trial.results(0)
+            for i, choice in enumerate(tried):
+                assert agrees(trial.results(i), default), f"{node.op} {choice}"
 
 
 @pytest.mark.parametrize("quantised", [False, True])

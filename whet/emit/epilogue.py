@@ -63,6 +63,9 @@ def _codes_body(chain: Chain) -> str:
             if isinstance(argument, int):
                 shown.append(str(argument))
                 continue
+            if isinstance(argument, float):
+                shown.append(literal(argument, "f32"))
+                continue
             place = f"(const s8 *)extra[{index}]"
             index += 1
             if isinstance(argument, Extra):

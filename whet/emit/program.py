@@ -91,11 +91,11 @@ class Ready:
 class Then:
     """A step of an int8 epilogue: v = function(v clamped to codes [low, high], arguments...).
 
-    An Extra stands for the vector of its elements, a Weight for the pointer.
+    An Extra stands for the vector of its elements, a Weight for the pointer; a float is an f32.
     """
 
     function: str
-    arguments: tuple[Extra | Weight | int, ...]
+    arguments: tuple[Extra | Weight | int | float, ...]
     low: int
     high: int
 
@@ -110,7 +110,9 @@ class Chain:
     @property
     def operands(self) -> tuple[In | Weight, ...]:
         """What the steps read, in order."""
-        arguments = [a for step in self.steps for a in step.arguments if not isinstance(a, int)]
+        arguments = [
+            a for step in self.steps for a in step.arguments if not isinstance(a, int | float)
+        ]
         return tuple(a.operand if isinstance(a, Extra) else a for a in arguments)
 
 

@@ -72,7 +72,7 @@ class Operands:
         ready = packing.requantization(by, c.y_zero, bounds, c.rounding, limits, target.fused)
         bias = packing.started(packed.bias, ready)
         held: tuple[Array, ...] = (packed.weights, bias, *ready.arrays)
-        after = tail(self.node, *limits, len(held))
+        after = tail(self.node, *limits, len(held), fused=target.fused)
         code = ready.epilogue if ready.out == 1 else ready.codes
         pointers = tuple(Weight(i) for i in range(2, len(held)))
         if not after.steps:

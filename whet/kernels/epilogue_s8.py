@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,13 @@ from whet.ir.leaf import known
 from whet.ir.node import Array, Node, Value
 from whet.ops.affine import clamped, operand, result, rounding
 from whet.ops.convert import bitcast
-from whet.ops.elementwise import add
-from whet.ops.integer.addition import Addition, addition_constants
+from whet.ops.elementwise import add as sum_op
+from whet.ops.integer.addition import Addition, add, addition_constants
 from whet.ops.integer.quantization import Activation
 from whet.ops.integer.requantize import Multiplier
 
+# Of the offset of a sum in f32: a code is 1, and a sum is off by less than this.
+NUDGES = tuple(sign * step * 2.0**-20 for step in range(24) for sign in (1, -1))
 EXTRAS = 3  # inputs of a contraction before those of its epilogue
 
 
@@ -30,10 +33,10 @@ class Tail:
     high: int
 
 
-def tail(node: Node, low: int, high: int, held: int = 0) -> Tail:
+def tail(node: Node, low: int, high: int, held: int = 0, *, fused: bool = False) -> Tail:
     """The node's epilogue. low, high: the clamp of the contraction itself.
 
-    held: how many constants the lowering has before the tables.
+    held: how many constants the lowering has before the tables. fused: of the target.
     """
     body = node["epilogue"]
     steps: list[Then] = []
@@ -44,9 +47,9 @@ def tail(node: Node, low: int, high: int, held: int = 0) -> Tail:
     for inner in body.nodes:
         if inner.op.family == "leaf":
             continue
-        if inner.op is add:
+        if inner.op is sum_op:
             constants = addition_of(inner)
-            steps.append(_residual(node, body, inner, made, constants, (low, high)))
+            steps.append(_residual(node, body, inner, made, constants, (low, high), fused))
             low, high = constants.low, constants.high
         elif inner.op is not bitcast:
             steps.append(Then("table_s8", (Weight(held + len(tables)),), low, high))
@@ -69,7 +72,13 @@ def _signed(table: Array | None) -> Array:
 
 
 def _residual(
-    node: Node, body: Graph, inner: Node, made: Value, c: Addition, limits: tuple[int, int]
+    node: Node,
+    body: Graph,
+    inner: Node,
+    made: Value,
+    c: Addition,
+    limits: tuple[int, int],
+    fused: bool,
 ) -> Then:
     """made + residual, whichever of the two comes first."""
     swapped = inner.inputs[1] is made
@@ -82,8 +91,39 @@ def _residual(
         return Then("add_single_s8", (extra, x_m, r_m, constant, c.t, c.y_zero), *limits)
     zeros = (c.b_zero, c.a_zero) if swapped else (c.a_zero, c.b_zero)
     x_by, r_by = (c.b_by, c.a_by) if swapped else (c.a_by, c.b_by)
+    found = _linear(c, swapped, limits) if fused else None
+    if found is not None:
+        return Then("add_linear_s8", (extra, *found), *limits)
     by = (*_by(x_by), *_by(r_by), *_by(c.y_by))
     return Then("add_double_s8", (extra, *zeros, *by, c.y_zero), *limits)
+
+
+def _linear(
+    c: Addition, swapped: bool, limits: tuple[int, int]
+) -> tuple[float, float, float] | None:
+    """The sum as x * scale + r * scale + offset in f32, where every pair of codes agrees."""
+    assert c.a_by is not None
+    assert c.b_by is not None
+    assert c.y_by is not None
+    x = np.arange(limits[0], limits[1] + 1)[:, None]
+    r = np.arange(-128, 128)[None]
+    want = add(r, x, c) if swapped else add(x, r, c)
+    whole = _real(c.y_by) * 2.0**c.left_shift
+    a, b = np.float32(_real(c.a_by) * whole), np.float32(c.sign * _real(c.b_by) * whole)
+    x_scale, r_scale = (b, a) if swapped else (a, b)
+    zeros = (c.b_zero, c.a_zero) if swapped else (c.a_zero, c.b_zero)
+    middle = c.y_zero - float(x_scale) * zeros[0] - float(r_scale) * zeros[1]
+    for nudge in NUDGES:
+        offset = np.float32(middle + nudge)
+        partial = (r * float(r_scale) + float(offset)).astype(np.float32)
+        total = (x * float(x_scale) + partial).astype(np.float32)
+        if (np.clip(np.rint(total), c.low, c.high) == want).all():
+            return float(x_scale), float(r_scale), float(offset)
+    return None
+
+
+def _real(by: Multiplier) -> float:
+    return math.ldexp(float(by.m), -int(by.t))
 
 
 def _by(by: Multiplier) -> tuple[int, int]:

@@ -271,9 +271,14 @@ def requantization(
     if rounding == "double":
         exponent = np.where(flat, 31, t)
         left, right = np.maximum(31 - exponent, 0), np.maximum(exponent - 31, 0)
-        narrow = bool((size < (np.int64(1) << 29 >> left)).all() and right.max(initial=0) <= 30)
-        doubled = [mult, left, right, zeros]
-        return _requantization("double_s8" if narrow else "double_wide_s8", doubled)
+        if (size >= np.int64(1) << 29 >> left).any() or right.max(initial=0) > 22:
+            return _requantization("double_wide_s8", [mult, left, right, zeros])
+        # Twice the nudge of 2^(right-1), for the kernels halve once, at the end; and half of that.
+        rounds = (np.int64(1) << right >> 1 << 1) + (zeros << (right + 1)) + 1
+        doubled = [mult, right + 1, rounds, left + 2]
+        if limits[0] >= zero or not right.any():  # no code below zero: ties away are ties up
+            return _requantization("single_left_s8", doubled)
+        return _requantization("double_s8", [*doubled, np.where(right > 0, -2, 0)])
     exponent = np.where(flat, 33, t)
     if ((exponent >= 33) & (exponent <= 54)).all():
         shift = exponent - 32

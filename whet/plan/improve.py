@@ -19,6 +19,10 @@ Ints = NDArray[np.int64]
 _FIRST_NODES, _NODES = 1.25, 3
 _LEAST_NODES = 250
 _FLATNESS = 0.6
+# How often a search aims at the bound itself. Where the best is still this far from the bound after
+# two thirds of the effort, the bound is likely out of reach: searches begin again, none at it, if
+# so many nodes a buffer are left.
+_BOLD, _FAR, _AGAIN_NODES = 0.2, 0.03, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +39,33 @@ def improve(columns: Columns, offsets: Sequence[int], effort: int) -> Improved:
 
     offsets: bytes, in the order of the columns. The result depends on the arguments alone.
     """
+    found, left = _searched(columns, offsets, effort, _BOLD)
+    if left > 0 and found.arena_bytes > found.lower_bound:
+        again, _ = _searched(columns, offsets, left, 0.0)
+        lower = max(found.lower_bound, again.lower_bound)
+        best = min(found, again, key=lambda one: one.arena_bytes)
+        return Improved(best.offsets, best.arena_bytes, lower)
+    return found
+
+
+def _searched(
+    columns: Columns, offsets: Sequence[int], effort: int, bold: float
+) -> tuple[Improved, int]:
+    """The best of many searches, and the nodes left when they are given up as too far away."""
     best = np.array(offsets)
     top = int((best // columns.unit + columns.size).max())
     lower = int(np.add.reduceat(columns.size[columns.cover], columns.at[:-1]).max())
     random = Random(0)
-    ways = [
-        _Way(order, heaviest, flatness, np.zeros(len(columns.at) - 1, np.int64))
-        for flatness in (0.0, _FLATNESS)
-        for order in _orders(columns)
-        for heaviest in (False, True)
-    ]
-    run = 0
+    ways = _ways(columns)
+    run, enough = 0, effort // 3 if bold else 0
+    if enough < _AGAIN_NODES * len(best):
+        enough = 0
     while effort > 0 and top > lower:
+        if enough and effort <= enough and top > (1 + _FAR) * lower:
+            break
         first = run < len(ways)
         way = ways[run] if first else _chosen(ways, random)
-        aim = 0.0 if 2 * run < len(ways) or random.random() < 0.2 else random.uniform(0.4, 0.9)
+        aim = 0.0 if 2 * run < len(ways) or random.random() < bold else random.uniform(0.4, 0.9)
         target = min(top - 1, int(lower + aim * (top - lower)))
         limit = max(int((_FIRST_NODES if first else _NODES) * len(best)), _LEAST_NODES)
         limit *= 1 + run // (8 * len(ways))
@@ -64,7 +80,7 @@ def improve(columns: Columns, offsets: Sequence[int], effort: int) -> Improved:
             top = int((outcome.offsets + columns.size).max())
         elif outcome.proved:
             lower = target + 1
-    return Improved(best.tolist(), top * columns.unit, lower * columns.unit)
+    return Improved(best.tolist(), top * columns.unit, lower * columns.unit), effort
 
 
 @dataclass(slots=True)
@@ -76,6 +92,15 @@ class _Way:
     flatness: float
     weight: Ints
     promise: float = 0.0
+
+
+def _ways(columns: Columns) -> list[_Way]:
+    return [
+        _Way(order, heaviest, flatness, np.zeros(len(columns.at) - 1, np.int64))
+        for flatness in (0.0, _FLATNESS)
+        for order in _orders(columns)
+        for heaviest in (False, True)
+    ]
 
 
 def _chosen(ways: Sequence[_Way], random: Random) -> _Way:

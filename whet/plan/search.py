@@ -130,13 +130,18 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Sections [low, high) to fill from `state`, then `rest`. owner: the decision it hangs on."""
+    """Sections [low, high) to fill from `state`, then `rest`. owner: the decision it hangs on.
+
+    cover: the buffers of its sections, one after the other; at: where each section's begin.
+    """
 
     state: _State
     low: int
     high: int
     owner: int
     rest: _Part | None
+    cover: Ints
+    at: Ints
 
 
 @dataclass(slots=True)
@@ -178,6 +183,7 @@ class Search:
         self.cover = columns.cover[np.lexsort((rank[columns.cover], columns.section))]
         self.aligned = bool((columns.alignment > 1).any())
         self.offsets = np.zeros(len(columns.size), np.int64)
+        self.beyond = np.uint64(_NEVER - capacity - 1)
         self.limit = self.nodes = self.depth = 0
 
     def run(self, limit: int) -> Outcome:
@@ -223,9 +229,9 @@ class Search:
         level[-1] = _NEVER
         state = _State(floor, level, left, np.cumsum(change)[:-1])
         if (left > self.capacity).any():
-            return _Part(state, 0, 0, -1, None)
+            return _Part(state, 0, 0, -1, None, c.cover[:0], c.at[:0])
         borders = np.flatnonzero(state.crossing == 0)
-        return _chain(state, [*borders.tolist(), sections], -1, None)
+        return self._chain(state, [*borders.tolist(), sections], -1, None)
 
     def _decide(self, part: _Part, state: _State) -> _Decision | None:
         """The next decision in the part: its lowest and tightest section; None when it is full."""
@@ -234,7 +240,7 @@ class Search:
         height = int(level.min())
         if height >= _NEVER:
             return None
-        lowest = np.flatnonzero(level == height) + low
+        lowest = (level == height).nonzero()[0] + low
         if len(lowest) > 1:
             room, weight = self.capacity - height - state.left[lowest], self.weight[lowest]
             key = room - weight * self.capacity if self.heaviest else (room + 1) / (1 + weight)
@@ -283,7 +289,8 @@ class Search:
         """The state with the buffer at the height, or None when some section overflows."""
         c = self.columns
         rest = self._rest_on(height + int(c.size[buffer]))
-        floor = np.where(c.meets[buffer], np.maximum(state.floor, rest), state.floor)
+        floor = state.floor.copy()
+        np.maximum(floor, rest, out=floor, where=c.meets[buffer])
         floor[buffer] = _NEVER
         left = state.left.copy()
         left[c.first[buffer] : c.last[buffer]] -= c.size[buffer]
@@ -312,14 +319,16 @@ class Search:
 
     def _checked(self, part: _Part, state: _State, floor: Ints, left: Ints) -> _State | None:
         """The state with its levels, or None when a section cannot hold what is left to place."""
-        at, low, high = self.columns.at, part.low, part.high
-        base = at[low]
+        low, high = part.low, part.high
         level = state.level.copy()
         inside = level[low:high]
-        np.minimum.reduceat(floor[self.cover[base : at[high]]], at[low:high] - base, out=inside)
-        over = (inside + left[low:high] > self.capacity) & (left[low:high] > 0)
-        if over.any():
-            self.weight[low + over.argmax()] += 1
+        np.minimum.reduceat(floor.take(part.cover), part.at, out=inside)
+        # Above the capacity and below _NEVER, as unsigned numbers in one comparison.
+        above = inside + left[low:high] - (self.capacity + 1)
+        over = above.view(np.uint64) < self.beyond
+        first = int(over.argmax())
+        if over[first]:
+            self.weight[low + first] += 1
             return None
         return _State(floor, level, left, state.crossing)
 
@@ -330,13 +339,20 @@ class Search:
         crossing = after.crossing.copy()
         inner = crossing[c.first[buffer] + 1 : c.last[buffer]]
         inner -= 1
-        borders = np.flatnonzero(inner == 0) + (c.first[buffer] + 1)
+        borders = (inner == 0).nonzero()[0]
         state = _State(after.floor, after.level, after.left, crossing)
-        return _chain(state, [part.low, *borders.tolist(), part.high], index, part.rest)
+        if not len(borders):
+            return _Part(state, part.low, part.high, index, part.rest, part.cover, part.at)
+        within = (borders + (c.first[buffer] + 1)).tolist()
+        return self._chain(state, [part.low, *within, part.high], index, part.rest)
 
-
-def _chain(state: _State, borders: list[int], owner: int, rest: _Part | None) -> _Part | None:
-    """Parts between successive borders, in order, then the rest."""
-    for low, high in zip(borders[-2::-1], borders[:0:-1], strict=True):
-        rest = _Part(state, low, high, owner, rest)
-    return rest
+    def _chain(
+        self, state: _State, borders: list[int], owner: int, rest: _Part | None
+    ) -> _Part | None:
+        """Parts between successive borders, in order, then the rest."""
+        at = self.columns.at
+        for low, high in zip(borders[-2::-1], borders[:0:-1], strict=True):
+            base = at[low]
+            cover = self.cover[base : at[high]]
+            rest = _Part(state, low, high, owner, rest, cover, at[low:high] - base)
+        return rest

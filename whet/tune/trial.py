@@ -37,16 +37,16 @@ class Built:
     code: bytes
 
 
-def build(call: Call, target: Target) -> Built:
-    """Build the candidates of a call.
+def build(call: Call, target: Target, chosen: Sequence[Choice | None] | None = None) -> Built:
+    """Build choices of a call, its candidates unless they are given; None is the default.
 
     Raises:
         CompileError: the compiler refused them.
     """
     graph = alone(call.node)
-    found = candidates(graph.outputs[0].node, target)
-    chosen = [{} if choice is None else {call.key: choice} for choice in found]
-    programs = tuple(plan_program(graph, target, choice).program for choice in chosen)
+    found = candidates(graph.outputs[0].node, target) if chosen is None else chosen
+    named = [{} if choice is None else {call.key: choice} for choice in found]
+    programs = tuple(plan_program(graph, target, choice).program for choice in named)
     code = shared_library((trials_c(programs),), target)
     return Built(call, tuple(found), programs, code)
 

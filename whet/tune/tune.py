@@ -57,7 +57,8 @@ def tune(
 
     What is found is remembered in the cache folder, and told in the result's evidence under
     `tuning`. Where the whole model is not faster tuned, it is the untuned one; where a quantised
-    model is slower than its float twin, it is the twin, and a note says so.
+    model is slower than its float twin, it is the twin, and a note says so. With a room there is no
+    twin: floats take four times the arena.
 
     Raises:
         InputError: the target is not this machine.
@@ -77,7 +78,7 @@ def tune(
     compared = compare(untuned, tuned)
     kept = "tuned" if chosen and compared.ratio < 1.0 else "untuned"
     best = tuned if kept == "tuned" else untuned
-    twin, real = _raced_as_float(best, progress)
+    twin, real = (None, None) if room else _raced_as_float(best, progress)
     if twin is not None and real is not None and real.ratio < FLOAT_IS_FASTER:
         times = f"{1e3 * real.second:.4g} ms against {1e3 * real.first:.4g}"
         note = f"the codes run slower here than floats ({times}): the model was kept float"

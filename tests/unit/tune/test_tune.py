@@ -187,6 +187,8 @@ def test_codes_that_are_slower_than_floats_are_kept_float(monkeypatch: pytest.Mo
     codes, reals = plain.session()(x)["scores"], kept.session()(x)["scores"]
     assert 0 < np.abs(codes - reals).max() < 0.02 * np.abs(reals).max()
     assert all(check.passed for check in verify(kept.model, kept.session(), [x]))
+    small = whet.compile(digits(), tune=True, ram=1 << 20)
+    assert small.evidence["tuning"]["kept"] == "untuned", "floats would take a larger arena"
 
 
 def test_only_models_that_round_and_return_have_a_twin() -> None:

@@ -20,7 +20,7 @@ INLINE void product_tile(const int MR, const int NV, const int LANES, const int 
                          const long ldc) {
     vi acc[32], y[8];
     tile_start_s8(MR, NV, 0, acc, bias);
-    tile_sum_s8(MR, NV, K, SHIFTED, acc, a, lda, b);
+    tile_sum_s8(MR, NV, K, SHIFTED, 0, acc, a, lda, b, b);
     const vi m = vset_i(s->m), shift = vset_i(s->shift), round = vset_i(s->round);
     UNROLL (i, MR) {
         UNROLL (j, NV) {
@@ -67,15 +67,30 @@ INLINE void product_s8(const int rows, const int N, const int K, const int MR, c
                       addends + whole * width, c + whole * width, ldc);
 }
 
-// terms[i] = b_zero * the sum of a[i][k] - a_zero.
+// terms[i] = b_zero * the sum of a[i][k] - a_zero, for n rows: a product with ones, whose lanes are
+// all the same.
+INLINE void product_some_terms(const int n, const int K, const int a_zero, const int b_zero,
+                               const s8 *a, const long lda, int *terms) {
+    static const s8 one[VL * 4] = {[0 ... VL * 4 - 1] = 1};
+    const vw ones = quad_load(one);
+    const int whole = K / 4 * 4;
+    vi sum[4] = {{0}, {0}, {0}, {0}};
+    for (int k = 0; k < whole; k += 4)
+        UNROLL (i, n) sum[i] = dot4(sum[i], quad_set(a + i * lda + k, 4, 0), ones);
+    UNROLL (i, n) {
+        int rest = sum[i][0] - whole * DOT8_SHIFT - K * a_zero;
+        for (int k = whole; k < K; k++)
+            rest += a[i * lda + k];
+        terms[i] = b_zero * rest;
+    }
+}
 INLINE void product_terms(const int rows, const int K, const int a_zero, const int b_zero,
                           const s8 *a, const long lda, int *terms) {
-    for (int i = 0; i < rows; i++) {
-        int sum = 0;
-        for (int k = 0; k < K; k++)
-            sum += a[i * lda + k];
-        terms[i] = b_zero * (sum - K * a_zero);
-    }
+    int i = 0;
+    for (; i + 4 <= rows; i += 4)
+        product_some_terms(4, K, a_zero, b_zero, a + i * lda, lda, terms + i);
+    for (; i < rows; i++)
+        product_some_terms(1, K, a_zero, b_zero, a + i * lda, lda, terms + i);
 }
 
 // Sums of columns become their bias.

@@ -7,7 +7,8 @@
 //            the product is enough.
 //   double   y = zero + round(round(acc * 2^left * m / 2^31) / 2^right): ties up, then ties away
 //            from zero (MultiplyByQuantizedMultiplier of TensorFlow Lite Micro).
-//            |acc| << (left + 2) < 2^31.
+//            |acc| << (left + 2) < 2^31. Ties away from zero are ties up where no code is below
+//            zero, and then it is a single one after a shift left.
 //   *_wide   the same for any t in [1, 62] and any accumulator, in 64 bits, clamped to int8.
 //
 //   linear   one f32 multiply-add of the accumulator, whose low 16 bits are the code where OUT = 2;
@@ -18,7 +19,10 @@
 //   single_s8       m, shift, round
 //   single_left_s8  m, shift, round, left     acc << left first, for multipliers of 1/4 and more
 //   single_wide_s8  m, t, zero
-//   double_s8, double_wide_s8                 m, left, right, zero
+//   double_s8       m, right + 1, round, left + 2, away
+//                                             round = 2^right + (zero << (right + 1)) + 1 (without
+//                                             2^right where right = 0, and away = 0 there, else -2)
+//   double_wide_s8  m, left, right, zero
 //   linear_free_s8  scale, offset (f32)       for OUT = 2; accumulators are the bits of a float
 //   linear_s8       scale, offset (f32)       for OUT = 2; accumulators are converted
 //   linear_free_codes_s8, linear_codes_s8     the same as codes
@@ -85,7 +89,8 @@ EPILOGUE(single_wide_s8) {
 }
 EPILOGUE(double_s8) {
     (void)row, (void)lanes;
-    return requantize_double(acc, CONSTANT(0), CONSTANT(1), CONSTANT(2), CONSTANT(3));
+    const vi high = mul_high(acc << CONSTANT(3), CONSTANT(0)); // twice the doubling high product
+    return (high + (((high + 1) >> 31) & CONSTANT(4)) + CONSTANT(2)) >> CONSTANT(1);
 }
 EPILOGUE(double_wide_s8) {
     (void)row, (void)lanes;
@@ -140,4 +145,10 @@ INLINE vi add_double_s8(vi x, vi r, const int x_zero, const int r_zero, const in
     const vi a = requantize_double((x - x_zero) << 20, vset_i(x_m), none, vset_i(x_right), none);
     const vi b = requantize_double((r - r_zero) << 20, vset_i(r_m), none, vset_i(r_right), none);
     return requantize_double(a + b, vset_i(y_m), none, vset_i(y_right), vset_i(y_zero));
+}
+// Either of them in f32, where epilogue_s8.py has compared every pair of codes.
+INLINE vi add_linear_s8(vi x, vi r, const float x_scale, const float r_scale, const float offset) {
+    const vf partial = vfused(vtof(r), vset(r_scale), vset(offset));
+    const vf sum = vfused(vtof(x), vset(x_scale), partial);
+    return (vi)(sum + 12582912.f) - LINEAR_ZERO;
 }
