@@ -2,8 +2,11 @@
  *
  *   whet compile model.onnx -o model.whet
  *   unzip -j model.whet model.c model.h weights.bin
- *   cc -O3 -march=native run_model.c model.c -o run_model
+ *   cc -std=c11 -O3 -march=native -ffp-contract=off run_model.c model.c -o run_model
  *   ./run_model weights.bin input.bin output.bin
+ *
+ * Without contraction an integer model has the bits of its meaning under any compiler; a float
+ * model is faster with -ffp-contract=fast.
  *
  * The input and output files hold the model's first input and output, as model.h describes them.
  */

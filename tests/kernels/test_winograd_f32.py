@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from tests.kernels.native import CPUS, assert_canary, build, guarded
+from whet.ir.element import F32
+from whet.ir.leaf import constant, parameter
+from whet.ir.type import Type
 from whet.kernels.packing import pack_winograd
 from whet.kernels.tiling import tile_winograd_f32, winograd_scratch
+from whet.kernels.winograd_error import LOSS, winograd_loss
+from whet.kernels.winograd_f32 import lower, space
+from whet.ops.convolution import conv
 from whet.targets.target import Target
 
 torch = pytest.importorskip("torch")
@@ -71,3 +77,42 @@ def test_default_block_fits_the_cache() -> None:
     assert 1 < tile.block < 14
     assert 4 * winograd_scratch(4, 56, 64, 64, tile.block) <= WIDE.l2
     assert tile_winograd_f32(4, 56, 56, 1024, 1024, WIDE).block == 1
+
+
+def corner(channels: int) -> np.ndarray:
+    """Weights [4, 3, 3, channels] of one tap in a corner, which the transforms magnify most."""
+    w = np.zeros((4, 3, 3, channels), np.float32)
+    w[:, 2, 2] = 1
+    return w
+
+
+def test_errors_stay_within_the_stated_bound() -> None:
+    rng = np.random.default_rng(7)
+    for m, c in ((2, 16), (4, 16), (4, 128)):
+        library = build([function(0, (m, 1, 16, 16, c, 16, 1, 1, 1, 1), 1)], "native")
+        plain = rng.standard_normal((16, 3, 3, c)).astype(np.float32)
+        for w in (plain, np.abs(plain), np.repeat(corner(c), 4, axis=0)):
+            x = rng.choice(np.float32([-1, 1, 0.999]), (1, 16, 16, c))
+            image, weights = (torch.from_numpy(a.transpose(0, 3, 1, 2).copy()) for a in (x, w))
+            convolve = torch.nn.functional.conv2d
+            want = convolve(image.double(), weights.double(), padding=1).clamp(0, 6)
+            packed = pack_winograd(w.transpose(0, 3, 1, 2), m, library.lanes, TILES[0][1])
+            scratch, _ = guarded(winograd_scratch(m, 16, c, 16, 1))
+            y, _ = guarded(16 * 16 * 16)
+            library.run(0, 0, 1, x, packed, np.zeros(16, np.float32), y, scratch)
+            error = np.abs(y.reshape(16, 16, 16) - want.numpy()[0].transpose(1, 2, 0))
+            bound = winograd_loss(w, m) * 9 * c * 2.0**-24 * np.abs(w).sum(axis=(1, 2, 3)).max()
+            assert error.max() <= bound
+
+
+def test_winograd_is_off_where_errors_may_grow_too_far() -> None:
+    usual = np.random.default_rng(8).standard_normal((16, 3, 3, 16)).astype(np.float32)
+    assert winograd_loss(usual, 4) <= LOSS
+    assert winograd_loss(corner(16), 4) > LOSS >= winograd_loss(corner(16), 2)
+    for w in (usual, corner(16)):
+        x = parameter("x", Type((1, 24, 24, 16), F32))
+        plain = {"stride": (1, 1), "dilation": (1, 1), "low": (1, 1), "high": (1, 1)}
+        node = conv(x, constant(w), **plain).node
+        tried = {numbers[0] for numbers in space(node, WIDE)}
+        assert tried == ({2, 4} if w is usual else {2})
+        assert (lower(node, WIDE, (4, 6, 2, 1)) is None) == (w is not usual)

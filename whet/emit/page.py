@@ -18,7 +18,10 @@ def page(text: str) -> str:
 def _broken(line: str) -> str:
     if line.startswith(("/* ", " * ")):
         return _filled(line.split(" "), " ", " *     ")
-    if line.startswith("#") or line.endswith("\\") or '"' in line:
+    if line.lstrip().startswith("//"):
+        indent = line[: len(line) - len(line.lstrip())]
+        return _filled(line.split(" "), " ", indent + "// ")
+    if line.startswith("#") or "//" in line or line.endswith("\\") or '"' in line:
         return line
     indent = line[: len(line) - len(line.lstrip())] + "    "
     return _filled(line.split(", "), ", ", indent)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["pack_conv", "pack_depthwise", "pack_panels", "pack_winograd"]
+__all__ = [
+    "WINOGRAD_POINTS",
+    "kernel_transform",
+    "pack_conv",
+    "pack_depthwise",
+    "pack_panels",
+    "pack_winograd",
+]
 
 Floats = npt.NDArray[np.float32]
 
@@ -46,7 +53,7 @@ WINOGRAD_POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 0.75, -0.75, 1.5, -1.5)}
 """Interpolation points of F(m x m, 3 x 3) besides infinity; winograd_f32.h has their matrices."""
 
 
-def _kernel_transform(m: int) -> npt.NDArray[np.float64]:
+def kernel_transform(m: int) -> npt.NDArray[np.float64]:
     """G of F(m, 3), arXiv 1509.09308: for each point p, (1, p, p^2) / product of p - q."""
     points = WINOGRAD_POINTS[m]
     rows = [[p**j / np.prod([p - q for q in points if q != p]) for j in range(3)] for p in points]
@@ -58,6 +65,6 @@ def pack_winograd(w: Floats, m: int, lanes: int, vectors: int) -> Floats:
 
     G w G^T gives (m + 2)^2 matrices [C, N], each packed in panels, row by row of positions.
     """
-    g = _kernel_transform(m)
+    g = kernel_transform(m)
     u = np.einsum("ia,ncab,jb->ijcn", g, w.astype(np.float64), g).astype(np.float32)
     return np.concatenate([pack_panels(p, lanes, vectors) for row in u for p in row])

@@ -18,6 +18,7 @@ from whet.kernels.tiling import (
     winograd_scratch,
     with_blocks,
 )
+from whet.kernels.winograd_error import LOSS, winograd_loss
 from whet.ops.convolution import conv
 from whet.targets.target import Target
 
@@ -39,12 +40,15 @@ def _weights(node: Node, target: Target) -> Array | None:
 
 def space(node: Node, target: Target) -> list[Numbers]:
     """Outputs along each side of a tile, the GEMM's rows and vectors, and rows of tiles."""
-    if _weights(node, target) is None or vector_epilogue(node, 3) is None:
+    w = _weights(node, target)
+    if w is None or vector_epilogue(node, 3) is None:
         return []
     c = image(node.inputs[0].shape)[3]  # type: ignore[union-attr]
     _, oh, ow, n = image(node.outputs[0].shape)
     found: dict[Numbers, int] = {}
     for m in (2, 4) if winograd_outputs(oh, ow, c, n, target) == 2 else (4, 2):
+        if winograd_loss(w, m) > LOSS:
+            continue
         first = tile_winograd_f32(m, oh, ow, c, n, target)
         rows = first.block * -(-ow // m)
         tiles = tile_choices_f32(rows, n, c, target)
@@ -56,14 +60,15 @@ def space(node: Node, target: Target) -> list[Numbers]:
 
 @kernel_of_choices("winograd_f32", space, conv)
 def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
-    """Unless it is asked for, only where it is likely the fastest."""
+    """Unless it is asked for, only where it is likely the fastest; never where the weights let the
+    error grow beyond LOSS of direct summation's bound."""
     w, epilogue = _weights(node, target), vector_epilogue(node, 3)
     if w is None or epilogue is None:
         return None
     b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
     _, oh, ow, n = image(node.outputs[0].shape)
     m = numbers[0] if numbers else winograd_outputs(oh, ow, c, n, target)
-    if m == 0:
+    if m == 0 or winograd_loss(w, m) > LOSS:
         return None
     default = tile_winograd_f32(m, oh, ow, c, n, target)
     t = Tile(*numbers[1:]) if numbers else default

@@ -157,7 +157,7 @@ static int is_caller(const struct pool *p)
 static void doze(struct pool *p, struct signal *s, int old)
 {
     struct mask free = {{0}}, own = {{0}};
-    const int stays = p->apart && is_caller(p)
+    const int stays = is_caller(p) && p->apart
                       && kernel(GETAFFINITY, 0, (void *)sizeof free, &free) >= 0;
     if (stays) {
         put(&own, p->processor);
@@ -200,7 +200,10 @@ static void deal(struct pool *p, int workers)
     int others = 0;
     for (int i = 0; i < PROCESSORS; i++)
         others += i != p->processor && contains(&p->allowed, i);
+    const int before = p->apart;
     p->apart = others >= p->parts - 1 && p->parts <= MOST;
+    for (int w = 0; before && !p->apart && w < workers; w++)
+        bind(p->threads[w], &p->allowed);
     if (!p->apart)
         return;
     for (int w = 0; w < workers; w++) {

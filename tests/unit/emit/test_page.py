@@ -34,9 +34,20 @@ def test_breaking_lines_changes_no_word() -> None:
 
 
 def test_what_cannot_be_broken_stays() -> None:
-    for line in ('x = "' + "a, " * 50 + '";', "#define A " + "b, " * 50, "c, " * 50 + "\\"):
+    for line in (
+        'x = "' + "a, " * 50 + '";',
+        "x = f(" + "a, " * 40 + "b); // why",
+        "#define A " + "b, " * 50,
+        "c, " * 50 + "\\",
+    ):
         assert page(line) == line
 
 
 def test_a_name_cannot_end_a_comment() -> None:
     assert comment("/* a */ int x; /* b") == "/* a * / int x; / * b"
+
+
+def test_a_line_comment_stays_one() -> None:
+    broken = page("    // " + ", ".join(f"word{i}" for i in range(40))).split("\n")
+    assert len(broken) > 1
+    assert all(line.startswith("    // ") and len(line) <= COLUMNS for line in broken)

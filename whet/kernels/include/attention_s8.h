@@ -5,8 +5,8 @@
 // int8 codes where there is one (MASKED). `exponentials` and `factor` are those of softmax_s8.h.
 //
 // Work is batch * heads * blocks units of MC rows; a call does [begin, end) and the result does not
-// depend on the split. scratch: attention_scratch bytes for each thread. All const ints are
-// literals; what changes from layer to layer is read from memory, so that layers share code.
+// depend on the split. scratch: what attention_split shares out, for each thread. All const ints
+// are literals; what changes from layer to layer is read from memory, so that layers share code.
 #pragma once
 #include "product_s8.h"
 #include "softmax_s8.h"

@@ -3,14 +3,14 @@
 //
 // The share of the inputs in all gates is a matrix product, CHUNK steps at a time; a step then adds
 // the product of the recurrent weights and the last h. Hidden units go in blocks of NH vectors, the
-// last one padded with zeros, and packing.pack_recurrent keeps the gates of a block together:
+// last one padded with zeros, and recurrent_f32.py keeps the gates of a block together:
 //     gates[step][block][gate][NH * VL]     r[direction][block][hidden][gate][NH * VL]
 // so that a step reads its weights once, as one stream. w[direction] is packed as gemm_f32's b with
 // the columns of gates; bias[direction][columns] holds both biases, but for the new state of a GRU
 // only that of the inputs: the recurrent one, which reset multiplies, is in back[direction][block].
 //
-//   lstm_packed_f32: gates i o f c        (ONNX LSTM-22)
-//   gru_packed_f32:  gates z r h, linear_before_reset   (ONNX GRU-22)
+//   CELL = RECURRENT_LSTM: gates i o f c                       (ONNX LSTM-22)
+//   CELL = RECURRENT_GRU:  gates z r h, linear_before_reset    (ONNX GRU-22)
 //
 // h0, c0 [direction][batch][hidden] and y, y_h, y_c may be null; with BATCH_FIRST batch and step,
 // and batch and direction, change places. scratch: (CHUNK * columns + 3 * units) floats, units =

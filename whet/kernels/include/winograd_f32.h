@@ -7,7 +7,8 @@
 // positions a GEMM with w, packed by packing.pack_winograd, sums over the channels; A^T m A makes
 // M x M output pixels. Multiplications fall by 2.25 (M = 2) or 4 (M = 4) where M divides OH and OW.
 // The points are 0, 1, -1 or 0, 3/4, -3/4, 3/2, -3/2, and infinity: every constant below is exact
-// and the rounding errors of M = 4 are a third of those with 1 and 2.
+// and the rounding errors of M = 4 are a third of those with 1 and 2. winograd_error.py bounds them
+// for given weights; the compiler takes conv_f32 where the bound is too large.
 //
 // Tiles go in blocks of TR rows of them. All `parts` threads of a run enter together, share tiles
 // and products of a block, and wait for each other between these. They share the scratch as well:
