@@ -85,19 +85,21 @@ int run(const void *const *inputs, void *const *outputs, void *memory, const voi
 @pytest.mark.skipif(len(ALLOWED) < 2, reason="one processor")
 def test_the_caller_sleeps_on_a_processor_of_its_own() -> None:
     library = load_library(shared_library((BUSY,), host()))
-    pool, stop = Pool(2), np.ones(1, np.int32)
+    pool, stopped, stop = Pool(2), np.ones(1, np.int32), np.zeros(1, np.int32)
     function = ctypes.cast(library.run, ctypes.c_void_p).value
     assert function is not None
     own: list[set[int]] = []
+    dealt = threading.Event()
 
     def call() -> None:
-        for _ in range(2):  # the first run deals out the processors
-            pool.run(function, None, None, ctypes.c_void_p(stop.ctypes.data), None, None)
-            stop[0] = 0
+        for memory in (stopped, stop):  # the first run deals out the processors
+            pool.run(function, None, None, ctypes.c_void_p(memory.ctypes.data), None, None)
+            dealt.set()
         own.append(os.sched_getaffinity(0))
 
     caller = threading.Thread(target=call)
     caller.start()
+    dealt.wait()
     apart = eventually(lambda: len(os.sched_getaffinity(caller.native_id or 0)) == 1)
     shared = os.sched_getaffinity(caller.native_id or 0) & os.sched_getaffinity(
         pool.workers[0].native_id or 0
