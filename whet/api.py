@@ -54,7 +54,7 @@ def compile(
     Raises:
         ModelError, UnsupportedError: the model cannot be read, or not on this target.
         InputError: a cpu was named for another target than the host, or tuning asked for there; an
-            unknown precision; or no choices are in the file.
+            unknown precision; patches that are no pair of sizes; or no choices are in the file.
         CompileError: it could not be planned or built.
     """
     imported = model if isinstance(model, Graph) else import_model(model, sizes)
@@ -73,11 +73,16 @@ def compile(
 
 
 def _room(ram: int | None, patches: tuple[int, int] | Literal["auto"] | None) -> Room | None:
-    if ram is None and patches is None:
-        return None
-    if isinstance(patches, tuple):
-        return Room(ram, (patches,))
-    return Room(ram)
+    if patches is None:
+        return None if ram is None else Room(ram)
+    if isinstance(patches, str) and patches == "auto":
+        return Room(ram)
+    given: object = patches
+    pair = isinstance(given, tuple) and len(given) == 2
+    if not pair or not all(type(n) is int and n >= 1 for n in patches):
+        why = "patches are (rows, columns), both at least 1"
+        raise InputError(f"patches {given!r}", why=why, hint='patches=(4, 4) or "auto"')
+    return Room(ram, (patches,))
 
 
 def load(path: str | Path, threads: int = 1) -> Session:

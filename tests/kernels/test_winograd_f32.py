@@ -39,9 +39,9 @@ def function(index: int, shape: tuple[int, ...], rows: int) -> str:
     oh, ow = h + top + bottom - 2, w + left + right - 2
     mr, nv = TILES[index % len(TILES)]
     return (
-        f"void f{index}(int begin, int end, const float *x, const float *w, const float *bias,"
+        f"void f{index}(int part, int of, const float *x, const float *w, const float *bias,"
         f" float *y, float *scratch) {{ winograd_f32({b}, {m}, {h}, {w}, {c}, {c}, {oh}, {ow}, {n},"
-        f" {n}, {top}, {left}, {rows}, {mr}, {nv}, x, w, bias, y, scratch, 0, relu6, begin, end, 0,"
+        f" {n}, {top}, {left}, {rows}, {mr}, {nv}, x, w, bias, y, scratch, 0, relu6, part, of, 0,"
         f" 0); }}\n"
     )
 

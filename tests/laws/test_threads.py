@@ -33,6 +33,7 @@ from whet.ops.matmul import matmul
 from whet.ops.movement import concat, pad, reshape, transpose
 from whet.ops.normalization import layer_norm, softmax
 from whet.ops.pooling import average_pool, max_pool
+from whet.ops.recurrent import lstm
 from whet.ops.reduction import reduce_max, reduce_mean, reduce_sum
 from whet.plan import program
 from whet.session.library import aligned
@@ -52,7 +53,10 @@ def everything_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class InOrder(Session):
-    """Runs each step's parts one after the other, in an order of choice."""
+    """Runs each step's parts one after the other, in an order of choice.
+
+    Parts that wait for each other cannot run so: one thread runs such a step.
+    """
 
     def __init__(self, compiled: Compiled) -> None:
         made = compiled.program
@@ -160,3 +164,18 @@ def test_parts_of_sums_over_an_image() -> None:
     z = reduce_mean(codes, axes=(1, 2), keep=True)
     sums = tuple(op(x, axes=(1, 2), keep=True) for op in (reduce_sum, reduce_mean, reduce_max))
     check(Graph((x,), (*sums, convert(z, to=F32)), ("a", "b", "c", "z")))
+
+
+def test_parts_of_convolutions_of_several_images() -> None:
+    x = parameter("x", Type((2, 19, 11, 32), F32))
+    y = conv(x, weights(64, 3, 3, 32), **ONE, low=(1, 1), high=(1, 1))
+    check(Graph((x,), (conv(y, weights(48, 3, 3, 64), **ONE, low=(0, 1), high=(1, 0)),), ("y",)))
+
+
+def test_parts_of_a_recurrent_layer() -> None:
+    hidden, usual = 37, tuple((name, 0.0, 0.0) for name in ("sigmoid", "tanh", "tanh"))
+    x = parameter("x", Type((9, 2, 21), F32))
+    w, r, b = weights(2, 4 * hidden, 21), weights(2, 4 * hidden, hidden), weights(2, 8 * hidden)
+    order = {"reverse": False, "batch_first": False}
+    made = lstm.many(x, w, r, b, activations=(usual, usual), **order)
+    check(Graph((x,), made, ("y", "h", "c")))

@@ -24,9 +24,9 @@ def choice_json(choice: Choice) -> dict[str, Json]:
 
 def read_choice(data: Json) -> Choice | None:
     """A choice back from JSON values; None where they are none."""
-    if not isinstance(data, dict) or not isinstance(data.get("kernel"), str):
+    if not isinstance(data, dict):
         return None
-    kernel, numbers = data["kernel"], data.get("numbers")
+    kernel, numbers = data.get("kernel"), data.get("numbers")
     if not isinstance(kernel, str) or not isinstance(numbers, list):
         return None
     whole = [n for n in numbers if type(n) is int]

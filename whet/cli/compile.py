@@ -69,7 +69,8 @@ def command(
 
     With --tune the kernels' choices are timed on this machine and remembered; the artifact keeps
     them, and the times of the model with and without. Without --tune and --choices nothing that was
-    measured is used: the same model gives the same artifact.
+    measured is used: the same model gives the same artifact, but for what --ram or --patches cost:
+    time_ratio is measured and goes into the artifact's card.
     """
     start = time.perf_counter()
     with progress(as_json) as step:

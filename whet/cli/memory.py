@@ -68,10 +68,15 @@ def _parse_patches(text: str) -> tuple[int, int] | Literal["auto"]:
     if text == "auto":
         return "auto"
     sizes = text.lower().split("x")
-    if len(sizes) != 2 or not all(s.isdecimal() and 1 <= int(s) <= MOST_PATCHES for s in sizes):
+    if len(sizes) != 2 or not all(map(_counts_patches, sizes)):
         hint = f"--patches auto, or --patches 4x4 with 1 to {MOST_PATCHES} rows and columns"
         raise InputError("bad --patches", text, hint=hint)
     return int(sizes[0]), int(sizes[1])
+
+
+def _counts_patches(text: str) -> bool:
+    short = len(text) <= len(str(MOST_PATCHES))
+    return short and text.isdecimal() and 1 <= int(text) <= MOST_PATCHES
 
 
 def memory_facts(compiled: Compiled) -> dict[str, CardValue]:

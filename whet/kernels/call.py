@@ -16,6 +16,10 @@ def call_key(node: Node) -> str:
 
     `*` marks a constant. Of a quantised element only the storage, the rounding and the axis are
     told, and of a constant whether it has zero points: the values of scales do not matter.
+
+    The key is for speed, not for meaning. How the nodes of an epilogue are wired, and the values of
+    weights, are not in it, so calls of one key may compute different things: a choice found by key
+    is checked against the call that takes it, and one that does not fit is left out.
     """
     operands = ", ".join(_operand(v) for v in node.inputs)
     attrs = " ".join(f"{k}={_attr(v)}" for k, v in sorted(node.attrs.items()) if v is not None)

@@ -162,8 +162,12 @@ def balanced(
     start = -(-rows // threads) if by_rows else rows
     sizes = {-(-rows // j) for j in range(1, rows + 1)} if threads > 1 else set()
     fitting = sorted((s for s in sizes if s <= min(most, start)), reverse=True) or [most]
-    uneven = {s: _uneven(s, rows, panels, threads, images) for s in fitting}
-    return next((s for s in fitting if uneven[s] <= UNEVEN), min(fitting, key=lambda s: uneven[s]))
+    uneven: dict[int, float] = {}
+    for size in fitting:
+        uneven[size] = _uneven(size, rows, panels, threads, images)
+        if uneven[size] <= UNEVEN:
+            return size
+    return min(fitting, key=lambda size: uneven[size])
 
 
 def _uneven(block: int, rows: int, panels: Sequence[int], threads: int, images: int) -> float:

@@ -18,28 +18,32 @@ from pathlib import Path
 from whet.artifact.choices import FORMAT, choice_json, read_choice
 from whet.artifact.interface import Json
 from whet.compile.build import cache_folder, compiler, compiler_version
+from whet.emit import headers
 from whet.emit.headers import INCLUDE
 from whet.kernels.kernel import Choice
 from whet.targets.host import cpu_model
 from whet.targets.target import Target
 
 LIMIT = 64 << 20
+EMIT = Path(headers.__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a race of a call's candidates gave: the winner, None for the default, and seconds.
-
-    cold: whether the weights came from beyond the cache.
-    """
+    """What a race of a call's candidates gave: the winner, None for the default, and seconds."""
 
     choice: Choice | None
     seconds: float
     default_seconds: float
-    cold: bool
 
 
+# By `record_key` in the file, by `call_key` for one model.
 Records = dict[str, Record]
+
+
+def record_key(call: str, cold: bool) -> str:
+    """What a race is known by: the call, and whether its weights came from beyond the cache."""
+    return f"{call} {'cold' if cold else 'warm'}"
 
 
 def identity(target: Target) -> dict[str, str]:
@@ -55,9 +59,10 @@ def identity(target: Target) -> dict[str, str]:
 
 @cache
 def kernels_digest() -> str:
-    """A digest of the kernels: of their C, and of the Python that fills in its arguments."""
+    """A digest of the kernels: their C, and the Python that fills it in and emits the rest."""
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted([*INCLUDE.glob("*.h"), *INCLUDE.parent.glob("*.py")]):
+    written = [*INCLUDE.glob("*.h"), *INCLUDE.parent.glob("*.py"), *EMIT.glob("*.py")]
+    for path in sorted(written):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -85,13 +90,13 @@ def read_records(target: Target) -> tuple[Records, tuple[str, ...]]:
 
 
 def _record(data: dict[str, Json]) -> Record:
-    seconds, default, cold = data["seconds"], data["default_seconds"], data["cold"]
+    seconds, default = data["seconds"], data["default_seconds"]
     choice = None if data["choice"] is None else read_choice(data["choice"])
     if not isinstance(seconds, float) or not isinstance(default, float):
         raise TypeError
-    if not isinstance(cold, bool) or (data["choice"] is not None and choice is None):
+    if data["choice"] is not None and choice is None:
         raise TypeError
-    return Record(choice, seconds, default, cold)
+    return Record(choice, seconds, default)
 
 
 def keep_records(target: Target, measured: Mapping[str, Record]) -> None:
@@ -101,11 +106,21 @@ def keep_records(target: Target, measured: Mapping[str, Record]) -> None:
     document = {"format": FORMAT, "for": identity(target), "calls": calls}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            json.dump(document, file, indent=1)
-        os.replace(file.name, path)
+        _write(path, json.dumps(document, indent=1))
     except OSError:
         return
+
+
+def _write(path: Path, text: str) -> None:
+    """Put a whole file in place, or nothing."""
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with open(handle, "w") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _json(record: Record) -> dict[str, Json]:
@@ -113,5 +128,4 @@ def _json(record: Record) -> dict[str, Json]:
         "choice": None if record.choice is None else choice_json(record.choice),
         "seconds": record.seconds,
         "default_seconds": record.default_seconds,
-        "cold": record.cold,
     }

@@ -12,7 +12,7 @@ from whet.ops.cost import cost
 from whet.targets.host import cache_bytes
 from whet.targets.target import Target
 from whet.tune.calls import MOST, Call, calls
-from whet.tune.kept import Record, Records, keep_records, read_records
+from whet.tune.kept import Record, Records, keep_records, read_records, record_key
 from whet.tune.race import race
 from whet.tune.trial import Built, Trial, agrees, build
 
@@ -27,7 +27,7 @@ BUILDING = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What is known of a model's calls; measured: how many were timed now.
+    """What is known of a model's calls, by `call_key`; measured: how many were timed now.
 
     refused: candidates whose results were not the default's.
     """
@@ -47,11 +47,8 @@ def measure(compiled: Compiled, progress: Progress = lambda *_: None) -> Measure
     target, cold = compiled.target, cold_bytes(compiled)
     listed = calls(compiled.graph, target)
     known, notes = read_records(target)
-    found = {
-        call.key: known[call.key]
-        for call in listed
-        if call.key in known and known[call.key].cold == bool(cold)
-    }
+    keys = {call.key: record_key(call.key, bool(cold)) for call in listed}
+    found = {call: known[key] for call, key in keys.items() if key in known}
     fresh = [call for call in listed if call.key not in found]
     timed = refused = 0
     for batch in _batches(fresh):
@@ -64,7 +61,7 @@ def measure(compiled: Compiled, progress: Progress = lambda *_: None) -> Measure
             )
             measured[built.call.key], worse = _raced(built, cold)
             refused += worse
-        keep_records(target, measured)
+        keep_records(target, {keys[call]: record for call, record in measured.items()})
         found |= measured
     return Measured(found, len(fresh), refused, notes)
 
@@ -115,5 +112,5 @@ def _raced(built: Built, cold: int) -> tuple[Record, int]:
     fit = [0, *(i for i in others if agrees(trial.results(i), expected))]
     result = race(len(fit), lambda index, runs: trial.seconds(fit[index], runs))
     winner = built.choices[fit[result.winner]]
-    record = Record(winner, result.seconds, result.default_seconds, bool(cold))
+    record = Record(winner, result.seconds, result.default_seconds)
     return record, len(built.choices) - len(fit)

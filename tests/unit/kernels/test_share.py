@@ -35,6 +35,28 @@ def test_no_block_that_fits_would_be_shared_better(seed: int) -> None:
     assert longest(found, rows, panels, threads) <= max(best, share.UNEVEN) + 1e-9
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_the_largest_block_that_is_even_is_found_first(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = random.Random(seed)
+    rows, threads = numbers.randint(1, 60), numbers.choice((2, 3, 4, 8))
+    panels, most = [4] * numbers.randint(0, 6) + [numbers.randint(1, 4)], numbers.randint(1, rows)
+    asked: list[int] = []
+
+    def counted(block: int, rows: int, panels: list[int], threads: int, images: int) -> float:
+        asked.append(block)
+        return longest(block, rows, panels, threads)
+
+    monkeypatch.setattr(share, "_uneven", counted)
+    found = share.balanced(most, rows, panels, threads, by_rows=False)
+    sizes = sorted({-(-rows // j) for j in range(1, rows + 1)}, reverse=True)
+    uneven = {s: longest(s, rows, panels, threads) for s in sizes if s <= most}
+    even = [s for s in uneven if uneven[s] <= share.UNEVEN]
+    assert found == (even[0] if even else min(uneven, key=lambda s: uneven[s]))
+    assert asked == [s for s in uneven if not even or s >= found]
+
+
 def test_one_thread_keeps_the_block_of_the_kernel() -> None:
     assert share.balanced(7, 49, [4, 4, 1], 1, by_rows=True) == 7
 

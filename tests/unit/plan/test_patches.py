@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import whet
-from whet.errors import CompileError
+from whet.errors import CompileError, InputError
 from whet.ir.element import F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
@@ -94,6 +94,12 @@ def test_strips_of_an_input_are_read_where_they_lie() -> None:
     x = {"x": NUMBERS.normal(size=(1, 32, 32, 3)).astype(np.float32)}
     meaning = whet.evaluate(made.model, x)["y"]
     np.testing.assert_allclose(made.session()(x)["y"], meaning, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("patches", [(0, 4), [4, 4], "4x4", (4,), (2, 2.0), (True, 2), 4, ()])
+def test_patches_that_are_no_pair_of_sizes_are_refused(patches: object) -> None:
+    with pytest.raises(InputError, match=r"patches .*: patches are \(rows, columns\).*; try: "):
+        whet.compile(funnel(), patches=patches)  # type: ignore[arg-type]
 
 
 def test_patches_of_one_shape_share_their_code() -> None:

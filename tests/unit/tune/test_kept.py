@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from whet.targets.host import host
 from whet.tune import kept
 from whet.tune.kept import Record, keep_records, read_records, record_path
 
-A = Record(Choice("conv_f32", (6, 2, 48)), 8e-5, 1e-4, True)
-B = Record(None, 1e-4, 1e-4, False)
+A = Record(Choice("conv_f32", (6, 2, 48)), 8e-5, 1e-4)
+B = Record(None, 1e-4, 1e-4)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +57,7 @@ def test_a_file_of_another_machine_is_left_out_and_said(monkeypatch: pytest.Monk
     assert str(record_path(host())) in notes[0]
 
 
-RECORD = {"choice": None, "seconds": 1.0, "default_seconds": 1.0, "cold": False}
+RECORD = {"choice": None, "seconds": 1.0, "default_seconds": 1.0}
 DAMAGE = {
     "empty": "",
     "cut": '{"format": 1, "calls": {"a"',
@@ -96,3 +97,26 @@ def test_a_cache_that_cannot_be_written_is_no_failure(
     monkeypatch.setenv("WHET_CACHE", str(tmp_path / "file"))
     keep_records(host(), {"a": A})
     assert read_records(host())[0] == {}
+
+
+def test_a_failed_write_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_records(host(), {"a": A})
+
+    def full(source: object, target: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    keep_records(host(), {"b": B})
+    assert [p.name for p in record_path(host()).parent.iterdir()] == [record_path(host()).name]
+    assert read_records(host())[0] == {"a": A}
+
+
+@pytest.mark.parametrize("name", ["emit/c.py", "kernels/share.py", "kernels/include/gemm_f32.h"])
+def test_kernels_are_all_that_makes_their_c(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, read = kept.kernels_digest(), Path.read_bytes
+
+    def edited(path: Path) -> bytes:
+        return read(path) + b" " * path.as_posix().endswith(f"/{name}")
+
+    monkeypatch.setattr(Path, "read_bytes", edited)
+    assert kept.kernels_digest.__wrapped__() != before

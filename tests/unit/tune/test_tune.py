@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,12 +16,12 @@ from whet.artifact.choices import CHOICES_ENTRY, read_choices, write_choices
 from whet.compile.pipeline import Compiled, compile_graph
 from whet.errors import InputError
 from whet.importers import import_model
-from whet.ir.element import F32, I8, Quant
+from whet.ir.element import F32, I8, I16, U8, Element, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import parameter
 from whet.ir.type import Type
 from whet.kernels.kernel import Choice, lower
-from whet.ops.convert import convert
+from whet.ops.convert import bitcast, convert
 from whet.ops.evaluate import evaluate
 from whet.session.samples import random_inputs
 from whet.session.verify import verify
@@ -97,6 +98,23 @@ def test_the_winner_is_kept_for_the_next_time(
     again = measure(untuned)
     assert again.measured == 0
     assert again.records == first.records
+
+
+def test_warm_and_cold_weights_are_kept_side_by_side(
+    untuned: Compiled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "agrees", lambda found, expected: True)
+    made = {}
+    for nbytes, best in ((0, 0), (1 << 20, 1)):
+        monkeypatch.setattr(measuring, "cold_bytes", lambda compiled, n=nbytes: n)
+        monkeypatch.setattr(Trial, "seconds", favour(best))
+        made[nbytes] = measure(untuned)
+        assert made[nbytes].measured == len(made[nbytes].records)
+    assert made[0].records != made[1 << 20].records
+    for nbytes, first in made.items():
+        monkeypatch.setattr(measuring, "cold_bytes", lambda compiled, n=nbytes: n)
+        again = measure(untuned)
+        assert (again.measured, again.records) == (0, first.records)
 
 
 def test_other_results_than_the_defaults_are_refused(
@@ -202,3 +220,36 @@ def test_only_models_that_round_and_return_have_a_twin() -> None:
     values = np.array([[-100.0, -13.1, -13.0, 0.04], [12.0, 12.4, 12.5, np.inf]], np.float32)
     limits = np.float32([-13.1, 12.4])
     np.testing.assert_allclose(evaluate(twin, {"x": values})["y"], values.clip(*limits))
+
+
+Q, UNSIGNED = Quant(I8, (0.1,), (3,)), Quant(U8, (0.1,), (131,))
+OTHER = Quant(I8, (0.2,), (3,))
+
+
+@pytest.mark.parametrize(
+    ("way", "same"),
+    [
+        ([Q, I8, Q], True),
+        ([Q, UNSIGNED, U8, UNSIGNED, Q], True),
+        ([Q, I8, OTHER], False),
+        ([Q, I8, replace(Q, zero=(4,))], False),
+        ([Q, OTHER, I8, OTHER, Q], False),
+        ([Q, U8, UNSIGNED], False),
+        ([I8, Q], False),
+        ([Q, I8, I16, I8, Q], False),
+    ],
+)
+def test_codes_read_as_others_have_no_twin(way: list[Element], same: bool) -> None:
+    """The chain that the ONNX importer makes of QuantizeLinear and DequantizeLinear, and others."""
+    x = y = parameter("x", Type((2, 4), F32))
+    for to in way:
+        of = y.tensor.element
+        codes = of.size == to.size and isinstance(of, Quant) != isinstance(to, Quant)
+        y = (bitcast if codes else convert)(y, to=to)
+    graph = Graph((x,), (convert(y, to=F32),), ("y",))
+    twin = real_twin(graph)
+    assert (twin is not None) == same
+    if twin is not None:
+        values = np.linspace(-20, 20, 8, dtype=np.float32).reshape(2, 4)
+        found, expected = (evaluate(g, {"x": values})["y"] for g in (twin, graph))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=0.0501)

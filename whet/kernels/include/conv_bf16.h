@@ -26,7 +26,7 @@ INLINE void lay_rows_bf16(const int DOT, const int H, const int W, const int C, 
         }
         const bf16 *row = x + (long)ih * W * ldx;
         lay_bf16(DOT, 0, PL * PIXEL, to);
-        if (PIXEL == ldx)
+        if (PIXEL == C && C == ldx)
             lay_bf16(DOT, row, inner * PIXEL, laid_bf16(DOT, to, PL * PIXEL));
         else
             for (int i = 0; i < inner; i++)

@@ -141,20 +141,20 @@ INLINE void winograd_outputs_f32(const int M, const int OH, const int OW, const 
     }
 }
 
-// A block of `rows` rows of tiles. Its inputs are written when every thread is done with the
-// products of the block before, its products when every thread has made those inputs.
+// A block of `rows` rows of tiles. v is written when every thread is done with the products of the
+// block before; m when every thread has made v, and so is done with the outputs of the block
+// before. Those may still be read while v is written: v and m never overlap, whatever `rows` are.
 INLINE void winograd_block_f32(const int M, const int H, const int W, const int C, const int ldx,
                                const int OH, const int OW, const int N, const int ldy, const int PT,
                                const int PL, const int rows, const int MR, const int NV,
                                const long image, const int oh, const float *x, const float *w,
-                               const float *bias, float *y, float *scratch,
+                               const float *bias, float *y, float *v, float *m,
                                const void *const *extra, epilogue_f32 epilogue, const int part,
                                const int parts, void (*wait)(void *pool), void *pool) {
     const int across = (OW + M - 1) / M, tiles = rows * across, positions = (M + 2) * (M + 2);
     const int units = positions * ((N + NV * VL - 1) / (NV * VL));
     const int begin = winograd_share(tiles, part, parts);
     const int end = winograd_share(tiles, part + 1, parts);
-    float *v = scratch, *m = scratch + (long)positions * tiles * C;
     winograd_inputs_f32(M, H, W, C, ldx, across, tiles, PT, PL, oh, begin, end, x, v);
     if (parts > 1) wait(pool);
     winograd_products_f32(M, C, N, tiles, MR, NV, winograd_share(units, part, parts),
@@ -172,14 +172,16 @@ INLINE void winograd_f32(const int B, const int M, const int H, const int W, con
                          const int part, const int parts, void (*wait)(void *pool), void *pool) {
     const int down = (OH + M - 1) / M, blocks = (down + TR - 1) / TR,
               last = down - (blocks - 1) * TR;
+    const long most = (long)(M + 2) * (M + 2) * TR * ((OW + M - 1) / M);
+    float *v = scratch, *m = scratch + most * C;
     for (int u = 0; u < B * blocks; u++) {
         const int image = u / blocks, block = u % blocks, oh = block * TR * M;
         const float *xb = x + (long)image * H * W * ldx;
         if (block < blocks - 1)
             winograd_block_f32(M, H, W, C, ldx, OH, OW, N, ldy, PT, PL, TR, MR, NV, image, oh, xb,
-                               w, bias, y, scratch, extra, epilogue, part, parts, wait, pool);
+                               w, bias, y, v, m, extra, epilogue, part, parts, wait, pool);
         else
             winograd_block_f32(M, H, W, C, ldx, OH, OW, N, ldy, PT, PL, last, MR, NV, image, oh, xb,
-                               w, bias, y, scratch, extra, epilogue, part, parts, wait, pool);
+                               w, bias, y, v, m, extra, epilogue, part, parts, wait, pool);
     }
 }
