@@ -1,8 +1,8 @@
 // Layer normalisation of rows of int8 codes: the bits of whet/ops/integer/normalization.py.
 //
 // Sums over a row are integers; what follows is single precision, each operation rounded, so that
-// every machine gives the same codes; compilers but clang need -ffp-contract=off for that. gamma and
-// beta have room for 4 * VL more elements.
+// every machine gives the same codes; compilers but clang need -ffp-contract=off for that. gamma
+// and beta have room for 4 * VL more elements.
 #pragma once
 #include "dot8.h"
 #include "math_rounding.h"
