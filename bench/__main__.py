@@ -17,7 +17,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from bench.goals import floor, goals, regressions
+from bench.goals import BF16, floor, goals, regressions
 from bench.measure import Missing, Record, Suite
 from bench.profiles import draw, section
 from bench.report import from_json, page, show, to_json
@@ -78,6 +78,7 @@ def run(options: argparse.Namespace, suite: Suite) -> tuple[list[Record], list[M
     missing: list[Missing] = []
     pairs = [(m, p) for m in options.models for p in options.precision]
     pairs = [(m, p) for m, p in pairs if m in MODELS or is_stored(m, p)]
+    pairs = [(m, p) for m, p in pairs if p != "bf16" or m in BF16]
     cases = [Case(m, p, t) for m, p in pairs for t in options.threads]
     begin = time.perf_counter()
     for done, case in enumerate(cases, 1):

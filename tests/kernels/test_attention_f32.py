@@ -57,7 +57,8 @@ def attention(q: Doubles, k: Doubles, v: Doubles, mask: Doubles) -> Doubles:
 def test_attention_matches_numpy(cpu: str) -> None:
     registers = 32 if cpu in ("native", "x86_64_v4", "aarch64") else 16
     texts = [function(i, shape, mask, registers) for i, (shape, mask) in enumerate(CASES)]
-    library = build(['#include "attention_f32.h"\n', *texts], cpu)
+    texts[0] = '#include "attention_f32.h"\n' + texts[0]
+    library = build(texts, cpu)
     rng = np.random.default_rng(3)
     for index, (shape, masked) in enumerate(CASES):
         b, t, s, h, d, e = shape
