@@ -20,7 +20,17 @@ from tests.kernels.native_s8 import (
     random_epilogue,
     requantize_reference,
 )
-from whet.kernels.packing_s8 import Requantization, pack_depthwise_s8, started, wide_order
+from whet.kernels.packing_s8 import (
+    PADDING,
+    Requantization,
+    pack_depthwise_s8,
+    started,
+    wide_order,
+)
+
+
+FEW = 8
+"""Channels that are left to the narrow form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,13 @@ class Case:
     def wide(self) -> str:
         """The argument WIDE, which depends on the vectors of the machine."""
         fits = self.m == 1 and self.dilation[1] == 1 and self.kernel[1] <= 8
-        return f"{self.c} / (4 * VL) * 4 * VL" if fits else "0"
+        some = f"{self.c} / (4 * VL) * 4 * VL"
+        return f"({self.c} % (4 * VL) < {FEW} ? {some} : {self.c})" if fits else "0"
+
+    def wide_channels(self, lanes: int) -> int:
+        """The number that `wide` is there."""
+        rest = self.c % (4 * lanes)
+        return 0 if self.wide() == "0" else self.c - rest * (rest < FEW)
 
     def function(self, name: str, ready: Requantization, passes: int) -> str:
         literals = (self.b, self.h, self.w, self.c, self.ldx, self.oh, self.ow, self.ldy, self.m,
@@ -81,6 +97,10 @@ def cases() -> list[Case]:
         (64, 1, (3, 3), (2, 2), (1, 1), (1, 1), 1, 3),
         (131, 1, (5, 5), (2, 2), (1, 1), (2, 2), 2, 2),
         (70, 1, (1, 3), (1, 4), (2, 1), (0, 1), 1, 2),
+        (96, 1, (3, 3), (2, 2), (1, 1), (1, 1), 1, 2),
+        (16, 1, (3, 3), (1, 1), (1, 1), (1, 1), 2, 2),
+        (80, 1, (2, 4), (1, 1), (1, 1), (0, 2), 2, 2),
+        (32, 1, (3, 4), (1, 3), (1, 1), (1, 2), 1, 2),
     ]
     out = []
     for i, (c, m, kernel, stride, dilation, pad, th, tw) in enumerate(shapes):
@@ -135,17 +155,15 @@ def test_depthwise_matches_numpy(path: tuple[str, bool]) -> None:
     lib = library("".join(c.function(f"f{i}", d.epilogue, d.passes)
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
-        n = c.c * c.m
-        wide = c.c // (4 * lib.lanes) * 4 * lib.lanes if c.wide() != "0" else 0
+        n, wide = c.c * c.m, c.wide_channels(lib.lanes)
         order = wide_order(n, wide, lib.lanes)
         arrays = [np.concatenate([a[:n][order], a[n:]]) for a in d.epilogue.arrays]
         packed = pack_depthwise_s8(d.w[order], d.bias[order], c.zero, stride_h=c.stride[0],
                                    dilation_h=c.dilation[0], tile_h=c.th, lanes=lib.lanes,
                                    shift=lib.shift, weight_zero=c.wz, wide=wide)  # fmt: skip
         assert packed.passes == d.passes
-        begun = started(np.zeros_like(packed.bias), d.epilogue)
-        begun[:n] = begun[:n][order]
-        bias = packed.bias + begun
+        begun = started(np.zeros(n + PADDING, np.int32), d.epilogue)
+        bias = packed.bias + np.concatenate([begun[:n][order], begun[n:]])
         units = c.b * -(-c.oh // c.th) * -(-n // lib.lanes)
         pixels = c.b * c.oh * c.ow
         for split in sorted({0, units // 3, units // 2, units}):

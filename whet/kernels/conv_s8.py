@@ -80,9 +80,10 @@ class Operands:
         return 1, Chain(Ready(code, pointers), after.steps), (*held, *after.tables)
 
     def in_order(self, order: Array, w: Array) -> tuple[Operands, Array]:
-        """The operands and weights [O, ...] with output channels in another order."""
+        """The operands and weights [O, ...] with output channels in another order, some of them
+        more than once."""
         by = self.constants.by
-        m, t = (np.broadcast_to(v, order.shape)[order] for v in (by.m, by.t))
+        m, t = (np.broadcast_to(v, w.shape[:1])[order] for v in (by.m, by.t))
         constants = replace(self.constants, by=Multiplier(m, t))
         return replace(self, bias=self.bias[order], constants=constants), w[order]
 
@@ -251,7 +252,7 @@ def _depthwise(
         w[..., 0], found.bias, k.x_zero, stride_h=sh, dilation_h=dh, tile_h=th,
         lanes=target.lanes, shift=target.dot8_shift, weight_zero=k.w_zero, wide=wide,
     )  # fmt: skip
-    out, epilogue, constants = found.finish(packed, w.reshape(o, -1).T, target)
+    out, epilogue, constants = found.finish(packed, w.reshape(w.shape[0], -1).T, target)
     shape: tuple[Argument, ...] = (b, h, width, c, c, oh, ow, o, o // c)
     tile = (th, tw, wide, packed.passes, k.x_zero, out, *found.limits)
     ends = (In(0), Weight(0), Weight(1), Out(), epilogue)

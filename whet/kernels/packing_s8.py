@@ -185,10 +185,17 @@ def _pieces(w: Integers) -> list[Integers]:
 
 
 def wide_order(channels: int, wide: int, lanes: int) -> Integers:
-    """The channel at each place where depthwise_s8 has the first `wide` in the order of dot8.h."""
-    place = np.arange(channels, dtype=np.int64)
-    block, vector, lane = place // (4 * lanes), place // lanes % 4, place % lanes
-    return np.where(place < wide, block * 4 * lanes + lane // 4 * 16 + 4 * vector + lane % 4, place)
+    """The channel at each place where depthwise_s8 has the first `wide` in the order of dot8.h.
+
+    Where 4 * lanes does not divide `wide`, which then is all channels, the last of them come again
+    and again until their block is full.
+    """
+    full = 4 * lanes
+    place = np.arange(-(-wide // full) * full, dtype=np.int64)
+    block, vector, lane = place // full, place // lanes % 4, place % lanes
+    byte = lane // 4 * 16 + 4 * vector + lane % 4
+    in_block = np.minimum(wide - block * full, full)
+    return np.concatenate([block * full + byte % in_block, np.arange(wide, channels)])
 
 
 def pack_depthwise_s8(
@@ -210,6 +217,7 @@ def pack_depthwise_s8(
     `wide` channels [4 vectors][pass][output row][quad][KW][vector][lanes][4].
     """
     n, kh, kw = w.shape
+    wide = -(-wide // (4 * lanes)) * 4 * lanes
     real = w.astype(np.int64) - weight_zero
     pieces = _pieces(real)
     rows = (tile_h - 1) * stride_h + kh if dilation_h == 1 else kh

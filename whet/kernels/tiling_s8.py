@@ -22,6 +22,8 @@ __all__ = [
 Pair = tuple[int, int]
 
 COPIED_BYTES = 24 << 10
+# Channels that depthwise_s8 does in its wide form sooner than in the other.
+NARROWEST = 8
 
 
 def tiles_s8(registers: int) -> list[tuple[int, int]]:
@@ -116,7 +118,8 @@ def depthwise_tile_s8(
 def wide_channels(channels: int, kernel: Pair, stride: Pair, dilation_w: int, lanes: int) -> int:
     """How many channels depthwise_s8 does in its wide form, which wants many registers."""
     fits = lanes == 16 and dilation_w == 1 and max(kernel) <= 8 and stride[1] <= 8
-    return channels // (4 * lanes) * 4 * lanes if fits else 0
+    rest = channels % (4 * lanes)
+    return (channels if rest >= NARROWEST else channels - rest) if fits else 0
 
 
 def depthwise_choices_s8(

@@ -11,9 +11,11 @@
 // Four vertical taps of one channel are one quad; the weights are zero where a row of the quad is
 // no tap of an output row. A strip is TH output rows, TH = 1 when DH > 1, and two forms make it:
 //   wide    4 * VL channels along the whole strip: each input column is interleaved once and kept
-//           for as long as an output needs it. The first WIDE channels (a multiple of 4 * VL; 0
-//           unless M = 1, DW = 1 and KW <= WIDE_TAPS); weights, bias and the arrays of the
-//           epilogue are in the order of wide_channel (dot8.h).
+//           for as long as an output needs it. The first WIDE channels: 0 unless M = 1, DW = 1 and
+//           KW <= WIDE_TAPS, and a multiple of 4 * VL or all channels. Where fewer than 4 * VL are
+//           left, and wide_pixels says so, a vector holds them for 2 or 4 neighbouring outputs, and
+//           a column the inputs of those. Weights, bias and the arrays of the epilogue are in the
+//           order of packing_s8.wide_order.
 //   narrow  the others: a tile is TW columns of VL channels, and each input column is interleaved
 //           once for the tile.
 //
@@ -23,8 +25,13 @@
 #pragma once
 #include "tile_s8.h"
 
-enum { DEPTHWISE_MAX_ROWS = 24, WIDE_TAPS = 8, WIDE_QUADS = 6, WIDE_OUTPUTS = 2 };
+enum { DEPTHWISE_MAX_ROWS = 24, WIDE_TAPS = 8, WIDE_QUADS = 6, WIDE_OUTPUTS = 2, WIDE_ROWS = 4 };
 enum { WIDE_COLUMNS = WIDE_TAPS * (WIDE_OUTPUTS + 1) };
+
+// Neighbouring outputs that share a vector of `size` channels each.
+INLINE int wide_pixels(const int size) {
+    return size % 16 == 0 && 4 * VL / size <= WIDE_PIXELS && 4 * VL % size == 0 ? 4 * VL / size : 1;
+}
 
 INLINE int depthwise_rows_s8(const int TH, const int KH, const int SH, const int DH) {
     return DH == 1 ? (TH - 1) * SH + KH : KH;
@@ -77,78 +84,112 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
     }
 }
 
-// One column of a wide strip, interleaved: 4 * groups rows, each `step` bytes beyond the last
-// column's. Outside of x they are all `outside`.
-INLINE void wide_column_s8(const int groups, const int exists, const s8 **at, const long *step,
-                           const s8 *outside, vq (*to)[4]) {
+// One column of a wide strip, interleaved: 4 * groups rows. It holds SIZE channels of each of P
+// pixels, SW apart, the first of which is iw of W. Pixel 0 of a row lies at `at`, the others `step`
+// apart, which is 0 for a row that lies outside. TOGETHER: the pixels are one run of bytes.
+INLINE void wide_column_s8(const int groups, const int P, const int SIZE, const int TOGETHER,
+                           const int SW, const int W, const int iw, const s8 *const *at,
+                           const long *step, const s8 *outside, vq (*to)[4]) {
+    const int inside = iw >= 0 && iw + (P - 1) * SW < W;
+    const s8 *p[4][WIDE_PIXELS];
     UNROLL(g, groups) {
-        const s8 *p[4];
-        UNROLL(i, 4) {
-            p[i] = exists ? at[4 * g + i] : outside;
-            at[4 * g + i] += step[4 * g + i];
+        if (P > 1 && inside) {
+            UNROLL(i, 4) UNROLL(q, P) p[i][q] = at[4 * g + i] + (iw + q * SW) * step[4 * g + i];
+            if (TOGETHER)
+                quad_interleave_wide(p, 1, P * SIZE, to[g]);
+            else
+                quad_interleave_wide(p, P, SIZE, to[g]);
+        } else {
+            UNROLL(i, 4) UNROLL(q, P) {
+                const int exists = iw + q * SW >= 0 && iw + q * SW < W;
+                p[i][q] = exists ? at[4 * g + i] + (iw + q * SW) * step[4 * g + i] : outside;
+            }
+            quad_interleave_wide(p, P, SIZE, to[g]);
         }
-        quad_interleave_wide(p, to[g]);
     }
 }
 
-// T outputs of each of `rows` rows of a wide strip, from columns that `ring` holds.
-INLINE void wide_outputs_s8(const int T, const int TH, const int OW, const long ldy, const int KH,
-                            const int KW, const int SH, const int SW, const int groups,
-                            const int PASSES, const int OUT, const int low, const int high,
-                            const int rows, const int n, vq (*ring)[WIDE_QUADS][4], const s8 *w,
-                            const int *bias, const long line, s8 *y, const void *const *extra,
+// The column of tap kw for vector t of outputs: one of `ring`, or of two the pixels between.
+INLINE vq wide_tap_s8(const int P, const int SW, const int t, const int kw, const int g,
+                      const int j, vq (*ring)[WIDE_QUADS][4]) {
+    const int first = t * P + kw / SW, k = first / P * SW + kw % SW, apart = first % P * VL / P;
+    return apart ? quads_join(ring[k][g][j], ring[k + SW][g][j], apart) : ring[k][g][j];
+}
+
+// T vectors of P outputs of each of ROWS rows of a wide strip, from columns that `ring` holds; of
+// the last vector `count` outputs exist.
+INLINE void wide_outputs_s8(const int T, const int P, const int SIZE, const int TH, const int OW,
+                            const long ldy, const int KH, const int KW, const int SH,
+                            const int SW, const int groups, const int PASSES, const int OUT,
+                            const int low, const int high, const int ROWS, const int count,
+                            const int n, vq (*ring)[WIDE_QUADS][4], const s8 *w, const int *bias,
+                            const long line, s8 *y, const void *const *extra,
                             epilogue_s8 epilogue) {
-    UNROLL(r, TH) {
-        if (r >= rows) continue;
-        vi acc[4 * WIDE_OUTPUTS];
-        UNROLL(j, 4) UNROLL(t, T) acc[4 * t + j] = vload_i(bias + j * VL);
-        UNROLL(pass, PASSES) UNROLL(g, groups) {
-            if (4 * g + 3 < r * SH || 4 * g >= r * SH + KH) continue;
-            const s8 *taps = w + (((pass * TH + r) * groups + g) * KW) * 16 * VL;
-            UNROLL(kw, KW) UNROLL(j, 4) {
-                const vw tap = quad_load(taps + (kw * 4 + j) * 4 * VL);
-                UNROLL(t, T) acc[4 * t + j] = dot4(acc[4 * t + j], ring[t * SW + kw][g][j], tap);
+    const int together = P * SIZE == 4 * VL && (P == 1 || ldy == SIZE);
+    vi made[WIDE_ROWS][4 * WIDE_OUTPUTS];
+    UNROLL(j, 4) {
+        UNROLL(r, ROWS) UNROLL(t, T) made[r][4 * t + j] = vload_i(bias + j * VL);
+        UNROLL(g, groups) UNROLL(kw, KW) {
+            vq column[WIDE_OUTPUTS];
+            UNROLL(t, T) column[t] = wide_tap_s8(P, SW, t, kw, g, j, ring);
+            UNROLL(pass, PASSES) UNROLL(r, ROWS) {
+                if (4 * g + 3 < r * SH || 4 * g >= r * SH + KH) continue;
+                const int quad = (((pass * TH + r) * groups + g) * KW + kw) * 4 + j;
+                const vw tap = quad_load(w + quad * 4 * VL);
+                UNROLL(t, T) made[r][4 * t + j] = dot4(made[r][4 * t + j], column[t], tap);
             }
         }
-        UNROLL(t, T) UNROLL(j, 4) acc[4 * t + j] =
-            epilogue(extra, acc[4 * t + j], line + (long)r * OW + t, n + j * VL, VL);
-        UNROLL(t, T) store_wide_s8(y + ((long)r * OW + t) * ldy, acc + 4 * t, OUT, low, high);
+        UNROLL(r, ROWS) UNROLL(t, T) made[r][4 * t + j] =
+            epilogue(extra, made[r][4 * t + j], line + (long)r * OW + t * P, n + j * VL, VL);
+    }
+    UNROLL(r, ROWS) UNROLL(t, T) {
+        s8 *to = y + ((long)r * OW + t * P) * ldy, bytes[4 * VL];
+        const int exist = t == T - 1 ? count : P;
+        store_wide_s8(together && exist == P ? to : bytes, made[r] + 4 * t, OUT, low, high);
+        if (together && exist == P) continue;
+        UNROLL(q, P) if (q < exist) __builtin_memcpy(to + q * ldy, bytes + q * SIZE, SIZE);
     }
 }
 
-// A strip's 4 * VL channels from n on. row[i] points at column 0, or is null where the row lies
-// outside; y points at the first output of the first row, `rows` of which exist.
-INLINE void depthwise_wide_s8(const int TH, const int W, const long ldx, const int OW,
-                              const long ldy, const int KH, const int KW, const int SH,
-                              const int SW, const int DH, const int PL, const int PASSES,
-                              const int OUT, const int low, const int high, const int rows,
-                              const int n, const s8 *const *row, const s8 *outside, const s8 *w,
-                              const int *bias, const long line, s8 *y, const void *const *extra,
-                              epilogue_s8 epilogue) {
+// A strip's SIZE channels from n on. row[i] points at column 0, or is null where the row lies
+// outside; y points at the first output of the first of ROWS rows, TH but in the last strip.
+INLINE void depthwise_wide_s8(const int SIZE, const int TH, const int W, const long ldx,
+                              const int OW, const long ldy, const int KH, const int KW,
+                              const int SH, const int SW, const int DH, const int PL,
+                              const int PASSES, const int OUT, const int low, const int high,
+                              const int ROWS, const int n, const s8 *const *row,
+                              const s8 *outside, const s8 *w, const int *bias, const long line,
+                              s8 *y, const void *const *extra, epilogue_s8 epilogue) {
     const int inputs = depthwise_rows_s8(TH, KH, SH, DH), groups = (inputs + 3) / 4;
-    const int T = OW < WIDE_OUTPUTS ? OW : WIDE_OUTPUTS, kept = KW > SW ? KW - SW : 0;
+    const int P = wide_pixels(SIZE), T = OW < WIDE_OUTPUTS * P || groups > 2 ? 1 : WIDE_OUTPUTS;
+    // Columns that the next outputs read as well: up to that of the last tap, or of the last of the
+    // taps that are a column of SW further on.
+    const int far = (KW - 1) / SW, last = (far + P - 1) / P * SW + (KW - 1) % SW + 1 - SW;
+    const int before = far ? (far + P - 2) / P * SW : 0, kept = last > before ? last : before;
     vq ring[WIDE_COLUMNS][WIDE_QUADS][4];
     const s8 *at[4 * WIDE_QUADS];
     long step[4 * WIDE_QUADS];
     UNROLL(i, 4 * groups) {
         const s8 *first = row[i < inputs ? i : inputs - 1];
         step[i] = first ? ldx : 0;
-        at[i] = first ? first + n - PL * ldx : outside;
+        at[i] = first ? first + n : outside;
     }
-#define COLUMNS(first, past, from)                                                            \
-    UNROLL(k, past) if (k >= (first))                                                         \
-        wide_column_s8(groups, (from) + k >= 0 && (from) + k < W, at, step, outside, ring[k])
-#define OUTPUTS(T_)                                                                          \
-    do {                                                                                     \
-        COLUMNS(kept, kept + (T_) * SW, ow * SW - PL);                                       \
-        wide_outputs_s8(T_, TH, OW, ldy, KH, KW, SH, SW, groups, PASSES, OUT, low, high, rows, n, \
-                        ring, w, bias, line + ow, y + ow * ldy, extra, epilogue);            \
+#define COLUMNS(first, past, from)                                                               \
+    UNROLL(k, past) if (k >= (first)) {                                                          \
+        wide_column_s8(groups, P, SIZE, ldx == SIZE && SW == 1, SW, W,                           \
+                       (from) + k / SW * P * SW + k % SW, at, step, outside, ring[k]);           \
+    }
+#define OUTPUTS(T_, count)                                                                       \
+    do {                                                                                         \
+        COLUMNS(kept, kept + (T_) * SW, ow * SW - PL);                                           \
+        wide_outputs_s8(T_, P, SIZE, TH, OW, ldy, KH, KW, SH, SW, groups, PASSES, OUT, low, high, \
+                        ROWS, count, n, ring, w, bias, line + ow, y + ow * ldy, extra, epilogue); \
         UNROLL(k, kept) UNROLL(g, groups) UNROLL(j, 4) ring[k][g][j] = ring[k + (T_) * SW][g][j]; \
     } while (0)
     COLUMNS(0, kept, -PL);
     int ow = 0;
-    for (; ow + T <= OW; ow += T) OUTPUTS(T);
-    for (; ow < OW; ow++) OUTPUTS(1);
+    for (; ow + T * P <= OW; ow += T * P) OUTPUTS(T, P);
+    for (; ow < OW; ow += P) OUTPUTS(1, OW - ow < P ? OW - ow : P);
 #undef OUTPUTS
 #undef COLUMNS
 }
@@ -178,6 +219,17 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
                               y + (line + (long)r * OW + ow) * ldy + n, ldy,                       \
                               line + (long)r * OW + ow, n, extra, epilogue);                       \
     } while (0)
+#define WIDE_ROWS_OF(SIZE, ROWS)                                                                 \
+    depthwise_wide_s8(SIZE, TH, W, ldx, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES, OUT, low, high, \
+                      ROWS, n, row, outside, w + n / VL * block_bytes, bias + n, line,           \
+                      y + line * ldy + n, extra, epilogue)
+#define WIDE_BLOCK(SIZE)               \
+    do {                               \
+        if (oh + TH <= OH)             \
+            WIDE_ROWS_OF(SIZE, TH);    \
+        else                           \
+            WIDE_ROWS_OF(SIZE, OH % TH); \
+    } while (0)
 #define TILE(TW_)                                                                       \
     do {                                                                                \
         const int left = ow * SW - PL, right = left + ((TW_) - 1) * SW + (KW - 1) * DW; \
@@ -202,14 +254,16 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
             const int ih = top + i * DH;
             row[i] = ih >= 0 && ih < H ? x + ((long)b * H + ih) * W * ldx : 0;
         }
-        for (int n = (first + 3) / 4 * 4 * VL; n < WIDE && n < past * VL; n += 4 * VL)
-            depthwise_wide_s8(TH, W, ldx, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES, OUT, low, high,
-                              OH - oh, n, row, outside, w + n / VL * block_bytes, bias + n, line,
-                              y + line * ldy + n, extra, epilogue);
+        const int fours = WIDE / (4 * VL) * 4 * VL;
+        int n = (first + 3) / 4 * 4 * VL;
+        for (; n < fours && n < past * VL; n += 4 * VL) WIDE_BLOCK(4 * VL);
+        if (fours < WIDE && n == fours && n < past * VL) WIDE_BLOCK(WIDE - fours);
         if (WIDE == N) continue;
         for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1);
         for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few);
     }
 #undef TILE
+#undef WIDE_BLOCK
+#undef WIDE_ROWS_OF
 #undef BLOCK
 }

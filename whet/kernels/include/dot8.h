@@ -8,8 +8,11 @@
 //   quads_set(p)            VL quads of activations at p
 //   quad_interleave(p, n)   lane l = p[0][l] p[1][l] p[2][l] p[3][l] for l < n <= VL;
 //                           touches n bytes of each row
-//   quad_interleave_wide(p, q)   4 * VL channels at p[0..3] as 4 vectors of quads: lane l of q[j]
-//                           is channel wide_channel(j, l)
+//   quad_interleave_wide(p, pixels, size, q)   4 * VL bytes of each of 4 rows as 4 vectors of quads:
+//                           lane l of q[j] is byte wide_channel(j, l). The bytes of row i are `size`
+//                           at each of p[i][0 .. pixels), then rubbish; touches no others. pixels is
+//                           1, 2 or 4, and pixels * size is 4 * VL where it is not 1
+//   quads_join(a, b, n)     lanes n .. VL - 1 of a, then the first n of b; n is a multiple of 4
 //   store_wide_s8(p, v, OUT, low, high)   4 vectors whose lanes are in that order, as store_s8 does
 //                           (OUT = 1) or store_low_s8 (OUT = 2)
 //   quad_load(w)            VL quads of packed weights
@@ -27,6 +30,7 @@
 #pragma once
 #include "simd.h"
 typedef signed char s8;
+enum { WIDE_PIXELS = 4 };
 
 #if defined(WHET_SCALAR)
 #include "dot8_scalar.h"
@@ -50,11 +54,27 @@ INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const in
 #endif
 
 INLINE int wide_channel(const int j, const int l) { return l / 4 * 16 + 4 * j + l % 4; }
+#if !defined(DOT8_JOIN)
+INLINE vq quads_join(vq a, vq b, const int n) {
+    enum { PARTS = sizeof(vq) / (4 * VL) };
+    vi from[2][PARTS], to[PARTS];
+    __builtin_memcpy(from[0], &a, sizeof a);
+    __builtin_memcpy(from[1], &b, sizeof b);
+    UNROLL(i, PARTS) UNROLL(l, VL) to[i][l] =
+        l + n < VL ? from[0][i][l + n] : from[1][i][l + n - VL];
+    __builtin_memcpy(&a, to, sizeof a);
+    return a;
+}
+#endif
 #if !defined(DOT8_WIDE)
-INLINE void quad_interleave_wide(const s8 *const *p, vq *q) {
+INLINE void quad_interleave_wide(const s8 *const (*p)[WIDE_PIXELS], const int pixels,
+                                 const int size, vq *q) {
     UNROLL(j, 4) {
         s8 part[4][VL];
-        UNROLL(i, 4) UNROLL(l, VL) part[i][l] = p[i][wide_channel(j, l)];
+        UNROLL(i, 4) UNROLL(l, VL) {
+            const int at = wide_channel(j, l);
+            part[i][l] = at < pixels * size ? p[i][at / size][at % size] : 0;
+        }
         const s8 *rows[4] = {part[0], part[1], part[2], part[3]};
         q[j] = quad_interleave(rows, VL);
     }

@@ -44,6 +44,12 @@ INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
     return shifted ? quad_broadcast(p, n) : quad_of(quad_broadcast(p, n));
 }
 INLINE vi dot4(vi acc, vq a, vw w) { return (vi)_mm512_dpbusd_epi32((__m512i)acc, a, w); }
+#define DOT8_JOIN
+INLINE vq quads_join(vq a, vq b, const int n) {
+    return n == 4    ? _mm512_alignr_epi32(b, a, 4)
+           : n == 8  ? _mm512_alignr_epi32(b, a, 8)
+                     : _mm512_alignr_epi32(b, a, 12);
+}
 #else
 #define DOT8_SHIFT 0
 typedef struct {
@@ -165,9 +171,22 @@ INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const in
 }
 
 #define DOT8_WIDE
-INLINE void quad_interleave_wide(const s8 *const *p, vq *q) {
-    const __m512i a = _mm512_loadu_si512(p[0]), b = _mm512_loadu_si512(p[1]);
-    const __m512i c = _mm512_loadu_si512(p[2]), d = _mm512_loadu_si512(p[3]);
+INLINE __m256i wide_half(const s8 *p) { return _mm256_loadu_si256((const __m256i *)p); }
+INLINE __m128i wide_quarter(const s8 *p) { return _mm_loadu_si128((const __m128i *)p); }
+INLINE __m512i wide_bytes(const s8 *const *p, const int pixels, const int size) {
+    if (pixels == 1 && size == 64) return _mm512_loadu_si512(p[0]);
+    if (pixels == 1) return _mm512_maskz_loadu_epi8(lane_mask(size), p[0]);
+    if (pixels == 2)
+        return _mm512_inserti64x4(_mm512_castsi256_si512(wide_half(p[0])), wide_half(p[1]), 1);
+    __m512i v = _mm512_castsi128_si512(wide_quarter(p[0]));
+    v = _mm512_inserti32x4(v, wide_quarter(p[1]), 1);
+    v = _mm512_inserti32x4(v, wide_quarter(p[2]), 2);
+    return _mm512_inserti32x4(v, wide_quarter(p[3]), 3);
+}
+INLINE void quad_interleave_wide(const s8 *const (*p)[WIDE_PIXELS], const int pixels,
+                                 const int size, vq *q) {
+    const __m512i a = wide_bytes(p[0], pixels, size), b = wide_bytes(p[1], pixels, size);
+    const __m512i c = wide_bytes(p[2], pixels, size), d = wide_bytes(p[3], pixels, size);
     const __m512i ab = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
     const __m512i cd = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
     q[0] = quad_of(_mm512_unpacklo_epi16(ab, cd));
