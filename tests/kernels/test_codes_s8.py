@@ -158,8 +158,8 @@ def check(lib: Library | Emulated, i: int, graph: Graph, target: Target) -> None
 
 @pytest.mark.parametrize("path", PATHS)
 def test_kernels_of_codes_match_the_meaning(path: tuple[str, bool]) -> None:
-    lanes = library("", path).lanes
-    target = replace(host(), lanes=lanes)
+    empty = library("", path)
+    target = replace(host(), lanes=empty.lanes, dot8_pairs=empty.pairs)
     source = HEADERS
     for i, graph in enumerate(GRAPHS.values()):
         _, _, call = lowered(graph, target)
