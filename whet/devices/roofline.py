@@ -23,7 +23,8 @@ import numpy as np
 
 from whet.compile.build import cache_folder, shared_library
 from whet.errors import CompileError
-from whet.targets.host import cache_bytes, cpu_name, host
+from whet.targets.host import host
+from whet.targets.processor import cache_bytes, cpu_name
 
 REPEATS = 20
 # Short enough to fit between two interruptions by other processes; longer where threads start
@@ -82,9 +83,7 @@ def roofline(threads: int = 1, cpu: str = "native") -> Roofline:
         return measure(threads, cpu=cpu)
 
 
-def measure(
-    threads: int = 1, progress: Progress = lambda _: None, cpu: str = "native"
-) -> Roofline:
+def measure(threads: int = 1, progress: Progress = lambda _: None, cpu: str = "native") -> Roofline:
     """Measure now, on `threads` threads together, and remember the result.
 
     progress is told each part before it starts. cpu: as `host` takes it. Takes about a second, and
