@@ -1,6 +1,7 @@
 // Packs, at run time, a matrix of int8 codes b[K][N] as the right operand of tile_s8.h: panels of
 // NV vectors (the last one narrower), each [quads of K][vectors * VL][4] bytes (in the order of
-// quad_load), columns beyond N zero. ROWS: b lies transposed, as N rows of K. ldb: bytes from one row to the next.
+// quad_load), columns beyond N zero. ROWS: b lies transposed, as N rows of K. ldb: bytes from one
+// row to the next.
 //
 // PADDED: the last quad ends beyond K, where its rows are zero, so that the left operand needs a
 // multiple of 4 columns; else a remainder of K is laid out as tile_s8.h says.
