@@ -22,7 +22,7 @@ from whet.targets.target import Target
 
 WHET = source.ROOT / "whet"
 # What all targets share, and the machine at hand, whose data is measured and not written.
-NO_TARGET = ("__init__", "host", "registry", "target")
+NO_TARGET = ("__init__", "host", "processor", "registry", "target")
 # Checked against the ops already; no kernel that the compiler chooses uses them so far.
 UNUSED_HEADERS = {
     "integer_interpolation.h",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,8 @@ class Lap:
 
 
 class _Worker:
-    """The process of one engine."""
+    """The process of one engine. It is stopped while others run: threads of some engines spin
+    for long after a run, on the processors that the next one needs."""
 
     def __init__(self, name: str, model: Path, folder: Path, threads: int) -> None:
         self.name = name
@@ -78,6 +80,7 @@ class _Worker:
     def run(self, count: int) -> list[float]:
         """Run the model `count` times; the seconds of each."""
         assert self.process.stdin is not None
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write(f"{count}\n")
         self.process.stdin.flush()
         return self._answer()
@@ -91,6 +94,7 @@ class _Worker:
             said = [text for text in self.log.read_text().splitlines() if text.strip()]
             why = said[-1] if said else f"exit code {self.process.returncode}"
             raise InputError(f"{self.name} failed", why=why)
+        self.process.send_signal(signal.SIGSTOP)
         answer: dict[str, float] = json.loads(line)
         self.first, self.peak = answer.get("first", self.first), int(answer.get("peak", self.peak))
         times: dict[str, list[float]] = json.loads(line)
@@ -126,7 +130,8 @@ def race(
     Engines take turns of a few hundredths of a second, so that a disturbance hits all alike.
 
     Raises:
-        InputError: an engine refused the model or its inputs; its last words are the reason.
+        InputError: an engine refused the model or its inputs, its last words are the reason; or
+            made outputs that cannot be compared.
     """
     with tempfile.TemporaryDirectory(prefix="whet-race-") as name, ExitStack() as stack:
         folder = Path(name)
@@ -136,6 +141,9 @@ def race(
         for engine, model in models.items():
             progress(f"loading {engine}")
             workers.append(stack.enter_context(_Worker(engine, model, folder, threads)))
+            if not np.isfinite(difference(_outputs(workers[-1]), _outputs(workers[0]))):
+                why = f"its outputs differ from {workers[0].name}'s in number, size or kind"
+                raise InputError(f"{engine} computes something else", why=why)
         counts = [_round_size(worker.run(WARM_RUNS)) for worker in workers]
         rounds = max(3, round(seconds / ROUND_SECONDS))
         for done in range(rounds):
@@ -171,7 +179,10 @@ def _outputs(worker: _Worker) -> list[Array]:
 
 
 def difference(found: Sequence[Array], expected: Sequence[Array]) -> float:
-    """Largest distance over the largest expected value; infinite where shapes or counts differ."""
+    """Largest distance over the largest expected value.
+
+    Infinite where sizes or counts differ, or one is no finite number where the other is another.
+    """
     if len(found) != len(expected):
         return float("inf")
     worst = 0.0
@@ -179,6 +190,10 @@ def difference(found: Sequence[Array], expected: Sequence[Array]) -> float:
         if a.size != b.size:
             return float("inf")
         x, y = a.astype(np.float64).reshape(-1), b.astype(np.float64).reshape(-1)
-        if x.size:
-            worst = max(worst, float(np.abs(x - y).max() / max(np.abs(y).max(), 1e-30)))
+        finite = np.isfinite(x) & np.isfinite(y)
+        if not np.array_equal(x[~finite], y[~finite], equal_nan=True):
+            return float("inf")
+        if finite.any():
+            largest = max(float(np.abs(y[finite]).max()), 1e-30)
+            worst = max(worst, float(np.abs(x[finite] - y[finite]).max()) / largest)
     return worst

@@ -14,7 +14,7 @@ from whet.cli.show import Cell, size_text
 from whet.compile.pipeline import Compiled
 from whet.emit.program import Port
 from whet.errors import InputError
-from whet.tune.whole import compare
+from whet.tune.builds import race_builds
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "KIB": 1 << 10, "MIB": 1 << 20}
 MOST_PATCHES = 32
@@ -95,7 +95,7 @@ def memory_facts(compiled: Compiled) -> dict[str, CardValue]:
             for s in patched.stages
         ],
         "extra_operations": patched.extra,
-        "time_ratio": compare(_whole(compiled), compiled).ratio if runs_here else None,
+        "time_ratio": race_builds(_whole(compiled), compiled).ratio if runs_here else None,
     }
 
 

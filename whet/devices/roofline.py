@@ -23,7 +23,8 @@ import numpy as np
 
 from whet.compile.build import cache_folder, shared_library
 from whet.errors import CompileError
-from whet.targets.host import cache_bytes, cpu_name, host
+from whet.targets.host import host
+from whet.targets.processor import cache_bytes, cpu_name
 
 REPEATS = 20
 # Short enough to fit between two interruptions by other processes; longer where threads start

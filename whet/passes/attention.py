@@ -10,16 +10,15 @@ from whet.ir.leaf import parameter
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.ops.attention import attention
+from whet.ops.coded_attention import COLUMNS, ROWS
 from whet.ops.elementwise import add, div, mul
 from whet.ops.matmul import matmul
 from whet.ops.movement import transpose
 from whet.ops.normalization import softmax
+from whet.passes.heads import side_by_side
 from whet.passes.movement import source
 from whet.passes.normalization import either, operands, scalar_of
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
-
-ROWS, KEYS = (0, 2, 1, 3), (0, 2, 3, 1)
-"""How [B, T, H, D] becomes a matrix [T, D] of each head, and [D, T]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +29,6 @@ class Scores:
     k: Value
     mask: Value | None
     scale: float
-
-
-def _heads(value: Value | None, perm: tuple[int, ...]) -> Value | None:
-    """x where the value is transpose(x, perm)."""
-    if value is None or value.op is not transpose or value.node.integers("perm") != perm:
-        return None
-    return source(value.node)
 
 
 def _plain(value: Value | None, uses: Uses) -> bool:
@@ -57,7 +49,7 @@ def _scores(value: Value, uses: Uses) -> Scores | None:
     if found is None:
         return None
     product, scale = found
-    q, k = _heads(product.node.inputs[0], ROWS), _heads(product.node.inputs[1], KEYS)
+    q, k = side_by_side(product.node.inputs[0], ROWS), side_by_side(product.node.inputs[1], COLUMNS)
     return Scores(q, k, mask, scale) if q is not None and k is not None else None
 
 
@@ -81,7 +73,7 @@ def _scaled(value: Value, uses: Uses) -> tuple[Value, float] | None:
 def _example() -> Graph:
     q, k = parameter("q", Type((1, 5, 2, 4), F32)), parameter("k", Type((1, 6, 2, 4), F32))
     v, mask = parameter("v", Type((1, 6, 2, 3), F32)), parameter("mask", Type((1, 1, 1, 6), F32))
-    scores = matmul(transpose(q, perm=ROWS), transpose(k, perm=KEYS))
+    scores = matmul(transpose(q, perm=ROWS), transpose(k, perm=COLUMNS))
     mixed = matmul(softmax(add(scores, mask), axis=3), transpose(v, perm=ROWS))
     return Graph((q, k, v, mask), (transpose(mixed, perm=ROWS),), ("y",))
 
@@ -90,7 +82,7 @@ def _example() -> Graph:
 def recognise_attention(node: Node, uses: Uses) -> Replacement:
     """softmax(scale * q k^T + mask) v, heads apart -> attention(q, k, v, mask), heads beside each
     other, and a transpose of its result."""
-    weights, v = node.inputs[0], _heads(node.inputs[1], ROWS)
+    weights, v = node.inputs[0], side_by_side(node.inputs[1], ROWS)
     if not _plain(node.outputs[0], lambda _: 1) or weights is None or v is None:
         return None
     if weights.op is not softmax or uses(weights) > 1 or weights.node.integer("axis") != 3:

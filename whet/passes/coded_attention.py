@@ -17,6 +17,7 @@ from whet.ops.elementwise import add
 from whet.ops.matmul import matmul
 from whet.ops.movement import broadcast, reshape, transpose
 from whet.ops.normalization import softmax
+from whet.passes.heads import side_by_side
 from whet.passes.movement import source
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
@@ -99,9 +100,9 @@ def _masked(logits: Value, uses: Uses) -> tuple[Value | None, Value | None]:
 
 def _heads(value: Value | None, perm: tuple[int, ...]) -> Value | None:
     """Rows in which the heads of a value lie side by side."""
-    if value is None or value.op is not transpose or value.node["perm"] != perm:
+    x = side_by_side(value, perm)
+    if x is None:
         return None
-    x = source(value.node)
     batch, rows, heads, size = (static_size(d) for d in x.shape)
     return reshape(x, shape=(batch, rows, heads * size))
 

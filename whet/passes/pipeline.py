@@ -15,6 +15,7 @@ from whet.passes.affine import AFFINE, scale_before, scale_of_product
 from whet.passes.algebra import ALGEBRA
 from whet.passes.attention import ATTENTION
 from whet.passes.bf16 import BF16_RULES, narrow_contractions
+from whet.passes.channels_last import CHANNELS_LAST
 from whet.passes.coded_attention import CODED_ATTENTION
 from whet.passes.coded_rows import CODED_ROWS
 from whet.passes.codes import CODE_RULES
@@ -84,7 +85,7 @@ SETTLE: tuple[Pass, ...] = (
 )
 PASSES: tuple[Pass, ...] = (
     *SETTLE,
-    rules("fuse", *FUSE, *RESHAPE, identity_reshape, reshape_of_reshape),
+    rules("fuse", *FUSE, *RESHAPE, *CHANNELS_LAST, identity_reshape, reshape_of_reshape),
     rules("epilogue", *EPILOGUE, *INTEGER_EPILOGUE),
 )
 PRECISIONS: dict[str, tuple[Pass, ...]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from whet.errors import InputError, WhetError
 from whet.ir.dim import Dim, Size, Symbol, of, static_shape, static_size, substitute, symbols
 from whet.ir.node import Array
 from whet.ir.type import size_product
+from whet.session.address import address
 from whet.session.library import aligned, load_library
 from whet.session.pool import Pool
 
@@ -97,11 +97,11 @@ class Session:
             ):
                 a = fit(self.interface.inputs[i], inputs, {})
             kept.append(a)
-            self._given[i] = _read_address(a)
+            self._given[i] = address(a)
         made = {}
         for i, (name, shape, dtype) in enumerate(shapes.outputs):
             made[name] = m = np.empty(shape, dtype)
-            self._made[i] = _read_address(m)
+            self._made[i] = address(m)
         status = self._call(self._given, self._made)
         if status:
             raise RunError("the model stopped", why=STATUS.get(status, f"status {status}"))
@@ -179,32 +179,9 @@ def _in_place(weights: bytes | memoryview) -> Array:
     return copy
 
 
-# Where NumPy's C interface keeps an array's address: first behind the head of a Python object.
-_DATA = object.__basicsize__
-
-
-def _address(array: Array) -> int | None:
-    return ctypes.c_void_p.from_address(id(array) + _DATA).value
-
-
-def _asked_address(array: Array) -> int | None:
-    address: int = array.__array_interface__["data"][0]
-    return address
-
-
-def _address_reader() -> Callable[[Array], int | None]:
-    """The quick way to an array's address where this Python has it, else NumPy's own answer."""
-    array = np.zeros(1)
-    quick = sys.implementation.name == "cpython" and _address(array) == _asked_address(array)
-    return _address if quick else _asked_address
-
-
-_read_address = _address_reader()
-
-
 def _point(to: ctypes.Array[ctypes.c_void_p], arrays: list[Array]) -> None:
     for i, a in enumerate(arrays):
-        to[i] = _read_address(a)
+        to[i] = address(a)
 
 
 def fit(port: Port, inputs: Mapping[str, Array], sizes: dict[Symbol, Size]) -> Array:

@@ -21,7 +21,7 @@ from whet.compile.build import cache_folder, compiler, compiler_version
 from whet.emit import headers
 from whet.emit.headers import INCLUDE
 from whet.kernels.kernel import Choice
-from whet.targets.host import cpu_model
+from whet.targets.processor import cpu_model
 from whet.targets.target import Target
 
 LIMIT = 64 << 20

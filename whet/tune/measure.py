@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from whet.compile.pipeline import Compiled
 from whet.ops.cost import cost
-from whet.targets.host import cache_bytes
+from whet.targets.processor import cache_bytes
 from whet.targets.target import Target
-from whet.tune.calls import MOST, Call, calls
+from whet.tune.calls import Call, calls
+from whet.tune.candidates import MOST
 from whet.tune.kept import Record, Records, keep_records, read_records, record_key
 from whet.tune.race import race
 from whet.tune.trial import Built, Trial, agrees, build

@@ -20,7 +20,8 @@ from whet.session.library import aligned, load_library
 from whet.session.samples import random_inputs
 from whet.session.verify import FLOAT_TOLERANCE
 from whet.targets.target import Target
-from whet.tune.calls import Call, alone, candidates
+from whet.tune.calls import Call, alone
+from whet.tune.candidates import candidates
 
 # Floats of 16 bits round results to one part in 256.
 SHORT_FLOAT_TOLERANCE = 2.0**-7

@@ -12,10 +12,10 @@ from whet.ir.graph import Graph
 from whet.plan.patches import Room
 from whet.targets.host import host
 from whet.targets.target import Target
+from whet.tune.builds import Compared, race_builds
+from whet.tune.float_twin import float_twin
 from whet.tune.kept import identity
 from whet.tune.measure import Progress, measure
-from whet.tune.real import real_twin
-from whet.tune.whole import Compared, compare
 
 TUNING = "tuning"
 # Below this ratio floats are faster than codes: not by what two races of one model differ in.
@@ -75,7 +75,7 @@ def tune(
     progress("compiling, tuned", 0.9)
     tuned = compile_graph(graph, aim, chosen, room) if chosen else untuned
     progress("racing the whole model", 0.95)
-    compared = compare(untuned, tuned)
+    compared = race_builds(untuned, tuned)
     kept = "tuned" if chosen and compared.ratio < 1.0 else "untuned"
     best = tuned if kept == "tuned" else untuned
     twin, real = (None, None) if room else _raced_as_float(best, progress)
@@ -94,10 +94,10 @@ def tune(
 
 def _raced_as_float(best: Compiled, progress: Progress) -> tuple[Compiled | None, Compared | None]:
     """The float twin of a quantised model, and how it compares; None where there is none."""
-    graph = real_twin(best.model)
+    graph = float_twin(best.model)
     if graph is None:
         return None, None
     progress("compiling its float twin", 0.97)
     twin = compile_graph(graph, best.target)
     progress("racing codes against floats", 0.99)
-    return twin, compare(best, twin)
+    return twin, race_builds(best, twin)

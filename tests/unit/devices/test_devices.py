@@ -10,7 +10,7 @@ import pytest
 from whet.devices import device, devices, measure, roofline
 from whet.devices.device import KINDS, parse_device
 from whet.errors import InputError
-from whet.targets.host import cache_bytes
+from whet.targets.processor import cache_bytes
 
 TEXT = (files("whet.devices") / "known" / "pi5.toml").read_text()
 

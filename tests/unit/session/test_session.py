@@ -25,7 +25,8 @@ from whet.ir.node import Array
 from whet.ir.type import Type
 from whet.ops.elementwise import add
 from whet.ops.gather import gather
-from whet.session.session import RunError, Session, _read_address
+from whet.session.address import address
+from whet.session.session import RunError, Session
 from whet.targets.host import host
 
 N = Symbol("N", 1, 6)
@@ -148,4 +149,4 @@ def test_a_cpu_is_not_ignored() -> None:
 
 def test_addresses_are_numpys_own() -> None:
     for array in (np.zeros(3), np.zeros((2, 4), np.int8)[:, 1:], np.zeros(0), np.zeros(())):
-        assert _read_address(array) == array.__array_interface__["data"][0]
+        assert address(array) == array.__array_interface__["data"][0]

@@ -28,11 +28,12 @@ from whet.session.verify import verify
 from whet.targets.host import host
 from whet.tune import measure as measuring
 from whet.tune import tune as tuning
-from whet.tune.calls import MOST, MOST_OTHERS, alone, calls, candidates
+from whet.tune.builds import Compared
+from whet.tune.calls import alone, calls
+from whet.tune.candidates import MOST, MOST_OTHERS, candidates
+from whet.tune.float_twin import float_twin
 from whet.tune.measure import Measured, measure
-from whet.tune.real import real_twin
 from whet.tune.trial import Trial, agrees
-from whet.tune.whole import Compared
 
 DEMO = Path(str(files("whet") / "demo"))
 
@@ -194,7 +195,7 @@ def test_choices_are_a_file(tmp_path: Path) -> None:
 
 
 def test_codes_that_are_slower_than_floats_are_kept_float(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "compare", lambda first, second: Compared(2.0, 1.0, 0.5))
+    monkeypatch.setattr(tuning, "race_builds", lambda first, second: Compared(2.0, 1.0, 0.5))
     monkeypatch.setattr(tuning, "measure", lambda *_: Measured({}, 0, 0, ()))
     kept = whet.compile(digits(), tune=True)
     assert kept.evidence["tuning"]["kept"] == "float"
@@ -210,12 +211,12 @@ def test_codes_that_are_slower_than_floats_are_kept_float(monkeypatch: pytest.Mo
 
 
 def test_only_models_that_round_and_return_have_a_twin() -> None:
-    assert real_twin(digits("digits_f32")) is None
+    assert float_twin(digits("digits_f32")) is None
     codes = Type((2, 4), Quant(I8, (0.1,), (3,)))
     inside = parameter("x", codes)
-    assert real_twin(Graph((inside,), (convert(inside, to=F32),), ("y",))) is None
+    assert float_twin(Graph((inside,), (convert(inside, to=F32),), ("y",))) is None
     x = parameter("x", Type((2, 4), F32))
-    twin = real_twin(Graph((x,), (convert(convert(x, to=codes.element), to=F32),), ("y",)))
+    twin = float_twin(Graph((x,), (convert(convert(x, to=codes.element), to=F32),), ("y",)))
     assert twin is not None
     values = np.array([[-100.0, -13.1, -13.0, 0.04], [12.0, 12.4, 12.5, np.inf]], np.float32)
     limits = np.float32([-13.1, 12.4])
@@ -247,7 +248,7 @@ def test_codes_read_as_others_have_no_twin(way: list[Element], same: bool) -> No
         codes = of.size == to.size and isinstance(of, Quant) != isinstance(to, Quant)
         y = (bitcast if codes else convert)(y, to=to)
     graph = Graph((x,), (convert(y, to=F32),), ("y",))
-    twin = real_twin(graph)
+    twin = float_twin(graph)
     assert (twin is not None) == same
     if twin is not None:
         values = np.linspace(-20, 20, 8, dtype=np.float32).reshape(2, 4)

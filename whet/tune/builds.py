@@ -23,7 +23,7 @@ class Compared:
     ratio: float
 
 
-def compare(first: Compiled, second: Compiled) -> Compared:
+def race_builds(first: Compiled, second: Compiled) -> Compared:
     """Both built models in turns, one thread, on the same random inputs."""
     arrays = random_inputs(first.program.inputs, seed=0)
     inputs = dict(zip((p.name for p in first.program.inputs), arrays, strict=True))

@@ -17,7 +17,7 @@ from whet.rewrite.driver import rewrite
 from whet.rewrite.rule import Replacement, Rule, Uses
 
 
-def real_twin(graph: Graph) -> Graph | None:
+def float_twin(graph: Graph) -> Graph | None:
     """The graph with `dequantise(quantise(x))` as x clipped to what the codes can stand for.
 
     None where nothing is quantised, or codes are used in another way: as inputs, outputs or states,
