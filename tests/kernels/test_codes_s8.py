@@ -191,8 +191,9 @@ def check(lib: Library | Emulated, i: int, graph: Graph, target: Target) -> None
 
 @pytest.mark.parametrize("path", PATHS)
 def test_kernels_of_codes_match_the_meaning(path: tuple[str, bool]) -> None:
-    lanes = library("", path).lanes
-    target = replace(host(), lanes=lanes, fused=forms(path)[-1])
+    empty = library("", path)
+    fused = forms(path)[-1]
+    target = replace(host(), lanes=empty.lanes, dot8_pairs=empty.pairs, fused=fused)
     source = HEADERS
     for i, graph in enumerate(GRAPHS.values()):
         _, _, call = lowered(graph, target)

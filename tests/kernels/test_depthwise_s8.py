@@ -141,7 +141,8 @@ def test_depthwise_matches_numpy(path: tuple[str, bool]) -> None:
         arrays = [np.concatenate([a[:n][order], a[n:]]) for a in d.epilogue.arrays]
         packed = pack_depthwise_s8(d.w[order], d.bias[order], c.zero, stride_h=c.stride[0],
                                    dilation_h=c.dilation[0], tile_h=c.th, lanes=lib.lanes,
-                                   shift=lib.shift, weight_zero=c.wz, wide=wide)  # fmt: skip
+                                   shift=lib.shift, pairs=lib.pairs, weight_zero=c.wz,
+                                   wide=wide)  # fmt: skip
         assert packed.passes == d.passes
         begun = started(np.zeros_like(packed.bias), d.epilogue)
         begun[:n] = begun[:n][order]

@@ -60,7 +60,7 @@ def test_epilogues_match_the_meaning(path: tuple[str, bool]) -> None:
     x = rng.integers(-128, 128, (M, K)).astype(np.int8)
     w, bias = rng.integers(-127, 128, (K, N)), rng.integers(-5000, 5000, N)
     acc = bias + (x.astype(np.int64) - 5) @ w
-    packed = pack_gemm_s8(w, bias, 5, lanes=lib.lanes, vectors=NV, shift=lib.shift)
+    packed = pack_gemm_s8(w, bias, 5, lanes=lib.lanes, vectors=NV, shift=lib.shift, pairs=lib.pairs)
     units = -(-N // (NV * lib.lanes))
     by = multiplier(rng.uniform(0.0005, 0.002, N))
     table = rng.integers(-128, 128, 256).astype(np.int8)
@@ -104,7 +104,7 @@ def test_one_multiply_add_has_the_bits_of_the_integers(path: tuple[str, bool]) -
     x = rng.integers(-128, 128, (M, K)).astype(np.int8)
     w, bias = rng.integers(-127, 128, (K, N)), rng.integers(-5000, 5000, N)
     acc = bias + (x.astype(np.int64) - 5) @ w
-    packed = pack_gemm_s8(w, bias, 5, lanes=lib.lanes, vectors=NV, shift=lib.shift)
+    packed = pack_gemm_s8(w, bias, 5, lanes=lib.lanes, vectors=NV, shift=lib.shift, pairs=lib.pairs)
     units = -(-N // (NV * lib.lanes))
     for i, (name, near, rounding) in enumerate(LINEAR):
         reals = rng.uniform(near, near * 1.5, N)
