@@ -22,6 +22,7 @@ __all__ = [
     "accumulator_bounds",
     "conv_is_dense",
     "conv_scratch",
+    "in_pairs",
     "pack_conv_s8",
     "pack_depthwise_s8",
     "pack_gemm_s8",
@@ -100,7 +101,7 @@ def _quads(rows: Bytes) -> Bytes:
     return np.ascontiguousarray(quads.transpose(0, 2, 1))
 
 
-def _in_pairs(quads: Bytes, lanes: int) -> Bytes:
+def in_pairs(quads: Bytes, lanes: int) -> Bytes:
     """Vectors of quads, each as the first pair of every lane and then the second."""
     return np.ascontiguousarray(quads.reshape(-1, lanes, 2, 2).swapaxes(1, 2)).ravel()
 
@@ -118,7 +119,7 @@ def _panels(runs: list[Bytes], lanes: int, vectors: int, ones: bool, pairs: bool
             panel[:, width:] = 1
             parts.append(_quads(panel).ravel())
     panels = np.concatenate(parts)
-    return _in_pairs(panels, lanes) if pairs else panels
+    return in_pairs(panels, lanes) if pairs else panels
 
 
 def _fold(bias: Integers, w: Integers, zero: int, shift: int) -> Integers:
@@ -234,7 +235,7 @@ def pack_depthwise_s8(
     first, rest = ordered[: wide // lanes], ordered[wide // lanes :]
     fours = first.reshape(-1, 4, *first.shape[1:]).transpose(0, 2, 3, 4, 5, 1, 6, 7)
     weights = np.concatenate([fours.ravel(), rest.ravel()])
-    weights = _in_pairs(weights, lanes) if pairs else weights
+    weights = in_pairs(weights, lanes) if pairs else weights
     folded = _fold(bias.astype(np.int64), real.reshape(n, -1).T, zero, shift)
     return Packed(weights, _padded(folded), 0, len(pieces))
 
