@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,8 @@ class Lap:
 
 
 class _Worker:
-    """The process of one engine."""
+    """The process of one engine. It is stopped while others run: threads of some engines spin
+    for long after a run, on the processors that the next one needs."""
 
     def __init__(self, name: str, model: Path, folder: Path, threads: int) -> None:
         self.name = name
@@ -78,6 +80,7 @@ class _Worker:
     def run(self, count: int) -> list[float]:
         """Run the model `count` times; the seconds of each."""
         assert self.process.stdin is not None
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write(f"{count}\n")
         self.process.stdin.flush()
         return self._answer()
@@ -91,6 +94,7 @@ class _Worker:
             said = [text for text in self.log.read_text().splitlines() if text.strip()]
             why = said[-1] if said else f"exit code {self.process.returncode}"
             raise InputError(f"{self.name} failed", why=why)
+        self.process.send_signal(signal.SIGSTOP)
         answer: dict[str, float] = json.loads(line)
         self.first, self.peak = answer.get("first", self.first), int(answer.get("peak", self.peak))
         times: dict[str, list[float]] = json.loads(line)

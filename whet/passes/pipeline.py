@@ -29,6 +29,7 @@ from whet.passes.movement import MOVEMENT, identity_reshape, reshape_of_reshape
 from whet.passes.normalization import NORMALIZATION
 from whet.passes.padding import PADDING
 from whet.passes.quantize import QUANTIZE
+from whet.passes.recurrent import RECURRENT
 from whet.passes.rows import RESHAPE
 from whet.passes.split import split_contractions
 from whet.passes.table import TABLE
@@ -58,7 +59,15 @@ SETTLE: tuple[Pass, ...] = (
     rules("normalization", fold_constants, *NORMALIZATION),
     rules("layout", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, scale_of_product),
     rules(
-        "quantize", fold_constants, *ALGEBRA, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE, *CODED_ROWS
+        "quantize",
+        fold_constants,
+        *ALGEBRA,
+        *MOVEMENT,
+        *CODE_RULES,
+        *TABLE,
+        *QUANTIZE,
+        *CODED_ROWS,
+        *RECURRENT,
     ),
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     Pass("split", split_contractions),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,40 @@ def test_an_engine_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
     path.write_bytes(b"no model")
     with pytest.raises(InputError, match="onnxruntime failed"):
         race({"onnxruntime": path}, [np.zeros((3, 4), np.float32)])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_engines_are_stopped_while_they_wait(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    waiting: list[str] = []
+
+    def look(now: str) -> None:
+        if now.startswith("round"):
+            waiting.extend(_settled(child) for child in _workers())
+
+    path = dense(tmp_path / "net.onnx")
+    race({"onnxruntime": path}, [np.zeros((3, 4), np.float32)], seconds=0.1, progress=look)
+    assert waiting
+    assert set(waiting) == {"T"}
+
+
+def _workers() -> list[Path]:
+    """The race's engine processes: children of this one."""
+    found = [
+        int(n) for f in Path("/proc/self/task").glob("*/children") for n in f.read_text().split()
+    ]
+    folders = [Path(f"/proc/{child}") for child in found]
+    return [f for f in folders if b"whet.bench.worker" in (f / "cmdline").read_bytes()]
+
+
+def _settled(process: Path) -> str:
+    """The state of a process, waited for a little until it is stopped."""
+    for _ in range(200):
+        state = (process / "stat").read_text().rsplit(")", 1)[1].split()[0]
+        if state == "T":
+            break
+        time.sleep(0.01)
+    return state
 
 
 def test_difference_is_relative_and_total() -> None:
