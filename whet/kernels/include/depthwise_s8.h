@@ -194,6 +194,33 @@ INLINE void depthwise_wide_s8(const int SIZE, const int TH, const int W, const l
 #undef COLUMNS
 }
 
+// The wide channels that begin among vectors [first, past), of the strip from output row oh on.
+INLINE void depthwise_wide_strip_s8(
+    const int WIDE, const int TH, const int W, const long ldx, const int OH, const int OW,
+    const long ldy, const int KH, const int KW, const int SH, const int SW, const int DH,
+    const int PL, const int PASSES, const int OUT, const int low, const int high, const int first,
+    const int past, const int oh, const s8 *const *row, const s8 *outside, const s8 *w,
+    const long block_bytes, const int *bias, const long line, s8 *y, const void *const *extra,
+    epilogue_s8 epilogue) {
+#define ROWS_OF(SIZE, ROWS)                                                                      \
+    depthwise_wide_s8(SIZE, TH, W, ldx, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES, OUT, low, high, \
+                      ROWS, n, row, outside, w + n / VL * block_bytes, bias + n, line,           \
+                      y + line * ldy + n, extra, epilogue)
+#define BLOCK(SIZE)               \
+    do {                          \
+        if (oh + TH <= OH)        \
+            ROWS_OF(SIZE, TH);    \
+        else                      \
+            ROWS_OF(SIZE, OH % TH); \
+    } while (0)
+    const int fours = WIDE / (4 * VL) * 4 * VL;
+    int n = (first + 3) / 4 * 4 * VL;
+    for (; n < fours && n < past * VL; n += 4 * VL) BLOCK(4 * VL);
+    if (fours < WIDE && n == fours && n < past * VL) BLOCK(WIDE - fours);
+#undef BLOCK
+#undef ROWS_OF
+}
+
 INLINE void depthwise_s8(const int B, const int H, const int W, const int C, const int ldx,
                          const int OH, const int OW, const int ldy, const int M, const int KH,
                          const int KW, const int SH, const int SW, const int DH, const int DW,
@@ -219,17 +246,6 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
                               y + (line + (long)r * OW + ow) * ldy + n, ldy,                       \
                               line + (long)r * OW + ow, n, extra, epilogue);                       \
     } while (0)
-#define WIDE_ROWS_OF(SIZE, ROWS)                                                                 \
-    depthwise_wide_s8(SIZE, TH, W, ldx, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES, OUT, low, high, \
-                      ROWS, n, row, outside, w + n / VL * block_bytes, bias + n, line,           \
-                      y + line * ldy + n, extra, epilogue)
-#define WIDE_BLOCK(SIZE)               \
-    do {                               \
-        if (oh + TH <= OH)             \
-            WIDE_ROWS_OF(SIZE, TH);    \
-        else                           \
-            WIDE_ROWS_OF(SIZE, OH % TH); \
-    } while (0)
 #define TILE(TW_)                                                                       \
     do {                                                                                \
         const int left = ow * SW - PL, right = left + ((TW_) - 1) * SW + (KW - 1) * DW; \
@@ -254,16 +270,13 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
             const int ih = top + i * DH;
             row[i] = ih >= 0 && ih < H ? x + ((long)b * H + ih) * W * ldx : 0;
         }
-        const int fours = WIDE / (4 * VL) * 4 * VL;
-        int n = (first + 3) / 4 * 4 * VL;
-        for (; n < fours && n < past * VL; n += 4 * VL) WIDE_BLOCK(4 * VL);
-        if (fours < WIDE && n == fours && n < past * VL) WIDE_BLOCK(WIDE - fours);
+        depthwise_wide_strip_s8(WIDE, TH, W, ldx, OH, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES, OUT,
+                                low, high, first, past, oh, row, outside, w, block_bytes, bias,
+                                line, y, extra, epilogue);
         if (WIDE == N) continue;
         for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1);
         for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few);
     }
 #undef TILE
-#undef WIDE_BLOCK
-#undef WIDE_ROWS_OF
 #undef BLOCK
 }
