@@ -19,7 +19,7 @@ GATES = {"GRU": 3, "LSTM": 4}
 HIDDEN = 37
 SUMS = """
 #include "recurrent_s8.h"
-void f0(ARGS) {{
+void case0(ARGS) {{
     vf acc[4];
     for (int j = 0; j < 4; j++) acc[j] = vset(0.f);
     for (int k = 0; k < 48; k += VL)
