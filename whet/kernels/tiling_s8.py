@@ -96,11 +96,12 @@ def depthwise_tiles_s8(
     """All (TH, TW) of depthwise_s8 worth trying: the space of a tuner. Pairs are (height, width).
 
     All but 4 registers hold accumulators, 16 at most; a tile of more than 20 quads is more than a
-    compiler keeps in order.
+    compiler keeps in order, and of few registers one of more than 2 rows.
     """
+    rows = 1 if dilation_h > 1 else 4 if registers > 16 else 2
     return [
         (th, tw)
-        for th in range(1, min(out[0], 4 if dilation_h == 1 else 1) + 1)
+        for th in range(1, min(out[0], rows) + 1)
         for tw in range(1, min(out[1], min(registers - 4, 16) // th) + 1)
         if th * tw == 1 or math.prod(_interleaved(kernel, stride, dilation_h, th, tw)) <= 20
     ]
