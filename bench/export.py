@@ -14,6 +14,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bench import recurrent
 from bench.recipe import Recipe
 
 SEED = 20240229
@@ -116,6 +117,7 @@ def quantise(source: Path, path: Path, inputs: Iterator[Feed], activation: Quant
 
     The source is simplified first (constants and batch normalisation fold), as the quantiser asks.
     """
+    recurrent.register()
     with tempfile.TemporaryDirectory() as scratch:
         prepared = Path(scratch) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)

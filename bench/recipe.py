@@ -16,8 +16,7 @@ class Recipe:
     """A model made offline from a seed.
 
     build: the module with freshly initialised weights. sample: one input of batch 1, a tensor for
-    each of `inputs`. int8: whether static quantisation reaches the layers that cost time (it
-    leaves recurrent ones in float).
+    each of `inputs`.
     """
 
     name: str
@@ -25,7 +24,6 @@ class Recipe:
     sample: Sample
     inputs: tuple[str, ...] = ("input",)
     outputs: tuple[str, ...] = ("output",)
-    int8: bool = True
 
 
 def image(height: int, width: int, channels: int = 3) -> Sample:

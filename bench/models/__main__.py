@@ -37,7 +37,7 @@ def main() -> None:
         start = time.perf_counter()
         paths = [options.out / f"{name}_f32.onnx"]
         export_float(made, paths[0])
-        if made.int8 and not options.float_only:
+        if not options.float_only:
             paths.append(options.out / f"{name}_int8.onnx")
             export_int8(made, *paths, ACTIVATIONS[options.activation])
         sizes = ", ".join(f"{path.name} {path.stat().st_size / 1e6:.1f} MB" for path in paths)

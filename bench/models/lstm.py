@@ -26,4 +26,4 @@ def sample(generator: torch.Generator) -> tuple[Tensor, ...]:
     return (torch.randn(1, FRAMES, FEATURES, generator=generator),)
 
 
-RECIPE = Recipe("lstm", Recurrent, sample, int8=False)
+RECIPE = Recipe("lstm", Recurrent, sample)

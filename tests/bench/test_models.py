@@ -34,10 +34,11 @@ def test_float_export_computes_what_torch_computes(name: str, tmp_path: Path) ->
         np.testing.assert_allclose(run(path, feed), want, rtol=1e-4, atol=1e-5)
 
 
-def test_quantised_model_stays_near_the_float_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["kws", "lstm"])
+def test_quantised_model_stays_near_the_float_one(name: str, tmp_path: Path) -> None:
     from onnxruntime.quantization import QuantType
 
-    made = recipe("kws")
+    made = recipe(name)
     plain, quantised = tmp_path / "f32.onnx", tmp_path / "int8.onnx"
     export_float(made, plain)
     export_int8(made, plain, quantised, QuantType.QUInt8)

@@ -67,7 +67,6 @@ def test_a_model_that_fails_is_told_and_stops_nothing(tmp_path: Path) -> None:
     records, (told,) = suite.run(Case("lstm", "f32", 1))
     assert not records
     assert (told.engine, told.reason) == ("whet", "cannot read lstm_f32.onnx")
-    assert suite.run(Case("lstm", "int8", 1))[1][0].reason.startswith("static quantisation")
     assert suite.run(Case("lstm", "bf16", 1))[1][0].reason == "cannot read lstm_f32.onnx"
     assert suite.run(Case("vww", "bf16", 1))[1][0].engine == "all"
 

@@ -35,7 +35,7 @@ HEADER = """
 #include "gemm_s8.h"
 #include "conv_s8.h"
 #include "depthwise_s8.h"
-const int shift = DOT8_SHIFT;
+const int shift = DOT8_SHIFT, pairs = DOT8_PAIRS;
 #define ARGS int begin, int end, const s8 *x, const s8 *w, const int *bias, void *y, s8 *scratch, \\
     const void *const *extra
 """
@@ -51,7 +51,7 @@ static long system_call(long n, long a, long b, long c) {
 typedef void (*function)(int, int, const s8 *, const s8 *, const int *, void *, s8 *,
                          const void *const *);
 static const function table[] = {FUNCTIONS};
-static int header[32], constants[2];
+static int header[32], constants[3];
 static s8 arrays[1 << 22] __attribute__((aligned(64)));
 static void read_all(void *to, long n) {
     for (long got; n > 0; n -= got, to = (s8 *)to + got)
@@ -59,7 +59,7 @@ static void read_all(void *to, long n) {
 }
 __attribute__((used)) void _start(void) {
     read_all(header, sizeof header);
-    constants[0] = VL, constants[1] = DOT8_SHIFT;
+    constants[0] = VL, constants[1] = DOT8_SHIFT, constants[2] = DOT8_PAIRS;
     s8 *array[16], *next = arrays;
     for (int i = 0; i < header[3]; i++) {
         array[i] = next, read_all(next, header[4 + i]);
@@ -77,17 +77,18 @@ __attribute__((used)) void _start(void) {
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A compiled batch of functions f0, f1, ... and the constants of its vocabulary."""
+    """A compiled batch of functions case0, case1, ... and the constants of its vocabulary."""
 
     functions: ctypes.CDLL
     lanes: int
     shift: int
+    pairs: bool
 
     def call(self, i: int, begin: int, end: int, *arrays: npt.NDArray[np.generic]) -> None:
-        """f<i>(begin, end, x, w, bias, y, scratch, {the rest})."""
+        """case<i>(begin, end, x, w, bias, y, scratch, {the rest})."""
         extra = np.array([a.ctypes.data for a in arrays[5:]] or [0], np.uint64)
         pointers = [ctypes.c_void_p(a.ctypes.data) for a in (*arrays[:5], extra)]
-        getattr(self.functions, f"f{i}")(begin, end, *pointers)
+        getattr(self.functions, f"case{i}")(begin, end, *pointers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Emulated:
     program: Path
     lanes: int
     shift: int
+    pairs: bool
 
     def call(self, i: int, begin: int, end: int, *arrays: npt.NDArray[np.generic]) -> None:
         """As Library.call; y is replaced."""
@@ -114,18 +116,19 @@ def _emulate(
 
 
 def library(source: str, path: tuple[str, bool]) -> Library | Emulated:
-    """Compile C functions f0, f1, ... that take ARGS."""
+    """Compile C functions case0, case1, ... that take ARGS."""
     cpu, scalar = path
     text = "#define WHET_SCALAR\n" * scalar + HEADER + source
     if cpu not in ARM:
         functions = ctypes.CDLL(str(compile_c(text, cpu, "-shared", "-Wl,-z,defs")))
-        lanes, shift = (ctypes.c_int.in_dll(functions, n).value for n in ("lanes", "shift"))
-        return Library(functions, lanes, shift)
-    table = ", ".join(re.findall(r"void (f\d+)\(ARGS\)", source))
+        names = ("lanes", "shift", "pairs")
+        lanes, shift, pairs = (ctypes.c_int.in_dll(functions, n).value for n in names)
+        return Library(functions, lanes, shift, bool(pairs))
+    table = ", ".join(re.findall(r"void (case\d+)\(ARGS\)", source))
     flags = ("-target", "aarch64-linux-musl", "-static", "-Wl,-z,defs")
     linked = compile_c(text + PROGRAM.replace("FUNCTIONS", table), cpu, *flags)
-    lanes, shift = np.frombuffer(_emulate(linked, -1, 0, 0, ()), np.int32)
-    return Emulated(linked, int(lanes), int(shift))
+    lanes, shift, pairs = np.frombuffer(_emulate(linked, -1, 0, 0, ()), np.int32)
+    return Emulated(linked, int(lanes), int(shift), bool(pairs))
 
 
 def requantize_reference(acc: Ints, m: Ints, t: Ints, zero: int, rounding: str) -> Ints:

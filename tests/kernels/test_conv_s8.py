@@ -63,10 +63,10 @@ class Case:
             f" y, scratch, extra, {ready.epilogue}); }}\n"
         )
 
-    def scratch(self) -> int:
+    def scratch(self, pairs: bool) -> int:
         return conv_scratch(
             (self.h, self.w), (self.oh, self.ow), self.g * self.c, self.kernel, self.stride,
-            self.dilation, self.pad, self.rb,
+            self.dilation, self.pad, self.rb, pairs,
         )  # fmt: skip
 
 
@@ -136,16 +136,17 @@ def data(rng: np.random.Generator, c: Case, fused: bool) -> Data:
 def test_conv_matches_numpy(path: tuple[str, bool]) -> None:
     rng = np.random.default_rng(4)
     table = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
-    lib = library("".join(c.function(f"f{i}", d.epilogue, c.wz)
+    lib = library("".join(c.function(f"case{i}", d.epilogue, c.wz)
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
-        dense = conv_is_dense(c.c, c.g, c.ldx, c.dilation[1], c.scratch() > 0)
+        dense = conv_is_dense(c.c, c.g, c.ldx, c.dilation[1], c.scratch(lib.pairs) > 0)
         packed = pack_conv_s8(d.w, d.bias, c.zero, groups=c.g, dense=dense, lanes=lib.lanes,
-                              vectors=c.nv, shift=lib.shift, weight_zero=c.wz)  # fmt: skip
+                              vectors=c.nv, shift=lib.shift, pairs=lib.pairs,
+                              weight_zero=c.wz)  # fmt: skip
         assert packed.weight_zero == c.wz
         bias = started(packed.bias, d.epilogue)
         units = c.b * -(-c.oh // c.rb) * c.g * -(-c.n // (c.nv * lib.lanes))
-        scratch, scratch_whole = guarded(c.scratch())
+        scratch, scratch_whole = guarded(c.scratch(lib.pairs))
         pixels = c.b * c.oh * c.ow
         for split in sorted({0, units // 2, units}):
             y, whole = guarded(pixels * c.ldy - (c.ldy - c.g * c.n))

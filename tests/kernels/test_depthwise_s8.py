@@ -132,7 +132,7 @@ def data(rng: np.random.Generator, c: Case, fused: bool) -> Data:
 def test_depthwise_matches_numpy(path: tuple[str, bool]) -> None:
     rng = np.random.default_rng(6)
     table = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
-    lib = library("".join(c.function(f"f{i}", d.epilogue, d.passes)
+    lib = library("".join(c.function(f"case{i}", d.epilogue, d.passes)
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
         n = c.c * c.m
@@ -141,7 +141,8 @@ def test_depthwise_matches_numpy(path: tuple[str, bool]) -> None:
         arrays = [np.concatenate([a[:n][order], a[n:]]) for a in d.epilogue.arrays]
         packed = pack_depthwise_s8(d.w[order], d.bias[order], c.zero, stride_h=c.stride[0],
                                    dilation_h=c.dilation[0], tile_h=c.th, lanes=lib.lanes,
-                                   shift=lib.shift, weight_zero=c.wz, wide=wide)  # fmt: skip
+                                   shift=lib.shift, pairs=lib.pairs, weight_zero=c.wz,
+                                   wide=wide)  # fmt: skip
         assert packed.passes == d.passes
         begun = started(np.zeros_like(packed.bias), d.epilogue)
         begun[:n] = begun[:n][order]

@@ -97,17 +97,18 @@ def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
     table = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
     seen = {d.epilogue.epilogue for _, d in table}
     assert seen == {*EPILOGUES, *["linear_free_s8"] * (len(forms(path)) > 1)}
-    lib = library("".join(c.function(f"f{i}", d.epilogue, needs_zero(c, d))
+    lib = library("".join(c.function(f"case{i}", d.epilogue, needs_zero(c, d))
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
         packed = pack_gemm_s8(
-            d.w, d.bias, d.zero, lanes=lib.lanes, vectors=c.nv, shift=lib.shift, weight_zero=c.wz
-        )
+            d.w, d.bias, d.zero, lanes=lib.lanes, vectors=c.nv, shift=lib.shift, pairs=lib.pairs,
+            weight_zero=c.wz,
+        )  # fmt: skip
         assert packed.weight_zero == needs_zero(c, d)
         ldc = c.n + c.pad
         bias = started(packed.bias, d.epilogue)
         units = -(-c.m // (c.mr * c.blocks)) * -(-c.n // (c.nv * lib.lanes))
-        scratch, scratch_whole = guarded(c.mr * c.blocks * c.k)
+        scratch, scratch_whole = guarded(c.mr * c.blocks * c.k * (1 + lib.pairs))
         for split in sorted({0, units // 2, units}):
             y, whole = guarded(c.m * ldc - c.pad)
             for begin, end in ((0, split), (split, units)):

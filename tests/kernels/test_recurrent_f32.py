@@ -9,6 +9,12 @@ import pytest
 
 import whet
 from whet.emit.program import Step
+from whet.ir.element import F32
+from whet.ir.graph import Graph
+from whet.ir.leaf import constant, parameter
+from whet.ir.type import Type
+from whet.ops.evaluate import evaluate
+from whet.ops.recurrent import USUAL, gru, lstm
 from whet.targets.host import X86_LEVELS, host
 
 GATES = {"GRU": 3, "LSTM": 4}
@@ -116,3 +122,22 @@ def test_directions_batches_and_states(op: str, direction: str, layout: int) -> 
 def test_more_steps_than_a_chunk(op: str) -> None:
     model, feeds = _model(op, "bidirectional", (141, 1, 3, 18), 0, states=True)
     _check(model, feeds, 0, "native")
+
+
+@pytest.mark.parametrize("op", GATES)
+def test_attributes_may_be_absent(op: str) -> None:
+    sizes, hidden = (4, 1, 3), 5
+    x = parameter("x", Type(sizes, F32))
+    w, r = (
+        constant(RNG.standard_normal((1, GATES[op] * hidden, n)).astype(np.float32) / 3)
+        for n in (sizes[2], hidden)
+    )
+    usual = tuple((name, 0.0, 0.0) for name in USUAL[op.lower()])
+    attributes = {"linear_before_reset": True} if op == "GRU" else {}
+    layer = gru if op == "GRU" else lstm
+    y = layer(x, w, r, activations=(usual,), **attributes).node.outputs
+    graph = Graph((x,), y, ("y", "h", "c")[: len(y)])
+    given = RNG.standard_normal(sizes).astype(np.float32)
+    got = whet.compile(graph).session()({"x": given})
+    for found, want in zip(got.values(), evaluate(graph, {"x": given}).values(), strict=True):
+        np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-6)

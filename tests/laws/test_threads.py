@@ -127,6 +127,12 @@ def test_parts_of_a_frame() -> None:
     check(Graph((x,), (transpose(padded, perm=(3, 0, 2, 1)), padded), ("y", "z")))
 
 
+def test_parts_of_an_image_as_codes() -> None:
+    x = parameter("x", Type((2, 3, 7, 11), F32))
+    y = transpose(convert(x, to=Quant(I8, (0.02,), (3,))), perm=(0, 2, 3, 1))
+    check(Graph((x,), (convert(y, to=F32),), ("y",)))
+
+
 def test_parts_of_normalized_rows() -> None:
     x = parameter("x", Type((11, 19), F32))
     scale = constant(np.linspace(0.5, 2, 19, dtype=np.float32))

@@ -82,8 +82,8 @@ def command(
             arrays = random_inputs(ports, seed=0)
         laps = race(models, arrays, threads, seconds, step)
         step("measuring this machine")
-        machine = roofline(threads)
-        one = machine if threads == 1 else roofline(1)
+        machine = roofline(threads, cpu)
+        one = machine if threads == 1 else roofline(1, cpu)
         named_inputs = dict(zip([port.name for port in ports], arrays, strict=True))
         times = profile(compiled, named_inputs) if per_op or picture else []
     integer = integer_graph(compiled.graph)

@@ -53,7 +53,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """What `threads` cores of this machine reach together."""
+    """What `threads` cores of this machine reach together, with the instructions of one build.
+
+    int8_gop_s: exact ones, a dot product of 8-bit numbers or, without it, of 16-bit pairs.
+    """
 
     cpu: str
     threads: int
@@ -67,25 +70,29 @@ class Roofline:
         return min(peak, operations_per_byte * self.levels[level].read_gb_s)
 
 
-def roofline(threads: int = 1) -> Roofline:
-    """This machine's roofline, from the last `measure` with as many threads, else measured now."""
-    path = _record(threads)
+def roofline(threads: int = 1, cpu: str = "native") -> Roofline:
+    """This machine's roofline, from the last `measure` with as many threads, else measured now.
+
+    cpu: as `host` takes it.
+    """
+    path = _record(threads, cpu)
     try:
         kept: dict[str, object] = json.loads(path.read_text())
         return _from_json(kept)
     except (OSError, ValueError, KeyError, TypeError):
-        return measure(threads)
+        return measure(threads, cpu=cpu)
 
 
-def measure(threads: int = 1, progress: Progress = lambda _: None) -> Roofline:
+def measure(threads: int = 1, progress: Progress = lambda _: None, cpu: str = "native") -> Roofline:
     """Measure now, on `threads` threads together, and remember the result.
 
-    progress is told each part before it starts. Takes about a second, and up to a gigabyte.
+    progress is told each part before it starts. cpu: as `host` takes it. Takes about a second, and
+    up to a gigabyte.
 
     Raises:
-        CompileError: the loops could not be built for this machine.
+        CompileError: the loops could not be built for this machine, or it cannot run that level.
     """
-    team = _Team(_library(), threads)
+    team = _Team(_library(cpu), threads)
     progress("clock")
     clock = team.rate("clock_ticks", 1.0) / threads
     progress("float peak")
@@ -97,7 +104,7 @@ def measure(threads: int = 1, progress: Progress = lambda _: None) -> Roofline:
         progress(f"{name} bandwidth")
         levels.append(Level(name, size, team.read_rate(size), team.copy_rate(size)))
     result = Roofline(cpu_name(), threads, clock, f32, int8, tuple(levels))
-    _remember(_record(threads), result)
+    _remember(_record(threads, cpu), result)
     return result
 
 
@@ -118,8 +125,8 @@ def _source() -> str:
 
 
 @cache
-def _library() -> ctypes.CDLL:
-    machine = host()
+def _library(cpu: str) -> ctypes.CDLL:
+    machine = host(cpu)
     flags = (*machine.flags, "-ffp-contract=fast")
     code = shared_library((_source(),), replace(machine, flags=flags))
     with tempfile.TemporaryDirectory() as folder:
@@ -207,8 +214,8 @@ def _aligned(size: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint8]], int
     return owner, owner.ctypes.data + -owner.ctypes.data % 64
 
 
-def _record(threads: int) -> Path:
-    key = hashlib.blake2b(f"{cpu_name()}\0{host()}\0{_source()}".encode(), digest_size=8)
+def _record(threads: int, cpu: str) -> Path:
+    key = hashlib.blake2b(f"{cpu_name()}\0{host(cpu)}\0{_source()}".encode(), digest_size=8)
     return cache_folder() / "roofline" / f"{key.hexdigest()}-{threads}.json"
 
 

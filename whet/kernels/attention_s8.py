@@ -75,14 +75,15 @@ def _constants(p: _Parts) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     return np.array(numbers, np.int64).astype(np.int32)
 
 
-def _scratch(n: int, d: int, e: int, block: int, lanes: int) -> int:
+def _scratch(n: int, d: int, e: int, block: int, target: Target) -> int:
     """Bytes that attention_split shares out."""
-    columns, wide = (-(-v // lanes) * lanes for v in (n, e))
+    columns, wide = (-(-v // target.lanes) * target.lanes for v in (n, e))
     quads, depth = -(-n // 4), -(-d // 4)
-    row = -(-n // 64) * 64
+    row, longest = (-(-v // 64) * 64 for v in (n, max(n, d)))
+    ready = 2 * block * longest if target.dot8_pairs else 0
     lengths = (
-        columns * 4 * depth, wide * 4 * quads, block * row, columns * 4, wide * 4, columns * 4,
-        block * 4,
+        columns * 4 * depth, wide * 4 * quads, block * row, ready, columns * 4, wide * 4,
+        columns * 4, block * 4,
     )  # fmt: skip
     return sum(-(-length // 64) * 64 for length in lengths)
 
@@ -115,6 +116,6 @@ def attention(node: Node, target: Target) -> Lowered | None:
         ),
     )  # fmt: skip
     constants = (_constants(parts), exponentials(parts.weights))
-    each = _scratch(n, d, e, block, target.lanes)
+    each = _scratch(n, d, e, block, target)
     units = batch * heads * blocks
     return Lowered((call,), ("attention_s8.h",), constants, parallel=units, scratch_each=each)

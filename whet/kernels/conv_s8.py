@@ -214,21 +214,21 @@ def gemm(
     c = found.constants
     chosen = Tile(*numbers) if numbers else tile_s8(m, n, k, target.lanes, target.registers)
     t = _fitted(chosen, c.w_zero)
-    if target.dot8_shift:
-        t = replace(t, block=min(t.block, copied_rows_s8(t.rows, k)))
+    copied, each = target.dot8_shift != 0 or target.dot8_pairs, 2 if target.dot8_pairs else 1
+    if copied:
+        t = replace(t, block=min(t.block, copied_rows_s8(t.rows, k * each)))
     t = balanced_gemm(t, m, n, k, target, 1)
     packed = packing.pack_gemm_s8(
         w, found.bias, c.x_zero, lanes=target.lanes, vectors=t.vectors, shift=target.dot8_shift,
-        weight_zero=c.w_zero,
+        pairs=target.dot8_pairs, weight_zero=c.w_zero,
     )  # fmt: skip
     out, epilogue, constants = found.finish(packed, w, target)
-    flip = target.dot8_shift != 0
-    tile = (t.rows, t.vectors, t.block, packed.weight_zero, int(flip), out, *found.limits)
-    ends = (In(0), Weight(0), Weight(1), Out(), Scratch() if flip else 0, epilogue)
+    tile = (t.rows, t.vectors, t.block, packed.weight_zero, int(copied), out, *found.limits)
+    ends = (In(0), Weight(0), Weight(1), Out(), Scratch() if copied else 0, epilogue)
     call = Call("gemm_s8", (m, n, k, k, n, *tile, *SPAN, *ends))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
-    each = -(-min(m, t.block) * k // 64) * 64 if flip else 0
-    return Lowered((call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", each)
+    room = -(-min(m, t.block) * k * each // 64) * 64 if copied else 0
+    return Lowered((call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room)
 
 
 def _windows(node: Node, w: Array) -> tuple[int, ...]:
@@ -249,7 +249,8 @@ def _depthwise(
     found, w = found.in_order(packing.wide_order(o, wide, target.lanes), w)
     packed = packing.pack_depthwise_s8(
         w[..., 0], found.bias, k.x_zero, stride_h=sh, dilation_h=dh, tile_h=th,
-        lanes=target.lanes, shift=target.dot8_shift, weight_zero=k.w_zero, wide=wide,
+        lanes=target.lanes, shift=target.dot8_shift, pairs=target.dot8_pairs,
+        weight_zero=k.w_zero, wide=wide,
     )  # fmt: skip
     out, epilogue, constants = found.finish(packed, w.reshape(o, -1).T, target)
     shape: tuple[Argument, ...] = (b, h, width, c, c, oh, ow, o, o // c)
@@ -280,12 +281,12 @@ def _convolution(
     )  # fmt: skip
     t = replace(fitted, block=block)
     each = packing.conv_scratch(
-        (h, width), (oh, ow), c, (kh, kw), (sh, sw), (dh, dw), (pt, pl), t.block
+        (h, width), (oh, ow), c, (kh, kw), (sh, sw), (dh, dw), (pt, pl), t.block, target.dot8_pairs
     )
     packed = packing.pack_conv_s8(
         w.transpose(0, 3, 1, 2), found.bias, k.x_zero, groups=groups,
         dense=packing.conv_is_dense(per, groups, c, dw, each > 0), lanes=target.lanes,
-        vectors=t.vectors, shift=target.dot8_shift, weight_zero=k.w_zero,
+        vectors=t.vectors, shift=target.dot8_shift, pairs=target.dot8_pairs, weight_zero=k.w_zero,
     )  # fmt: skip
     out, epilogue, constants = found.finish(packed, w.reshape(o, -1).T, target)
     shape = (b, h, width, per, c, oh, ow, n, o, groups)

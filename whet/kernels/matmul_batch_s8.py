@@ -46,7 +46,8 @@ def batched(node: Node, target: Target) -> Lowered | None:
     block = -(-m // -(-m // ROWS))
     units, t = -(-m // block), tile_s8(block, n, k, target.lanes, target.registers)
     columns = -(-n // target.lanes) * target.lanes
-    lengths = (columns * 4 * -(-k // 4), columns * 4, block * 4)
+    ready = 2 * block * k if target.dot8_pairs else 0
+    lengths = (columns * 4 * -(-k // 4), columns * 4, block * 4, ready)
     numbers = np.array([c.x_zero, c.w_zero, form.m, form.shift, form.round, 0, 0, 0], np.int32)
     strides = [Longs(batch_strides(node, i)) for i in range(2)]
     shape: tuple[Argument, ...] = (Longs(tuple(batch)), *strides, len(batch))

@@ -1,7 +1,8 @@
 """What the int8 kernels read, made once at compile time: weights, bias and multipliers. NumPy only.
 
-`shift` is DOT8_SHIFT of the target's vocabulary (128 with VNNI, else 0) and `lanes` its VL. A quad
-is four bytes along the summed dimension; see tile_s8.h for how a remainder of K is laid out.
+`shift` is DOT8_SHIFT of the target's vocabulary (128 with VNNI, else 0), `pairs` DOT8_PAIRS and
+`lanes` VL. A quad is four bytes along the summed dimension; see tile_s8.h for how a remainder of K
+is laid out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "accumulator_bounds",
     "conv_is_dense",
     "conv_scratch",
+    "in_pairs",
     "pack_conv_s8",
     "pack_depthwise_s8",
     "pack_gemm_s8",
@@ -99,7 +101,12 @@ def _quads(rows: Bytes) -> Bytes:
     return np.ascontiguousarray(quads.transpose(0, 2, 1))
 
 
-def _panels(runs: list[Bytes], lanes: int, vectors: int, ones: bool) -> Bytes:
+def in_pairs(quads: Bytes, lanes: int) -> Bytes:
+    """Vectors of quads, each as the first pair of every lane and then the second."""
+    return np.ascontiguousarray(quads.reshape(-1, lanes, 2, 2).swapaxes(1, 2)).ravel()
+
+
+def _panels(runs: list[Bytes], lanes: int, vectors: int, ones: bool, pairs: bool) -> Bytes:
     """Panels of `vectors` vectors over all runs of the summed dimension, each run [K, N]."""
     n = runs[0].shape[1]
     parts = []
@@ -111,7 +118,8 @@ def _panels(runs: list[Bytes], lanes: int, vectors: int, ones: bool) -> Bytes:
             panel[:, : columns.shape[1]] = columns
             panel[:, width:] = 1
             parts.append(_quads(panel).ravel())
-    return np.concatenate(parts)
+    panels = np.concatenate(parts)
+    return in_pairs(panels, lanes) if pairs else panels
 
 
 def _fold(bias: Integers, w: Integers, zero: int, shift: int) -> Integers:
@@ -135,13 +143,14 @@ def pack_gemm_s8(
     lanes: int,
     vectors: int,
     shift: int,
+    pairs: bool,
     weight_zero: int = 0,
 ) -> Packed:
     """Pack w[K, N] and bias[N] for gemm_s8; `zero` is the activations' zero point."""
     wide = w.astype(np.int64)
     stored, wz = _stored(wide, weight_zero)
     folded = _fold(bias.astype(np.int64), wide - weight_zero, zero, shift)
-    weights = _panels([stored.astype(np.int8)], lanes, vectors, wz != 0)
+    weights = _panels([stored.astype(np.int8)], lanes, vectors, wz != 0, pairs)
     return Packed(weights, _padded(folded), wz)
 
 
@@ -160,6 +169,7 @@ def pack_conv_s8(
     lanes: int,
     vectors: int,
     shift: int,
+    pairs: bool,
     weight_zero: int = 0,
 ) -> Packed:
     """Pack w[groups * N, C, KH, KW] and bias for conv_s8; `dense` comes from conv_is_dense."""
@@ -170,7 +180,8 @@ def pack_conv_s8(
     length = (kw if dense else 1) * c
     rows = stored.transpose(2, 3, 1, 0).reshape(-1, length, groups, outputs // groups)
     parts = [
-        _panels(list(rows[:, :, g].astype(np.int8)), lanes, vectors, wz != 0) for g in range(groups)
+        _panels(list(rows[:, :, g].astype(np.int8)), lanes, vectors, wz != 0, pairs)
+        for g in range(groups)
     ]
     folded = _fold(bias.astype(np.int64), real, zero, shift)
     return Packed(np.concatenate(parts), _padded(folded), wz)
@@ -201,6 +212,7 @@ def pack_depthwise_s8(
     tile_h: int,
     lanes: int,
     shift: int,
+    pairs: bool,
     weight_zero: int = 0,
     wide: int = 0,
 ) -> Packed:
@@ -223,6 +235,7 @@ def pack_depthwise_s8(
     first, rest = ordered[: wide // lanes], ordered[wide // lanes :]
     fours = first.reshape(-1, 4, *first.shape[1:]).transpose(0, 2, 3, 4, 5, 1, 6, 7)
     weights = np.concatenate([fours.ravel(), rest.ravel()])
+    weights = in_pairs(weights, lanes) if pairs else weights
     folded = _fold(bias.astype(np.int64), real.reshape(n, -1).T, zero, shift)
     return Packed(weights, _padded(folded), 0, len(pieces))
 
@@ -305,14 +318,15 @@ def conv_scratch(
     dilation: tuple[int, int],
     pad: tuple[int, int],
     block: int,
+    pairs: bool,
 ) -> int:
     """Bytes of `scratch` that conv_s8 needs for each thread; 0 where it reads x in place.
 
-    Pairs are (height, width), `channels` those of all groups, `block` the argument RB.
+    Numbers of two are (height, width), `channels` those of all groups, `block` the argument RB.
     """
     last = [(o - 1) * s + (k - 1) * d for o, s, k, d in
             zip(out, stride, kernel, dilation, strict=True)]  # fmt: skip
-    if not any(pad) and last[0] < size[0] and last[1] < size[1]:
+    if not pairs and not any(pad) and last[0] < size[0] and last[1] < size[1]:
         return 0
     rows = (min(block, out[0]) - 1) * stride[0] + (kernel[0] - 1) * dilation[0] + 1
-    return rows * (last[1] + 1) * channels
+    return rows * (last[1] + 1) * channels * (2 if pairs else 1)

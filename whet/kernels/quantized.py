@@ -12,6 +12,7 @@ from whet.errors import ShapeError
 from whet.ir.dim import bounds, static_size
 from whet.ir.element import F32, Quant
 from whet.ir.node import Array, Node, Value
+from whet.ir.type import size_product
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.kernel import kernel
 from whet.kernels.pooling import pooled_rows
@@ -19,9 +20,9 @@ from whet.kernels.reduction import runs
 from whet.kernels.share import PARTS, THREADS, Shared, flat, rows, together
 from whet.ops import elementwise as e
 from whet.ops.affine import affine, clamped, operand, result, rounding
-from whet.ops.convert import convert
+from whet.ops.channels_last import channels_last
+from whet.ops.convert import convert, integer_limits
 from whet.ops.integer.addition import addition_constants
-from whet.ops.integer.multiplication import multiplication_constants
 from whet.ops.integer.quantization import Activation, Affine
 from whet.ops.integer.reduction import mean_constants, sum_constants
 from whet.ops.integer.softmax import softmax_constants
@@ -118,20 +119,6 @@ def add(node: Node, target: Target) -> Lowered | None:
             (*pairs.head, c.left_shift, c.sign, *a, *a_by, *b, *b_by, *y, *ends),
         )
     return pairs.lowered(call)
-
-
-@kernel("integer_mul", e.mul)
-def mul(node: Node, target: Target) -> Lowered | None:
-    pairs = pairwise(node)
-    if pairs is None:
-        return None
-    made = multiplication_constants(
-        operand(node, 0), operand(node, 1), result(node), Activation.NONE, rounding(node)
-    )
-    c = clamped(made, node)
-    by = (scalar(c.by.m), scalar(c.by.t), c.y_zero, c.low, c.high, rounding_name(node))
-    a, b = (pairs.given(0), c.a_zero), (pairs.given(1), c.b_zero)
-    return pairs.lowered(Call("integer_mul", (*pairs.head, *a, *b, *by, pairs.each.to(Out()))))
 
 
 @kernel("integer_table", lookup)
@@ -235,6 +222,20 @@ def represent(node: Node, target: Target) -> Lowered | None:
         call = Call(f"dequantize_{source.store}", (n, given, *by, made))
         return Lowered((call,), ("quantize.h",), parallel=each.units)
     return None
+
+
+@kernel("quantize_channels_last", channels_last)
+def represent_channels_last(node: Node, target: Target) -> Lowered | None:
+    x, to = node.inputs[0], node["to"]
+    assert x is not None
+    assert isinstance(to, Quant)
+    batch, channels, *image = x.shape
+    plane = size_product(tuple(image))
+    each = flat(plane, static_size(batch * channels) * NANOSECONDS)
+    limits = (to.scale[0], to.zero[0], *integer_limits(to.store), each.to(Out(), channels))
+    head = (batch, channels, plane, each.count, each.at(In(0)))
+    call = Call(f"quantize_channels_last_{to.store}", (*head, *limits))
+    return Lowered((call,), ("quantize.h",), parallel=each.units)
 
 
 def _rescaled(node: Node, source: Quant, to: Quant) -> Lowered | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.program import Argument, Call, Field, In, Lowered, Name, Out, Record, Scratch
+from whet.ir.element import Quant
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
 from whet.kernels.normalization import float_type
@@ -42,7 +43,8 @@ def lower(node: Node, target: Target) -> Lowered | None:
     r = node.inputs[2]
     assert r is not None
     s, hidden = float_type(node.outputs[0].tensor), r.shape[2]
-    if s is None or not isinstance(hidden, int):
+    coded = any(v is not None and isinstance(v.tensor.element, Quant) for v in node.inputs)
+    if s is None or coded or not isinstance(hidden, int):
         return None
     count = 8 if node.op is lstm else 6
     inputs: tuple[Argument, ...] = tuple(

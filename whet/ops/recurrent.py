@@ -1,6 +1,7 @@
 """`rnn`, `gru` and `lstm`: recurrent layers over whole sequences (ONNX RNN, GRU, LSTM).
 
-Time and batch first as ONNX has them; gates in ONNX's order: h; z r h; i o f c.
+Time and batch first as ONNX has them; gates in ONNX's order: h; z r h; i o f c. x, w and r may be
+codes: they stand for their numbers, and the results are floats.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import cast
 import numpy as np
 
 from whet.errors import ShapeError
+from whet.ir.element import F32, Quant
 from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
+from whet.ops.convert import dequantize
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 ACTIVATIONS: dict[str, Callable[[Array, float, float], Array]] = {
@@ -49,12 +52,13 @@ def _infer(gates: int) -> Callable[..., tuple[Type, ...]]:
         if w.shape[1] != r.shape[1] or r.shape[1] != gates * hidden:
             raise ShapeError(f"{gates} gates of {w} and {r}")
         first, second, directions = x.shape[0], x.shape[1], w.shape[0]
+        element = F32 if isinstance(x.element, Quant) else x.element
         if batch_first:
-            y = Type((first, second, directions, hidden), x.element)
-            state = Type((first, directions, hidden), x.element)
+            y = Type((first, second, directions, hidden), element)
+            state = Type((first, directions, hidden), element)
         else:
-            y = Type((first, directions, second, hidden), x.element)
-            state = Type((directions, second, hidden), x.element)
+            y = Type((first, directions, second, hidden), element)
+            state = Type((directions, second, hidden), element)
         return (y, state, state) if gates == GATES["lstm"] else (y, state)
 
     return infer
@@ -66,6 +70,24 @@ Activation = tuple[str, float, float]
 def activations_of(node: Node) -> tuple[tuple[Activation, ...], ...]:
     """For each direction f, g and h: name, alpha, beta."""
     return cast("tuple[tuple[Activation, ...], ...]", node["activations"])
+
+
+USUAL = {"lstm": ("sigmoid", "tanh", "tanh"), "gru": ("sigmoid", "tanh")}
+
+
+def is_usual(node: Node) -> bool:
+    """Whether an LSTM or GRU is plain: static shape, the usual activations, all sequences of one
+    length, no peepholes or clipping, and a GRU resets what the product gave."""
+    x, w, r = node.inputs[:3]
+    if any(v is None or not v.tensor.static for v in (x, w, r)) or node.op is rnn:
+        return False
+    if node["clip"] or node["input_forget"] or node.operand(4) is not None:
+        return False
+    usual = USUAL[node.op.name]
+    names = [tuple(name for name, _, _ in each[: len(usual)]) for each in activations_of(node)]
+    if node.operand(7) is not None or any(each != usual for each in names):
+        return False
+    return node.op is lstm or bool(node["linear_before_reset"])
 
 
 class _Cell:
@@ -115,13 +137,20 @@ class _Cell:
         return self.activate(0, o + see_o * c) * self.plain(2, c), c
 
 
+def _numbers(node: Node, index: int, a: Array) -> Array:
+    """What an operand stands for."""
+    value = node.inputs[index]
+    element = None if value is None else value.tensor.element
+    return dequantize(a, element) if isinstance(element, Quant) else a
+
+
 def _evaluate(
     node: Node, x: Array, w: Array, r: Array, b: Array | None = None,
     lengths: Array | None = None, h0: Array | None = None, c0: Array | None = None,
     p: Array | None = None,
 ) -> tuple[Array, ...]:  # fmt: skip
     wide = np.float64 if x.dtype == np.float64 else np.float32
-    x, w, r = x.astype(wide), w.astype(wide), r.astype(wide)
+    x, w, r = (_numbers(node, i, a).astype(wide) for i, a in enumerate((x, w, r)))
     b, h0, c0, p = (None if a is None else a.astype(wide) for a in (b, h0, c0, p))
     first = bool(node["batch_first"])
     if first:

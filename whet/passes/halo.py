@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from whet.ir.element import Quant
 from whet.ir.leaf import known
 from whet.ir.node import Attr, Node, Op, Value
+from whet.ops.channels_last import channels_last, order
 from whet.ops.convert import bitcast
 from whet.ops.convolution import conv
 from whet.ops.lookup import lookup
@@ -91,6 +92,11 @@ def _first_alone(node: Node, box: Box) -> Reach | None:
 def _transpose(node: Node, box: Box) -> Reach | None:
     perm = node.integers("perm")
     return Reach((tuple(box[perm.index(i)] for i in range(len(perm))),))
+
+
+@reaches(channels_last)
+def _planes(node: Node, box: Box) -> Reach | None:
+    return Reach((tuple(box[order(len(box)).index(i)] for i in range(len(box))),))
 
 
 @reaches(concat)

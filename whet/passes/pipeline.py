@@ -15,6 +15,7 @@ from whet.passes.affine import AFFINE, scale_before, scale_of_product
 from whet.passes.algebra import ALGEBRA
 from whet.passes.attention import ATTENTION
 from whet.passes.bf16 import BF16_RULES, narrow_contractions
+from whet.passes.channels_last import CHANNELS_LAST
 from whet.passes.coded_attention import CODED_ATTENTION
 from whet.passes.coded_rows import CODED_ROWS
 from whet.passes.codes import CODE_RULES
@@ -28,6 +29,7 @@ from whet.passes.movement import MOVEMENT, identity_reshape, reshape_of_reshape
 from whet.passes.normalization import NORMALIZATION
 from whet.passes.padding import PADDING
 from whet.passes.quantize import QUANTIZE
+from whet.passes.recurrent import RECURRENT
 from whet.passes.rows import RESHAPE
 from whet.passes.split import split_contractions
 from whet.passes.table import TABLE
@@ -57,7 +59,15 @@ SETTLE: tuple[Pass, ...] = (
     rules("normalization", fold_constants, *NORMALIZATION),
     rules("layout", fold_constants, *MOVEMENT, *LAYOUT, *RESHAPE, scale_of_product),
     rules(
-        "quantize", fold_constants, *ALGEBRA, *MOVEMENT, *CODE_RULES, *TABLE, *QUANTIZE, *CODED_ROWS
+        "quantize",
+        fold_constants,
+        *ALGEBRA,
+        *MOVEMENT,
+        *CODE_RULES,
+        *TABLE,
+        *QUANTIZE,
+        *CODED_ROWS,
+        *RECURRENT,
     ),
     rules("affine", fold_constants, fold_dequantized, *AFFINE, *PADDING),
     Pass("split", split_contractions),
@@ -75,7 +85,7 @@ SETTLE: tuple[Pass, ...] = (
 )
 PASSES: tuple[Pass, ...] = (
     *SETTLE,
-    rules("fuse", *FUSE, *RESHAPE, identity_reshape, reshape_of_reshape),
+    rules("fuse", *FUSE, *RESHAPE, *CHANNELS_LAST, identity_reshape, reshape_of_reshape),
     rules("epilogue", *EPILOGUE, *INTEGER_EPILOGUE),
 )
 PRECISIONS: dict[str, tuple[Pass, ...]] = {

@@ -25,7 +25,9 @@ X86_LEVELS = {
         fused=True,
         flags=WIDE,
     ),
-    "x86-64-v3": Target("host", "x86_64-linux-gnu.2.17", "x86_64_v3", 8, 16, fused=True),
+    "x86-64-v3": Target(
+        "host", "x86_64-linux-gnu.2.17", "x86_64_v3", 8, 16, dot8_pairs=True, fused=True
+    ),
     "x86-64": Target("host", "x86_64-linux-gnu.2.17", "x86_64", 4, 16),
 }
 AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32, fused=True)
@@ -50,11 +52,12 @@ def host(cpu: str = "native") -> Target:
     best = "x86-64-v4" if "avx512bw" in flags else "x86-64-v3" if "avx2" in flags else "x86-64"
     if cpu == "native":
         vnni = (best == "x86-64-v4" and "avx512_vnni" in flags) or "avx_vnni" in flags
-        shift = 128 if vnni else 0
+        shift, pairs = 128 if vnni else 0, not vnni and best != "x86-64"
         l1, l2 = (*cache_bytes(), *GUESSED_CACHES[1:])[:2]
         return replace(
-            X86_LEVELS[best], cpu="native", threads=THREADS, dot8_shift=shift, l1=l1, l2=l2,
-            halves=is_zen4(), dot_bf16="avx512_bf16" in flags and cpu_vendor() in PAIRS,
+            X86_LEVELS[best], cpu="native", threads=THREADS, dot8_shift=shift, dot8_pairs=pairs,
+            l1=l1, l2=l2, halves=is_zen4(),
+            dot_bf16="avx512_bf16" in flags and cpu_vendor() in PAIRS,
         )  # fmt: skip
     if cpu not in X86_LEVELS:
         raise CompileError(f"unknown cpu {cpu}", hint="native, " + ", ".join(X86_LEVELS))

@@ -25,11 +25,12 @@ class Target:
 
     triple, cpu: for the C compiler (`zig cc -target -mcpu`). lanes: f32 lanes of its vectors, as
     `simd.h` chooses them for that cpu; registers: how many vectors it has. dot8_shift: what its
-    8-bit dot product adds to activations (DOT8_SHIFT of `dot8.h`). dot_bf16: its dot product of
-    bf16 pairs is faster than two multiply-adds. fused: its f32 vectors multiply and add with one
-    rounding. l1, l2: bytes of the first data cache and of the second one. halves: it computes with
-    half a vector in half the time. threads: the most threads a run may use. flags: more for the
-    compiler. emulator: None for the machine at hand.
+    8-bit dot product adds to activations (DOT8_SHIFT of `dot8.h`). dot8_pairs: it is made of
+    products of 16-bit pairs (DOT8_PAIRS). dot_bf16: its dot product of bf16 pairs is faster than
+    two multiply-adds. fused: its f32 vectors multiply and add with one rounding. l1, l2: bytes of
+    the first data cache and of the second one. halves: it computes with half a vector in half the
+    time. threads: the most threads a run may use. flags: more for the compiler. emulator: None for
+    the machine at hand.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Target:
     lanes: int
     registers: int
     dot8_shift: int = 0
+    dot8_pairs: bool = False
     dot_bf16: bool = False
     fused: bool = False
     l1: int = 32 << 10

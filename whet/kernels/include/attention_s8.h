@@ -19,27 +19,31 @@ typedef struct {
 
 INLINE long attention_round(const long bytes) { return (bytes + 63) / 64 * 64; }
 
+// ready: with DOT8_PAIRS, the rows that a product reads, as ready_s8 writes them.
 typedef struct {
-    s8 *keys, *values, *scores;
+    s8 *keys, *values, *scores, *ready;
     int *key_bias, *value_bias, *addends, *terms;
 } attention_memory;
 
 INLINE attention_memory attention_split(const int N, const int D, const int E, const int MC,
                                         s8 *scratch) {
     const long columns = (N + VL - 1) / VL * VL, wide = (E + VL - 1) / VL * VL;
+    const long longest = attention_round(N > D ? N : D);
     const long lengths[] = {columns * 4 * pack_quads(D), wide * 4 * pack_quads(N),
-                            MC * attention_round(N),     columns * 4,
-                            wide * 4,                    columns * 4};
-    long at[7] = {0};
-    for (int i = 0; i < 6; i++)
+                            MC * attention_round(N),     MC * longest * 2 * DOT8_PAIRS,
+                            columns * 4,                 wide * 4,
+                            columns * 4};
+    long at[8] = {0};
+    for (int i = 0; i < 7; i++)
         at[i + 1] = at[i] + attention_round(lengths[i]);
     return (attention_memory){scratch,
                               scratch + at[1],
                               scratch + at[2],
-                              (int *)(scratch + at[3]),
+                              scratch + at[3],
                               (int *)(scratch + at[4]),
                               (int *)(scratch + at[5]),
-                              (int *)(scratch + at[6])};
+                              (int *)(scratch + at[6]),
+                              (int *)(scratch + at[7])};
 }
 
 // Rows of one head: scores, their softmax in place (counted from 0, as unsigned bytes where dot4
@@ -50,15 +54,20 @@ INLINE void attention_rows(const int rows, const int N, const int D, const int E
                            const unsigned factor, const attention_constants *c,
                            const softmax_byte *exponentials, const attention_memory *w,
                            const s8 *q, s8 *y) {
-    const long ld = attention_round(N);
+    const long ld = attention_round(N), wide = ld * DOT8_BYTES;
     product_terms(rows, D, c->q_zero, c->k_zero, q, lda, w->terms);
-    product_s8(rows, N, D, MR, NV, 0, LEFT, MASKED, &c->scores, q, lda, w->keys, w->key_bias,
-               w->terms, w->addends, w->scores, ld);
+    for (int i = 0; DOT8_PAIRS && i < rows; i++)
+        ready_s8(D, q + i * lda, w->ready + i * (long)D * DOT8_BYTES);
+    product_s8(rows, N, D, MR, NV, DOT8_PAIRS, LEFT, MASKED, &c->scores, DOT8_PAIRS ? w->ready : q,
+               DOT8_PAIRS ? D * DOT8_BYTES : lda, w->keys, w->key_bias, w->terms, w->addends,
+               w->scores, ld);
     for (int i = 0; i < rows; i++)
         w->terms[i] = c->v_zero * softmax_row_s8(N, 128 - DOT8_SHIFT, factor, w->scores + i * ld,
                                                  exponentials, w->scores + i * ld);
-    product_s8(rows, E, 4 * pack_quads(N), PR, PV, 1, VALUES_LEFT, 0, &c->values, w->scores, ld,
-               w->values, w->value_bias, w->terms, w->addends, y, ldy);
+    if (DOT8_PAIRS) ready_s8(rows * ld, w->scores, w->ready);
+    product_s8(rows, E, 4 * pack_quads(N), PR, PV, 1, VALUES_LEFT, 0, &c->values,
+               DOT8_PAIRS ? w->ready : w->scores, wide, w->values, w->value_bias, w->terms,
+               w->addends, y, ldy);
 }
 
 INLINE void attention_s8(const int batch, const int heads, const int M, const int N, const int D,

@@ -9,10 +9,10 @@
 // (>= G * C, G * N). Outside, x is `zero`. w and bias are made by packing_s8.pack_conv_s8. The
 // epilogue, OUT, low and high are described in tile_s8.h.
 //
-// Where a tap can fall outside x, the input rows of each block of RB output rows are copied once to
-// `scratch`, framed with `zero` and shifted by DOT8_SHIFT: packing_s8.conv_scratch bytes for each
-// thread, 0 where x is read in place. A row of taps is one run of KW * C bytes when G = 1, DW = 1
-// and pixels are dense.
+// Where a tap can fall outside x, and with DOT8_PAIRS, the input rows of each block of RB output
+// rows are copied once to `scratch`, framed with `zero`, by ready_s8: packing_s8.conv_scratch bytes
+// for each thread, 0 where x is read in place. A row of taps is one run of KW * C elements when
+// G = 1, DW = 1 and pixels are dense.
 //
 // Work is B * ceil(OH / RB) * G * ceil(N / (NV * VL)) units, unit u = (row block, group, panel); a
 // call does [begin, end) and the result does not depend on the split. All const ints are literals.
@@ -30,38 +30,38 @@ INLINE int conv_padded_s8(const int H, const int W, const int OH, const int OW, 
            (OW - 1) * SW - PL + (KW - 1) * DW >= W;
 }
 
-// Rows [top, top + rows) and columns [left, left + columns) of x, `bytes` of each pixel; outside x
-// they are zero.
-INLINE void frame_s8(const int H, const int W, const long ldx, const int bytes, const int top,
+// Rows [top, top + rows) and columns [left, left + columns) of x, C elements of each pixel, ready;
+// outside x they are zero.
+INLINE void frame_s8(const int H, const int W, const long ldx, const int C, const int top,
                      const int rows, const int left, const int columns, const int zero, const s8 *x,
                      s8 *to) {
-    const int flip = DOT8_SHIFT ? -128 : 0;
     const int before = left < 0 ? -left : 0, end = W - left < columns ? W - left : columns;
-    for (int r = 0; r < rows; r++, to += (long)columns * bytes) {
+    const long pixel = C * DOT8_BYTES;
+    for (int r = 0; r < rows; r++, to += columns * pixel) {
         const int ih = top + r, inside = ih >= 0 && ih < H;
         const int from = inside ? before : columns, until = inside && end > from ? end : from;
-        for (int i = 0; i < from * bytes; i++) to[i] = (s8)(zero ^ flip);
         const s8 *row = x + ((long)ih * W + left) * ldx;
-        if (ldx == bytes)
-            for (int i = from * bytes; i < until * bytes; i++) to[i] = (s8)(row[i] ^ flip);
+        ready_fill_s8((long)from * C, zero, to);
+        if (ldx == C)
+            ready_s8((long)(until - from) * C, row + from * ldx, to + from * pixel);
         else
-            for (int p = from; p < until; p++)
-                for (int i = 0; i < bytes; i++) to[p * bytes + i] = (s8)(row[p * ldx + i] ^ flip);
-        for (int i = until * bytes; i < columns * bytes; i++) to[i] = (s8)(zero ^ flip);
+            for (int p = from; p < until; p++) ready_s8(C, row + p * ldx, to + p * pixel);
+        ready_fill_s8((long)(columns - until) * C, zero, to + until * pixel);
     }
 }
 
 // MR output pixels against one panel: a is the first tap of the first pixel, `pixel` and `line` the
 // bytes between neighbouring input pixels and rows. FETCH: each quad fetches the next of `ahead`.
 INLINE void conv_tile_s8(const int MR, const int NV, const int C, const int KH, const int KW,
-                         const int SW, const int DH, const int DW, const int SHIFTED, const int WZ,
+                         const int SW, const int DH, const int DW, const int READY, const int WZ,
                          const long pixel, const long line, const int FETCH, vi *acc, const s8 *a,
                          const s8 *w, const s8 *ahead, const int *bias) {
-    const int run = DW == 1 && pixel == C ? KW : 1; // taps of one run of bytes
+    const int dense = DW == 1 && pixel == C * (READY ? DOT8_BYTES : 1);
+    const int run = dense ? KW : 1; // taps of one run of bytes
     tile_start_s8(MR, NV, WZ, acc, bias);
     for (int kh = 0; kh < KH; kh++)
         for (int kw = 0; kw < KW; kw += run, ahead += run * C / 4 * 64)
-            w = tile_sum_s8(MR, NV, run * C, SHIFTED, FETCH, acc,
+            w = tile_sum_s8(MR, NV, run * C, READY, FETCH, acc,
                             a + kh * DH * line + kw * DW * pixel, SW * pixel, w, ahead);
 }
 
@@ -95,10 +95,12 @@ INLINE void conv_s8(const int B, const int H, const int W, const int C, const in
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int tiles = (OW + MR - 1) / MR, few = OW / tiles,
               larger = OW % tiles; // an even share of the row
-    const int framed = conv_padded_s8(H, W, OH, OW, KH, KW, SH, SW, DH, DW, PT, PL);
+    const int framed =
+        DOT8_PAIRS || conv_padded_s8(H, W, OH, OW, KH, KW, SH, SW, DH, DW, PT, PL);
+    const int each = framed ? DOT8_BYTES : 1;
     const int columns = (OW - 1) * SW + (KW - 1) * DW + 1, blocks = (OH + RB - 1) / RB;
-    const long pixel = framed ? G * C : ldx, line = pixel * (framed ? columns : W);
-    const int dense = DW == 1 && pixel == C;
+    const long pixel = framed ? G * C * each : ldx, line = pixel * (framed ? columns : W);
+    const int dense = DW == 1 && pixel == C * each;
     const long depth = dense ? KH * ((KW * C + 3) / 4 * 4) : (long)KH * KW * ((C + 3) / 4 * 4);
     const long group_bytes =
         depth * (whole * (width + ones * VL) + (rest ? (last + ones) * VL : 0));
@@ -122,8 +124,8 @@ INLINE void conv_s8(const int B, const int H, const int W, const int C, const in
         }
         for (int oh = first; oh < after; oh++) {
             const long row = ((long)b * OH + oh) * OW;
-            const s8 *xb =
-                (framed ? scratch + (oh - first) * SH * line : image + oh * SH * line) + g * C;
+            const s8 *start = framed ? scratch : image + first * SH * line;
+            const s8 *xb = start + (oh - first) * SH * line + g * C * each;
             s8 *yb = (s8 *)y + (row * ldy + channel) * out_bytes(OUT);
             if (panel < whole) {
                 ROW((NV + ones), VL)

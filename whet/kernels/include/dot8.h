@@ -3,9 +3,10 @@
 //   vq                      VL quads (4 bytes) of activations, as dot4 multiplies them
 //   vw                      VL quads of weights, as dot4 multiplies them
 //   dot4(acc, a, w)         acc[l] + sum over i < 4 of a[l][i] * w[l][i], exact modulo 2^32
-//   quad_set(p, n, shifted) the n <= 4 activations at p, then zeros, in every lane;
-//                           shifted: DOT8_SHIFT is in them already
-//   quads_set(p)            VL quads of activations at p
+//   quad_set(p, n, ready)   the n <= 4 activations at p, then zeros, in every lane; ready: as
+//                           ready_s8 wrote them
+//   quad_ones()             1 in every place, in the stead of activations with DOT8_SHIFT
+//   quads_set(p)            VL quads of activations at p, in the order of quad_load
 //   quad_interleave(p, n)   lane l = p[0][l] p[1][l] p[2][l] p[3][l] for l < n <= VL;
 //                           touches n bytes of each row
 //   quad_interleave_wide(p, q)   4 * VL channels at p[0..3] as 4 vectors of quads: lane l of q[j]
@@ -20,10 +21,19 @@
 //   load_s8(p, n)           n bytes as a vi
 //   mul_high(a, m)          floor(a * m / 2^32)
 //
+//   ready_s8(n, a, to)      n activations as dot4 takes them, DOT8_BYTES each
+//   ready_fill_s8(n, v, to) n times the activation v, the same
+//
 // DOT8_SHIFT: dot4 multiplies activation + DOT8_SHIFT. It is 128 where the instruction takes
 // unsigned by signed bytes and 0 elsewhere; packing_s8.py takes the constant that it adds out of
-// the bias, so nothing is paid at run time. WHET_SCALAR selects the portable definitions, which
-// every other form equals bit for bit.
+// the bias, so nothing is paid at run time.
+//
+// DOT8_PAIRS: dot4 is a product of 16-bit pairs for each half of the quads. A vector of packed
+// weights is then the first pair of every lane and after them the second, and a ready activation
+// is 16 bits. A kernel that is short of registers goes by halves:
+//   DOT8_PARTS, part_load, part_set, part_dot   quad_load, quad_set and dot4 of part 0 and part 1
+//
+// WHET_SCALAR selects the portable definitions, which every other form equals bit for bit.
 #pragma once
 #include "simd.h"
 typedef signed char s8;
@@ -39,6 +49,41 @@ typedef signed char s8;
 #else
 #include "dot8_scalar.h"
 #endif
+
+#if !defined(DOT8_PAIRS)
+#define DOT8_PAIRS 0
+typedef vq vq_part;
+typedef vw vw_part;
+INLINE vw_part part_load(const s8 *w, const int part) { return (void)part, quad_load(w); }
+INLINE vq_part part_set(const s8 *p, const int n, const int ready, const int part) {
+    return (void)part, quad_set(p, n, ready);
+}
+INLINE vi part_dot(vi acc, vq_part a, vw_part w) { return dot4(acc, a, w); }
+#endif
+enum { DOT8_PARTS = 1 + DOT8_PAIRS, DOT8_BYTES = 1 + DOT8_PAIRS };
+
+INLINE void ready_s8(const long n, const s8 *restrict a, s8 *restrict to) {
+#if DOT8_PAIRS
+    for (long i = 0; i < n; i++) ((short *)to)[i] = a[i];
+#else
+    for (long i = 0; i < n; i++) to[i] = (s8)(a[i] ^ (DOT8_SHIFT ? -128 : 0));
+#endif
+}
+INLINE vq quad_ones(void) {
+#if DOT8_PAIRS
+    static const short one[4] = {1, 1, 1, 1};
+#else
+    static const s8 one[4] = {1, 1, 1, 1};
+#endif
+    return quad_set((const s8 *)one, 4, 1);
+}
+INLINE void ready_fill_s8(const long n, const int v, s8 *to) {
+#if DOT8_PAIRS
+    for (long i = 0; i < n; i++) ((short *)to)[i] = (short)v;
+#else
+    for (long i = 0; i < n; i++) to[i] = (s8)(v ^ (DOT8_SHIFT ? -128 : 0));
+#endif
+}
 
 #if !defined(DOT8_STORE_LOW)
 INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const int low,

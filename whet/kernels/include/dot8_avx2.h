@@ -3,6 +3,17 @@
 #pragma once
 #include <immintrin.h>
 
+INLINE __m128i bytes_load(const s8 *p, const int n) { // n <= 8
+    long long q = 0;
+    if (n == 8) return _mm_loadl_epi64((const __m128i *)p);
+    UNROLL(i, n) q |= (long long)(unsigned char)p[i] << 8 * i;
+    return _mm_cvtsi64_si128(q);
+}
+
+#if defined(__AVXVNNI__)
+#define DOT8_SHIFT 128
+typedef __m256i vq;
+typedef __m256i vw;
 INLINE __m256i quad_broadcast(const s8 *p, const int n) {
     int q = 0;
     if (n == 4)
@@ -11,48 +22,58 @@ INLINE __m256i quad_broadcast(const s8 *p, const int n) {
         UNROLL(i, n) q |= (unsigned char)p[i] << 8 * i;
     return _mm256_set1_epi32(q);
 }
-INLINE __m128i bytes_load(const s8 *p, const int n) { // n <= 8
-    long long q = 0;
-    if (n == 8) return _mm_loadl_epi64((const __m128i *)p);
-    UNROLL(i, n) q |= (long long)(unsigned char)p[i] << 8 * i;
-    return _mm_cvtsi64_si128(q);
-}
-INLINE __m256i quad_transpose(const s8 *const *p, const int n) {
-    const __m128i a = _mm_unpacklo_epi8(bytes_load(p[0], n), bytes_load(p[1], n));
-    const __m128i b = _mm_unpacklo_epi8(bytes_load(p[2], n), bytes_load(p[3], n));
-    return _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b));
-}
-
-#if defined(__AVXVNNI__)
-#define DOT8_SHIFT 128
-typedef __m256i vq;
-typedef __m256i vw;
 INLINE vq quad_of(__m256i bytes) { return _mm256_xor_si256(bytes, _mm256_set1_epi8(-128)); }
 INLINE vw quad_load(const s8 *w) { return _mm256_loadu_si256((const __m256i *)w); }
-INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
-    return shifted ? quad_broadcast(p, n) : quad_of(quad_broadcast(p, n));
+INLINE vq quad_set(const s8 *p, const int n, const int ready) {
+    return ready ? quad_broadcast(p, n) : quad_of(quad_broadcast(p, n));
+}
+INLINE vq quads_set(const s8 *p) { return quad_of(_mm256_loadu_si256((const __m256i *)p)); }
+INLINE vq quad_interleave(const s8 *const *p, const int n) {
+    const __m128i a = _mm_unpacklo_epi8(bytes_load(p[0], n), bytes_load(p[1], n));
+    const __m128i b = _mm_unpacklo_epi8(bytes_load(p[2], n), bytes_load(p[3], n));
+    return quad_of(_mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b)));
 }
 INLINE vi dot4(vi acc, vq a, vw w) { return (vi)_mm256_dpbusd_avx_epi32((__m256i)acc, a, w); }
 #else
 #define DOT8_SHIFT 0
+#define DOT8_PAIRS 1
+typedef __m256i vq_part;
+typedef __m256i vw_part;
 typedef struct {
-    __m256i even, odd;
+    vq_part part[2];
 } vq;
 typedef vq vw;
-INLINE vq quad_of(__m256i bytes) {
-    return (vq){_mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8), _mm256_srai_epi16(bytes, 8)};
+INLINE __m256i pair_of(__m128i bytes) { return _mm256_cvtepi8_epi16(bytes); }
+INLINE vw_part part_load(const s8 *w, const int part) {
+    return pair_of(_mm_loadu_si128((const __m128i *)(w + 16 * part)));
 }
-INLINE vw quad_load(const s8 *w) { return quad_of(_mm256_loadu_si256((const __m256i *)w)); }
-INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
-    (void)shifted;
-    return quad_of(quad_broadcast(p, n));
+INLINE vq_part part_set(const s8 *p, const int n, const int ready, const int part) {
+    const int left = n - 2 * part;
+    int pair = 0;
+    if (left <= 0) return _mm256_setzero_si256();
+    if (ready && left > 1)
+        __builtin_memcpy(&pair, p + 4 * part, 4);
+    else if (ready)
+        pair = ((const unsigned short *)p)[2 * part];
+    else
+        pair = (unsigned short)p[2 * part] | (left > 1 ? (unsigned)p[2 * part + 1] << 16 : 0);
+    return _mm256_set1_epi32(pair);
+}
+INLINE vi part_dot(vi acc, vq_part a, vw_part w) { return acc + (vi)_mm256_madd_epi16(a, w); }
+
+INLINE vw quad_load(const s8 *w) { return (vw){{part_load(w, 0), part_load(w, 1)}}; }
+INLINE vq quads_set(const s8 *p) { return quad_load(p); }
+INLINE vq quad_set(const s8 *p, const int n, const int ready) {
+    return (vq){{part_set(p, n, ready, 0), part_set(p, n, ready, 1)}};
+}
+INLINE vq quad_interleave(const s8 *const *p, const int n) {
+    return (vq){{pair_of(_mm_unpacklo_epi8(bytes_load(p[0], n), bytes_load(p[1], n))),
+                 pair_of(_mm_unpacklo_epi8(bytes_load(p[2], n), bytes_load(p[3], n)))}};
 }
 INLINE vi dot4(vi acc, vq a, vw w) {
-    return acc + (vi)_mm256_madd_epi16(a.even, w.even) + (vi)_mm256_madd_epi16(a.odd, w.odd);
+    return part_dot(part_dot(acc, a.part[0], w.part[0]), a.part[1], w.part[1]);
 }
 #endif
-INLINE vq quads_set(const s8 *p) { return quad_of(_mm256_loadu_si256((const __m256i *)p)); }
-INLINE vq quad_interleave(const s8 *const *p, const int n) { return quad_of(quad_transpose(p, n)); }
 
 INLINE vi load_s8(const s8 *p, const int n) { return (vi)_mm256_cvtepi8_epi32(bytes_load(p, n)); }
 

@@ -40,30 +40,56 @@ INLINE vq quad_of(__m512i bytes) {
     return _mm512_xor_si512(bytes, sign);
 }
 INLINE vw quad_load(const s8 *w) { return _mm512_loadu_si512(w); }
-INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
-    return shifted ? quad_broadcast(p, n) : quad_of(quad_broadcast(p, n));
+INLINE vq quad_set(const s8 *p, const int n, const int ready) {
+    return ready ? quad_broadcast(p, n) : quad_of(quad_broadcast(p, n));
 }
 INLINE vi dot4(vi acc, vq a, vw w) { return (vi)_mm512_dpbusd_epi32((__m512i)acc, a, w); }
-#else
-#define DOT8_SHIFT 0
-typedef struct {
-    __m512i even, odd;
-} vq;
-typedef vq vw;
-INLINE vq quad_of(__m512i bytes) {
-    return (vq){_mm512_srai_epi16(_mm512_slli_epi16(bytes, 8), 8), _mm512_srai_epi16(bytes, 8)};
-}
-INLINE vw quad_load(const s8 *w) { return quad_of(_mm512_loadu_si512(w)); }
-INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
-    (void)shifted;
-    return quad_of(quad_broadcast(p, n));
-}
-INLINE vi dot4(vi acc, vq a, vw w) {
-    return acc + (vi)_mm512_madd_epi16(a.even, w.even) + (vi)_mm512_madd_epi16(a.odd, w.odd);
-}
-#endif
 INLINE vq quads_set(const s8 *p) { return quad_of(_mm512_loadu_si512(p)); }
 INLINE vq quad_interleave(const s8 *const *p, const int n) { return quad_of(quad_transpose(p, n)); }
+#else
+#define DOT8_SHIFT 0
+#define DOT8_PAIRS 1
+typedef __m512i vq_part;
+typedef __m512i vw_part;
+typedef struct {
+    vq_part part[2];
+} vq;
+typedef vq vw;
+INLINE vw_part part_load(const s8 *w, const int part) {
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(w + 32 * part)));
+}
+INLINE vq_part part_set(const s8 *p, const int n, const int ready, const int part) {
+    const int left = n - 2 * part;
+    int pair = 0;
+    if (left <= 0) return _mm512_setzero_si512();
+    if (ready && left > 1)
+        __builtin_memcpy(&pair, p + 4 * part, 4);
+    else if (ready)
+        pair = ((const unsigned short *)p)[2 * part];
+    else
+        pair = (unsigned short)p[2 * part] | (left > 1 ? (unsigned)p[2 * part + 1] << 16 : 0);
+    return _mm512_set1_epi32(pair);
+}
+INLINE vi part_dot(vi acc, vq_part a, vw_part w) { return acc + (vi)_mm512_madd_epi16(a, w); }
+
+INLINE vw quad_load(const s8 *w) { return (vw){{part_load(w, 0), part_load(w, 1)}}; }
+INLINE vq quads_set(const s8 *p) { return quad_load(p); }
+INLINE vq quad_set(const s8 *p, const int n, const int ready) {
+    return (vq){{part_set(p, n, ready, 0), part_set(p, n, ready, 1)}};
+}
+INLINE vq_part pair_interleave(const s8 *p, const s8 *q, const int n) {
+    const __mmask16 m = (__mmask16)lane_mask(n);
+    const __m128i a = _mm_maskz_loadu_epi8(m, p), b = _mm_maskz_loadu_epi8(m, q);
+    return _mm512_cvtepi8_epi16(
+        _mm256_set_m128i(_mm_unpackhi_epi8(a, b), _mm_unpacklo_epi8(a, b)));
+}
+INLINE vq quad_interleave(const s8 *const *p, const int n) {
+    return (vq){{pair_interleave(p[0], p[1], n), pair_interleave(p[2], p[3], n)}};
+}
+INLINE vi dot4(vi acc, vq a, vw w) {
+    return part_dot(part_dot(acc, a.part[0], w.part[0]), a.part[1], w.part[1]);
+}
+#endif
 
 INLINE vi load_s8(const s8 *p, const int n) {
     return (vi)_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8((__mmask16)lane_mask(n), p));
@@ -170,10 +196,19 @@ INLINE void quad_interleave_wide(const s8 *const *p, vq *q) {
     const __m512i c = _mm512_loadu_si512(p[2]), d = _mm512_loadu_si512(p[3]);
     const __m512i ab = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
     const __m512i cd = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
+#if DOT8_PAIRS
+    const __m512i pairs[2][2] = {{ab, ab_high}, {cd, cd_high}}, zero = _mm512_setzero_si512();
+    UNROLL(i, 2) UNROLL(j, 4) {
+        const __m512i v = pairs[i][j / 2];
+        const __m512i high = j % 2 ? _mm512_unpackhi_epi8(zero, v) : _mm512_unpacklo_epi8(zero, v);
+        q[j].part[i] = _mm512_srai_epi16(high, 8);
+    }
+#else
     q[0] = quad_of(_mm512_unpacklo_epi16(ab, cd));
     q[1] = quad_of(_mm512_unpackhi_epi16(ab, cd));
     q[2] = quad_of(_mm512_unpacklo_epi16(ab_high, cd_high));
     q[3] = quad_of(_mm512_unpackhi_epi16(ab_high, cd_high));
+#endif
 }
 INLINE void store_wide_s8(s8 *p, const vi *v, const int OUT, const int low, const int high) {
     const __m512i first = _mm512_packs_epi32((__m512i)v[0], (__m512i)v[1]);

@@ -14,8 +14,8 @@ INLINE int quad_word(const s8 *p, const int n) {
         UNROLL(i, n) q |= (unsigned char)p[i] << 8 * i;
     return q;
 }
-INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
-    (void)shifted;
+INLINE vq quad_set(const s8 *p, const int n, const int ready) {
+    (void)ready;
     return vreinterpretq_s8_s32(vdupq_n_s32(quad_word(p, n)));
 }
 INLINE vw quad_load(const s8 *w) { return vld1q_s8(w); }

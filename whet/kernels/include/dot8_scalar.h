@@ -15,8 +15,8 @@ INLINE int quad_word(const s8 *p, const int n) {
     UNROLL(i, n) q |= (unsigned)(unsigned char)p[i] << 8 * i;
     return (int)q;
 }
-INLINE vq quad_set(const s8 *p, const int n, const int shifted) {
-    (void)shifted;
+INLINE vq quad_set(const s8 *p, const int n, const int ready) {
+    (void)ready;
     return quad_of(vset_i(quad_word(p, n)));
 }
 INLINE vq quads_set(const s8 *p) { return quad_of(vload_i((const int *)p)); }

@@ -5,8 +5,8 @@
 // each [ceil(K / 4)][vectors * VL][4] bytes, channels beyond N zero; bias holds the terms of zero,
 // WZ and DOT8_SHIFT as well. The epilogue, OUT, low and high are described in tile_s8.h.
 //
-// FLIP, where DOT8_SHIFT is not 0: the rows of each block are copied once to `scratch`, shifted by
-// DOT8_SHIFT, MC * K bytes for each thread; else each use shifts them.
+// COPY: the rows of each block are copied once to `scratch` by ready_s8, MC * K * DOT8_BYTES for
+// each thread; else each use makes them ready.
 //
 // Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel
 // u % panels); a call does [begin, end) and the result does not depend on the split. All const ints
@@ -16,17 +16,18 @@
 
 enum { NEAR_BYTES = 1 << 15 }; // weights of at most so many stay in the nearest cache
 
-INLINE void flip_s8(const long rows, const long K, const long lda, const s8 *a, s8 *to) {
-    const long run = lda == K ? rows * K : K;
-    for (long r = 0; r < rows * K; r += run, a += lda)
-        for (long i = 0; i < run; i++) to[r + i] = (s8)(a[i] ^ -128);
+INLINE void ready_rows_s8(const long rows, const long K, const long lda, const s8 *a, s8 *to) {
+    if (lda == K)
+        ready_s8(rows * K, a, to);
+    else
+        for (long r = 0; r < rows; r++) ready_s8(K, a + r * lda, to + r * K * DOT8_BYTES);
 }
 
 // One row block of `rows` rows against one panel; rows are shared evenly by as few tiles as MR
 // allows. FETCH: the first of them fetch the panel after this one.
 INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const int K,
                           const long lda, const long ldc, const int MR, const int WZ,
-                          const int SHIFTED, const int FETCH, const int OUT, const int low,
+                          const int READY, const int FETCH, const int OUT, const int low,
                           const int high, const s8 *a, const s8 *b, const int *bias, s8 *c,
                           const long row, const int channel, const void *const *extra,
                           epilogue_s8 epilogue) {
@@ -39,10 +40,10 @@ INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const i
     do {                                                                                           \
         tile_start_s8(rows_, V, WZ, acc, bias);                                                    \
         if (FETCH && fetched < V * VL / 16) {                                                      \
-            tile_sum_s8(rows_, V, K, SHIFTED, 1, acc, a + m * lda, lda, b, ahead);                 \
+            tile_sum_s8(rows_, V, K, READY, 1, acc, a + m * lda, lda, b, ahead);                   \
             ahead += K / 4 * 64, fetched++;                                                        \
         } else                                                                                     \
-            tile_sum_s8(rows_, V, K, SHIFTED, 0, acc, a + m * lda, lda, b, b);                     \
+            tile_sum_s8(rows_, V, K, READY, 0, acc, a + m * lda, lda, b, b);                       \
         tile_store_s8(rows_, V, LANES, WZ, OUT, low, high, acc, c + m * ldc * out_bytes(OUT), ldc, \
                       row + m, channel, extra, epilogue);                                          \
     } while (0)
@@ -52,27 +53,27 @@ INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const i
 }
 
 INLINE void gemm_s8(const int M, const int N, const int K, const int lda, const int ldc,
-                    const int MR, const int NV, const int MC, const int WZ, const int FLIP,
+                    const int MR, const int NV, const int MC, const int WZ, const int COPY,
                     const int OUT, const int low, const int high, const int begin, const int end,
                     const s8 *a, const s8 *b, const int *bias, void *c, s8 *scratch,
                     const void *const *extra, epilogue_s8 epilogue) {
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int blocks = (M + MC - 1) / MC, last_rows = M - (blocks - 1) * MC;
-    const int flip = FLIP && DOT8_SHIFT != 0, step = flip ? K : lda;
+    const int step = COPY ? K * DOT8_BYTES : lda;
     const long panel_bytes = (long)(width + (WZ ? VL : 0)) * ((K + 3) / 4 * 4);
     const int fetch = panel_bytes * panels > NEAR_BYTES && (M < MC ? M : MC) > MR;
     int ready = -1; // the row block that scratch holds
 #define BLOCK(rows, vectors, lanes)                                                             \
-    gemm_block_s8(rows, vectors, lanes, K, step, ldc, MR, WZ, flip, fetch, OUT, low, high, ab, bb, \
+    gemm_block_s8(rows, vectors, lanes, K, step, ldc, MR, WZ, COPY, fetch, OUT, low, high, ab, bb, \
                   bias + channel, cb, row, channel, extra, epilogue)
     for (int u = begin; u < end; u++) {
         const int block = u / panels, panel = u % panels, channel = panel * width;
         const long row = (long)block * MC;
-        const s8 *ab = flip ? scratch : a + row * lda, *bb = b + panel * panel_bytes;
+        const s8 *ab = COPY ? scratch : a + row * lda, *bb = b + panel * panel_bytes;
         s8 *cb = (s8 *)c + (row * ldc + channel) * out_bytes(OUT);
-        if (flip && block != ready) {
-            flip_s8(block < blocks - 1 ? MC : last_rows, K, lda, a + row * lda, scratch);
+        if (COPY && block != ready) {
+            ready_rows_s8(block < blocks - 1 ? MC : last_rows, K, lda, a + row * lda, scratch);
             ready = block;
         }
         if (panel < whole && block < blocks - 1)

@@ -20,8 +20,7 @@ INLINE float norm_statistics(const int n, const float epsilon, const s8 *x, floa
 #if defined(__clang__)
 #pragma clang fp contract(off)
 #endif
-    static const s8 one[4] = {1, 1, 1, 1};
-    const vq ones = quad_set(one, 4, 1);
+    const vq ones = quad_ones();
     vi sums = {0}, squares = {0};
     int j = 0;
     for (; j + 4 * VL <= n; j += 4 * VL) {

@@ -14,13 +14,13 @@ typedef struct {
 } product_scale;
 
 INLINE void product_tile(const int MR, const int NV, const int LANES, const int K,
-                         const int SHIFTED, const int LEFT, const int MASKED,
+                         const int READY, const int LEFT, const int MASKED,
                          const product_scale *s, const s8 *a, const long lda, const s8 *b,
                          const int *bias, const int *terms, const int *addends, s8 *c,
                          const long ldc) {
     vi acc[32], y[8];
     tile_start_s8(MR, NV, 0, acc, bias);
-    tile_sum_s8(MR, NV, K, SHIFTED, 0, acc, a, lda, b, b);
+    tile_sum_s8(MR, NV, K, READY, 0, acc, a, lda, b, b);
     const vi m = vset_i(s->m), shift = vset_i(s->shift), round = vset_i(s->round);
     UNROLL (i, MR) {
         UNROLL (j, NV) {
@@ -37,32 +37,33 @@ INLINE void product_tile(const int MR, const int NV, const int LANES, const int 
 
 // `rows` rows against one panel, shared evenly by as few tiles as MR allows.
 INLINE void product_panel(const int rows, const int MR, const int NV, const int LANES, const int K,
-                          const int SHIFTED, const int LEFT, const int MASKED,
+                          const int READY, const int LEFT, const int MASKED,
                           const product_scale *s, const s8 *a, const long lda, const s8 *b,
                           const int *bias, const int *terms, const int *addends, s8 *c,
                           const long ldc) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
     for (int m = 0; m < larger * (few + 1); m += few + 1)
-        product_tile(few + 1, NV, LANES, K, SHIFTED, LEFT, MASKED, s, a + m * lda, lda, b, bias,
+        product_tile(few + 1, NV, LANES, K, READY, LEFT, MASKED, s, a + m * lda, lda, b, bias,
                      terms + m, addends, c + m * ldc, ldc);
     for (int m = larger * (few + 1); m < rows; m += few)
-        product_tile(few, NV, LANES, K, SHIFTED, LEFT, MASKED, s, a + m * lda, lda, b, bias,
+        product_tile(few, NV, LANES, K, READY, LEFT, MASKED, s, a + m * lda, lda, b, bias,
                      terms + m, addends, c + m * ldc, ldc);
 }
 
-// c[rows][N] of a[rows][K] and the packed b. SHIFTED: a holds DOT8_SHIFT already.
+// c[rows][N] of a[rows][K] and the packed b. READY: a was written by ready_s8; lda counts
+// bytes.
 INLINE void product_s8(const int rows, const int N, const int K, const int MR, const int NV,
-                       const int SHIFTED, const int LEFT, const int MASKED, const product_scale *s,
+                       const int READY, const int LEFT, const int MASKED, const product_scale *s,
                        const s8 *a, const long lda, const s8 *b, const int *bias, const int *terms,
                        const int *addends, s8 *c, const long ldc) {
     const int width = NV * VL, whole = N / width, rest = N - whole * width,
               last = (rest + VL - 1) / VL;
     for (int p = 0; p < whole; p++)
-        product_panel(rows, MR, NV, VL, K, SHIFTED, LEFT, MASKED, s, a, lda,
+        product_panel(rows, MR, NV, VL, K, READY, LEFT, MASKED, s, a, lda,
                       b + (long)p * width * 4 * pack_quads(K), bias + p * width, terms,
                       addends + p * width, c + p * width, ldc);
     if (rest)
-        product_panel(rows, MR, last, rest - (last - 1) * VL, K, SHIFTED, LEFT, MASKED, s, a, lda,
+        product_panel(rows, MR, last, rest - (last - 1) * VL, K, READY, LEFT, MASKED, s, a, lda,
                       b + (long)whole * width * 4 * pack_quads(K), bias + whole * width, terms,
                       addends + whole * width, c + whole * width, ldc);
 }

@@ -12,17 +12,40 @@
 //   CELL = RECURRENT_LSTM: gates i o f c                       (ONNX LSTM-22)
 //   CELL = RECURRENT_GRU:  gates z r h, linear_before_reset    (ONNX GRU-22)
 //
+// CODES: r is int8 codes, as recurrent_s8.h has them; INPUT_CODES: x and w are, w packed as b of
+// gemm_s8. Each has a start and a scale for every column of a direction; else those are null.
+//
 // h0, c0 [direction][batch][hidden] and y, y_h, y_c may be null; with BATCH_FIRST batch and step,
 // and batch and direction, change places. scratch: (CHUNK * columns + 3 * units) floats, units =
-// blocks * NH * VL, columns = gates * units; NH <= 4.
+// blocks * NH * VL, columns = gates * units, and with CODES 6 * units * DOT8_BYTES bytes.
+// gates * NH <= 16, with CODES 10.
 //
 // All `parts` threads of a run enter together and share the scratch: each has a range of the
 // blocks, and they wait for each other once a step. The result does not depend on their number.
 #pragma once
 #include "gemm_f32.h"
 #include "math_f32.h"
+#include "recurrent_s8.h"
 
 enum { RECURRENT_GRU = 3, RECURRENT_LSTM = 4 }; // cells, by their number of gates
+
+// The constants of a layer, or of one direction of it.
+typedef struct {
+    const void *w;
+    const float *bias;
+    const void *r;
+    const float *back;
+    const int *w_start;
+    const float *w_scale;
+    const int *r_start;
+    const float *r_scale;
+} recurrent_constants;
+
+// The last h and the next one; with CODES their digits, too.
+typedef struct {
+    float *h, *next, *c;
+    s8 *digits, *next_digits;
+} recurrent_state;
 
 // One of the threads of a run: which, of how many, and how they wait for each other.
 typedef struct {
@@ -45,42 +68,72 @@ INLINE void recurrent_sum_f32(const int VECTORS, const int HIDDEN, vf *acc, cons
         UNROLL (j, VECTORS) acc[j] = vfma(vset(h[k]), vload(r + j * VL), acc[j]);
 }
 
-// One step of one block: gates -> next, with the cell's state c and the last h of these units.
-INLINE void recurrent_lstm_f32(const int NH, const int HIDDEN, const float *gates, const float *h,
-                               const float *r, float *c, float *next) {
+// acc[j] += the product of h and the VECTORS recurrent columns of block b.
+INLINE void recurrent_sum(const int CODES, const int VECTORS, const int HIDDEN, const int units,
+                          const int b, vf *acc, const recurrent_state *s,
+                          const recurrent_constants *k) {
+    const long column = (long)b * VECTORS * VL, quads = (HIDDEN + 3) / 4;
+    if (CODES)
+        recurrent_sum_s8(VECTORS, HIDDEN, acc, s->digits, units,
+                         (const s8 *)k->r + column * quads * 4, k->r_start + column,
+                         k->r_scale + column);
+    else
+        recurrent_sum_f32(VECTORS, HIDDEN, acc, s->h, (const float *)k->r + column * HIDDEN);
+}
+
+// The next h of VL units.
+INLINE void recurrent_next(const int CODES, const int units, const int unit,
+                           const recurrent_state *s, vf h) {
+    vstore(s->next + unit, h);
+    if (CODES) recurrent_digits(h, s->next_digits + unit * DOT8_BYTES, units);
+}
+
+// One step of block b from its gates.
+INLINE void recurrent_lstm_f32(const int CODES, const int NH, const int HIDDEN, const int units,
+                               const int b, const float *gates, const recurrent_state *s,
+                               const recurrent_constants *k) {
+    float *const c = s->c + b * NH * VL;
     vf acc[16];
     UNROLL (j, 4 * NH) acc[j] = vload(gates + j * VL);
-    recurrent_sum_f32(4 * NH, HIDDEN, acc, h, r);
+    recurrent_sum(CODES, 4 * NH, HIDDEN, units, b, acc, s, k);
     UNROLL (j, NH) {
         const vf in = vsigmoid(acc[j]), out = vsigmoid(acc[NH + j]);
         const vf forget = vsigmoid(acc[2 * NH + j]), fresh = vtanh(acc[3 * NH + j]);
         const vf cell = vfma(forget, vload(c + j * VL), in * fresh);
         vstore(c + j * VL, cell);
-        vstore(next + j * VL, out * vtanh(cell));
+        recurrent_next(CODES, units, (b * NH + j) * VL, s, out * vtanh(cell));
     }
 }
 
-INLINE void recurrent_gru_f32(const int NH, const int HIDDEN, const float *gates, const float *h,
-                              const float *r, const float *back, const float *last, float *next) {
+INLINE void recurrent_gru_f32(const int CODES, const int NH, const int HIDDEN, const int units,
+                              const int b, const float *gates, const recurrent_state *s,
+                              const recurrent_constants *k) {
+    const float *const last = s->h + b * NH * VL, *const back = k->back + b * NH * VL;
     vf acc[12];
     UNROLL (j, 2 * NH) acc[j] = vload(gates + j * VL);
     UNROLL (j, NH) acc[2 * NH + j] = vload(back + j * VL);
-    recurrent_sum_f32(3 * NH, HIDDEN, acc, h, r);
+    recurrent_sum(CODES, 3 * NH, HIDDEN, units, b, acc, s, k);
     UNROLL (j, NH) {
         const vf update = vsigmoid(acc[j]), reset = vsigmoid(acc[NH + j]);
         const vf fresh = vtanh(vfma(reset, acc[2 * NH + j], vload(gates + (2 * NH + j) * VL)));
-        vstore(next + j * VL, vfma(update, vload(last + j * VL) - fresh, fresh));
+        recurrent_next(CODES, units, (b * NH + j) * VL, s,
+                       vfma(update, vload(last + j * VL) - fresh, fresh));
     }
 }
 
 // gates[M][columns] = x * w + bias, this thread's share of the columns.
-INLINE void recurrent_inputs_f32(const int M, const int COLUMNS, const int INPUT, const long ldx,
-                                 const int MR, const int NV, const recurrent_thread *t,
-                                 const float *x, const float *w, const float *bias, float *gates) {
+INLINE void recurrent_inputs(const int CODES, const int M, const int COLUMNS, const int INPUT,
+                             const long ldx, const int MR, const int NV, const recurrent_thread *t,
+                             const void *x, const recurrent_constants *k, float *gates) {
     const int panels = (COLUMNS + NV * VL - 1) / (NV * VL), rows = (M + MR - 1) / MR * MR;
-    gemm_f32(M, COLUMNS, INPUT, (int)ldx, 0, COLUMNS, MR, NV, rows,
-             recurrent_share(t, panels, t->part), recurrent_share(t, panels, t->part + 1), x, w,
-             bias, gates, 0, identity_f32);
+    const int begin = recurrent_share(t, panels, t->part);
+    const int end = recurrent_share(t, panels, t->part + 1);
+    if (CODES)
+        recurrent_inputs_s8(M, COLUMNS, INPUT, ldx, MR, NV, begin, end, (const s8 *)x,
+                            (const s8 *)k->w, k->w_start, k->w_scale, k->bias, gates);
+    else
+        gemm_f32(M, COLUMNS, INPUT, (int)ldx, 0, COLUMNS, MR, NV, rows, begin, end,
+                 (const float *)x, (const float *)k->w, k->bias, gates, 0, identity_f32);
 }
 
 // The hidden units [begin, end) of a thread: this many floats of them exist.
@@ -95,86 +148,108 @@ INLINE void recurrent_state_f32(const int HIDDEN, const int begin, const int end
     if (from) __builtin_memcpy(to + begin, from + begin, recurrent_bytes(begin, end, HIDDEN));
 }
 
-// One direction of one sequence. x, y: its first step, ldx and ldy floats between steps. state: h,
-// the next h and c, of `units` floats each. BACK: steps run from the last to the first. Returns the
-// last h.
-INLINE const float *recurrent_run_f32(const int CELL, const int STEPS, const int INPUT,
-                                      const int HIDDEN, const int NH, const int CHUNK,
-                                      const int BACK, const long ldx, const long ldy, const int MR,
-                                      const int NV, const recurrent_thread *t, const float *x,
-                                      const float *w, const float *bias, const float *r,
-                                      const float *back, float *y, float *gates, float *state) {
+// One direction of one sequence. x, y: its first step, ldx and ldy elements between steps. BACK:
+// steps run from the last to the first. Returns the last h.
+INLINE const float *recurrent_run_f32(const int CELL, const int CODES, const int INPUT_CODES,
+                                      const int STEPS, const int INPUT, const int HIDDEN,
+                                      const int NH, const int CHUNK, const int BACK, const long ldx,
+                                      const long ldy, const int MR, const int NV,
+                                      const recurrent_thread *t, const void *x, float *y,
+                                      float *gates, recurrent_state s,
+                                      const recurrent_constants *k) {
     const int width = NH * VL, blocks = (HIDDEN + width - 1) / width, units = blocks * width;
     const int columns = CELL * units, REST = STEPS % CHUNK;
     const int first = recurrent_share(t, blocks, t->part);
     const int last = recurrent_share(t, blocks, t->part + 1);
     const long kept = recurrent_bytes(first * width, last * width, HIDDEN);
-    float *h = state, *next = state + units, *c = state + 2 * units;
     for (int begin = 0; begin < STEPS; begin += CHUNK) {
         const int count = STEPS - begin < CHUNK ? REST : CHUNK;
         const int low = BACK ? STEPS - begin - count : begin;
+        const char *in = (const char *)x + low * ldx * (INPUT_CODES ? 1 : 4);
         if (count == CHUNK)
-            recurrent_inputs_f32(CHUNK, columns, INPUT, ldx, MR, NV, t, x + low * ldx, w, bias,
-                                 gates);
+            recurrent_inputs(INPUT_CODES, CHUNK, columns, INPUT, ldx, MR, NV, t, in, k, gates);
         else
-            recurrent_inputs_f32(REST, columns, INPUT, ldx, MR, NV, t, x + low * ldx, w, bias,
-                                 gates);
+            recurrent_inputs(INPUT_CODES, REST, columns, INPUT, ldx, MR, NV, t, in, k, gates);
         recurrent_wait(t);
         for (int i = 0; i < count; i++) {
             const int step = BACK ? count - 1 - i : i;
             for (int b = first; b < last; b++) {
                 const float *gate = gates + (long)step * columns + b * CELL * width;
-                const float *weights = r + (long)b * HIDDEN * CELL * width;
                 if (CELL == RECURRENT_LSTM)
-                    recurrent_lstm_f32(NH, HIDDEN, gate, h, weights, c + b * width,
-                                       next + b * width);
+                    recurrent_lstm_f32(CODES, NH, HIDDEN, units, b, gate, &s, k);
                 else
-                    recurrent_gru_f32(NH, HIDDEN, gate, h, weights, back + b * width, h + b * width,
-                                      next + b * width);
+                    recurrent_gru_f32(CODES, NH, HIDDEN, units, b, gate, &s, k);
             }
-            float *const spare = h;
-            h = next, next = spare;
+            s = (recurrent_state){s.next, s.h, s.c, s.next_digits, s.digits};
             if (y)
-                __builtin_memcpy(y + (low + step) * ldy + first * width, h + first * width, kept);
+                __builtin_memcpy(y + (low + step) * ldy + first * width, s.h + first * width, kept);
             recurrent_wait(t);
         }
     }
-    return h;
+    return s.h;
 }
 
-INLINE void recurrent_f32(const int CELL, const int STEPS, const int BATCH, const int INPUT,
-                          const int HIDDEN, const int DIRECTIONS, const int REVERSE,
-                          const int BATCH_FIRST, const int NH, const int CHUNK, const int MR,
-                          const int NV, const float *x, const float *w, const float *bias,
-                          const float *r, const float *back, const float *h0, const float *c0,
-                          float *y, float *y_h, float *y_c, float *scratch, const int part,
-                          const int parts, void (*wait)(void *pool), void *pool) {
+// The constants of direction d; null pointers stay null.
+INLINE recurrent_constants recurrent_direction(const int CODES, const int INPUT_CODES,
+                                               const int INPUT, const int HIDDEN,
+                                               const int columns, const int units, const int d,
+                                               const recurrent_constants *all) {
+    const long w = (long)d * columns * (INPUT_CODES ? (INPUT + 3) / 4 * 4 : INPUT * 4);
+    const long r = (long)d * columns * (CODES ? (HIDDEN + 3) / 4 * 4 : HIDDEN * 4);
+    const long column = (long)d * columns;
+    return (recurrent_constants){
+        (const char *)all->w + w,
+        all->bias + column,
+        (const char *)all->r + r,
+        all->back ? all->back + d * units : 0,
+        all->w_start ? all->w_start + column : 0,
+        all->w_scale ? all->w_scale + column : 0,
+        all->r_start ? all->r_start + column : 0,
+        all->r_scale ? all->r_scale + column : 0,
+    };
+}
+
+INLINE void recurrent_f32(const int CELL, const int CODES, const int INPUT_CODES, const int STEPS,
+                          const int BATCH, const int INPUT, const int HIDDEN, const int DIRECTIONS,
+                          const int REVERSE, const int BATCH_FIRST, const int NH, const int CHUNK,
+                          const int MR, const int NV, const void *x, const void *w,
+                          const float *bias, const void *r, const float *back, const int *w_start,
+                          const float *w_scale, const int *r_start, const float *r_scale,
+                          const float *h0, const float *c0, float *y, float *y_h, float *y_c,
+                          void *scratch, const int part, const int parts, void (*wait)(void *pool),
+                          void *pool) {
     const recurrent_thread thread = {part, parts, wait, pool}, *t = &thread;
+    const recurrent_constants all = {w, bias, r, back, w_start, w_scale, r_start, r_scale};
     const int width = NH * VL, blocks = (HIDDEN + width - 1) / width, units = blocks * width;
-    const int columns = CELL * units, row = DIRECTIONS * HIDDEN;
+    const int columns = CELL * units, row = DIRECTIONS * HIDDEN, bytes = INPUT_CODES ? 1 : 4;
     const int begin = recurrent_share(t, blocks, part) * width;
     const int end = recurrent_share(t, blocks, part + 1) * width;
     const long kept = recurrent_bytes(begin, end, HIDDEN);
     const long ldx = BATCH_FIRST ? INPUT : (long)BATCH * INPUT;
     const long ldy = BATCH_FIRST ? row : (long)BATCH * row;
-    float *const gates = scratch, *const state = scratch + (long)CHUNK * columns;
-    float *const c = state + 2 * units;
+    float *const gates = scratch, *const state = gates + (long)CHUNK * columns;
+    s8 *const digits = (s8 *)(state + 3 * units);
+    const recurrent_state s = {state, state + units, state + 2 * units, digits,
+                               digits + RECURRENT_DIGITS * units * DOT8_BYTES};
     for (int d = 0; d < DIRECTIONS; d++)
         for (int n = 0; n < BATCH; n++) {
             const long at = (BATCH_FIRST ? n * DIRECTIONS + d : d * BATCH + n) * HIDDEN;
-            const float *in = x + (long)n * INPUT * (BATCH_FIRST ? STEPS : 1), *h;
+            const char *in = (const char *)x + (long)n * INPUT * bytes * (BATCH_FIRST ? STEPS : 1);
+            const float *h;
             float *out = y ? y + (BATCH_FIRST ? (long)n * STEPS * row + d * HIDDEN : at) : 0;
-            recurrent_state_f32(HIDDEN, begin, end, state, h0 ? h0 + at : 0);
-            recurrent_state_f32(HIDDEN, begin, end, c, c0 ? c0 + at : 0);
-            const float *wd = w + (long)d * INPUT * columns, *bd = bias + d * columns;
-            const float *rd = r + (long)d * HIDDEN * columns, *kd = back ? back + d * units : 0;
+            recurrent_state_f32(HIDDEN, begin, end, s.h, h0 ? h0 + at : 0);
+            recurrent_state_f32(HIDDEN, begin, end, s.c, c0 ? c0 + at : 0);
+            for (int unit = begin; CODES && unit < end; unit += VL)
+                recurrent_digits(vload(s.h + unit), s.digits + unit * DOT8_BYTES, units);
+            const recurrent_constants k = recurrent_direction(CODES, INPUT_CODES, INPUT, HIDDEN,
+                                                              columns, units, d, &all);
             if (d || REVERSE)
-                h = recurrent_run_f32(CELL, STEPS, INPUT, HIDDEN, NH, CHUNK, 1, ldx, ldy, MR, NV, t,
-                                      in, wd, bd, rd, kd, out, gates, state);
+                h = recurrent_run_f32(CELL, CODES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH, CHUNK, 1,
+                                      ldx, ldy, MR, NV, t, in, out, gates, s, &k);
             else
-                h = recurrent_run_f32(CELL, STEPS, INPUT, HIDDEN, NH, CHUNK, 0, ldx, ldy, MR, NV, t,
-                                      in, wd, bd, rd, kd, out, gates, state);
+                h = recurrent_run_f32(CELL, CODES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH, CHUNK, 0,
+                                      ldx, ldy, MR, NV, t, in, out, gates, s, &k);
             if (y_h) __builtin_memcpy(y_h + at + begin, h + begin, kept);
-            if (y_c) __builtin_memcpy(y_c + at + begin, c + begin, kept);
+            if (y_c) __builtin_memcpy(y_c + at + begin, s.c + begin, kept);
         }
 }

@@ -36,34 +36,36 @@ INLINE void tile_start_s8(const int MR, const int NV, const int WZ, vi *acc, con
     }
 }
 
-// One quad of K: acc[i][j] += quad at a[i * lda] * quads of b. SHIFTED: the bytes of a hold
-// DOT8_SHIFT already.
-INLINE void tile_quad_s8(const int MR, const int NV, const int SHIFTED, const int bytes, vi *acc,
+// One quad of K: acc[i][j] += quad at a[i * lda] * quads of b. READY: a was written by ready_s8;
+// lda counts bytes.
+INLINE void tile_quad_s8(const int MR, const int NV, const int READY, const int count, vi *acc,
                          const s8 *a, const long lda, const s8 *b) {
-    vw w[8];
-    UNROLL(j, NV) w[j] = quad_load(b + j * VL * 4);
-    UNROLL(i, MR) {
-        const s8 *p = a + i * lda;
-        const vq q = quad_set(p, bytes, SHIFTED);
-        UNROLL(j, NV) acc[i * NV + j] = dot4(acc[i * NV + j], q, w[j]);
+    UNROLL(part, DOT8_PARTS) {
+        vw_part w[8];
+        UNROLL(j, NV) w[j] = part_load(b + j * VL * 4, part);
+        UNROLL(i, MR) {
+            const vq_part q = part_set(a + i * lda, count, READY, part);
+            UNROLL(j, NV) acc[i * NV + j] = part_dot(acc[i * NV + j], q, w[j]);
+        }
     }
 }
 
-// acc[i][j] += sum over k < K of a[i * lda + k] * b: ceil(K / 4) quads, each [NV][VL][4]. Returns
-// the next quad of b. FETCH: each quad fetches the next of `ahead`, 64 bytes.
-INLINE const s8 *tile_sum_s8(const int MR, const int NV, const int K, const int SHIFTED,
+// acc[i][j] += sum over k < K of a[i][k] * b: ceil(K / 4) quads, each [NV][VL][4]. Returns the next
+// quad of b. FETCH: each quad fetches the next of `ahead`, 64 bytes.
+INLINE const s8 *tile_sum_s8(const int MR, const int NV, const int K, const int READY,
                              const int FETCH, vi *acc, const s8 *a, const long lda, const s8 *b,
                              const s8 *ahead) {
+    const int each = READY ? DOT8_BYTES : 1;
     int k = 0;
     for (; k + 4 <= K; k += 4, b += NV * VL * 4) {
         if (FETCH) __builtin_prefetch(ahead + k * 16, 0, 2);
-        tile_quad_s8(MR, NV, SHIFTED, 4, acc, a + k, lda, b);
+        tile_quad_s8(MR, NV, READY, 4, acc, a + k * each, lda, b);
     }
     if (K % 4 == 0) return b;
     if (K > 4)
-        tile_quad_s8(MR, NV, SHIFTED, 4, acc, a + K - 4, lda, b);
+        tile_quad_s8(MR, NV, READY, 4, acc, a + (K - 4) * each, lda, b);
     else
-        tile_quad_s8(MR, NV, SHIFTED, K, acc, a, lda, b);
+        tile_quad_s8(MR, NV, READY, K, acc, a, lda, b);
     return b + NV * VL * 4;
 }
 

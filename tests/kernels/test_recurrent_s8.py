@@ -1,0 +1,161 @@
+"""recurrent_s8.h: its sums against NumPy's integers, and quantised layers against ONNX Runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import whet
+from tests.kernels.native_s8 import PATHS, library
+from whet.emit.program import Step
+from whet.ir.element import I8, Quant
+from whet.kernels.packing_recurrent import Layout
+from whet.targets.host import X86_LEVELS, host
+
+RNG = np.random.default_rng(29)
+GATES = {"GRU": 3, "LSTM": 4}
+HIDDEN = 37
+SUMS = """
+#include "recurrent_s8.h"
+void case0(ARGS) {{
+    vf acc[4];
+    for (int j = 0; j < 4; j++) acc[j] = vset(0.f);
+    for (int k = 0; k < 48; k += VL)
+        recurrent_digits(vload((const float *)x + k), scratch + k * DOT8_BYTES, 48);
+    recurrent_sum_s8(4, {hidden}, acc, scratch, 48, w, bias, (const float *)extra[0]);
+    for (int j = 0; j < 4; j++) vstore((float *)y + j * VL, acc[j]);
+}}
+"""
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_sums_are_exact_but_for_rounding_h(path: tuple[str, bool]) -> None:
+    made = library(SUMS.format(hidden=HIDDEN), path)
+    layout = Layout(4, made.lanes, 1, made.lanes, made.shift, made.pairs)
+    codes = RNG.integers(-127, 128, (1, 4 * made.lanes, HIDDEN)).astype(np.int8)
+    element = Quant(I8, (1.0,), (0,))
+    columns = np.zeros((1, 4 * HIDDEN, HIDDEN), np.int8)
+    rows = columns.reshape(4, HIDDEN, HIDDEN)
+    rows[:, : made.lanes] = codes.reshape(4, made.lanes, HIDDEN)
+    packed, start, scale = layout.coded_recurrent(columns, element)
+    h = np.zeros(48, np.float32)
+    h[:HIDDEN] = RNG.uniform(-1, 1, HIDDEN)
+    h[:4] = [1, -1, 2.0**-22, -(2.0**-24)]
+    y = np.zeros(4 * made.lanes, np.float32)
+    digits = np.zeros(512, np.int8)
+    made.call(0, 0, 0, h, packed, start, y.view(np.int8), digits, scale)
+    whole = np.rint(h[:HIDDEN].astype(np.float64) * 2**22).astype(np.int64)
+    sums = codes[0].astype(np.int64) @ whole
+    np.testing.assert_allclose(y, sums * 2.0**-22, rtol=2**-22, atol=2**-24 * 127 * 2**-8 * HIDDEN)
+    exact = codes[0].astype(np.float64) @ h[:HIDDEN]
+    bound = 2.0**-23 * np.abs(codes[0]).sum(axis=1) + 2.0**-22 * np.abs(exact)
+    assert (np.abs(y - exact) <= bound).all()
+
+
+def _codes(shape: tuple[int, ...], size: float, per_row: bool) -> tuple[np.ndarray, np.ndarray]:
+    real = RNG.standard_normal(shape) * size
+    scale = np.abs(real).max(axis=(0, 2) if per_row else None) / 127
+    codes = np.rint(real / np.reshape(scale, (-1, 1)))
+    return codes.astype(np.int8), np.asarray(scale, np.float32)
+
+
+def _model(
+    op: str, direction: str, shape: tuple[int, int, int, int], *, coded: bool, per_row: bool,
+    first: float | None = None,
+) -> onnx.ModelProto:  # fmt: skip
+    """A layer of (steps, batch, input, hidden) over codes; coded: its input goes through codes,
+    too. first: the size of the constant initial state."""
+    steps, batch, size, hidden = shape
+    d, g = 1 + (direction == "bidirectional"), GATES[op]
+    make, held, nodes = onnx.helper.make_node, {}, []
+    for name, columns in (("w", size), ("r", hidden)):
+        codes, scale = _codes((d, g * hidden, columns), columns**-0.5, per_row)
+        held |= {f"{name}_codes": codes, f"{name}_scale": scale}
+        nodes.append(make("DequantizeLinear", [f"{name}_codes", f"{name}_scale"], [name],
+                          **({"axis": 1} if per_row else {})))  # fmt: skip
+    held["b"] = (0.3 * RNG.standard_normal((d, 2 * g * hidden))).astype(np.float32)
+    names = ["x", "w", "r", "b", ""]
+    if coded:
+        held |= {"scale": np.float32(0.03), "zero": np.uint8(121)}
+        nodes += [
+            make("QuantizeLinear", ["x", "scale", "zero"], ["codes"]),
+            make("DequantizeLinear", ["codes", "scale", "zero"], ["given"]),
+        ]
+        names[0] = "given"
+    if first is not None:
+        kinds = ("h", "c") if op == "LSTM" else ("h",)
+        states = RNG.uniform(-first, first, (len(kinds), d, batch, hidden)).astype(np.float32)
+        held |= dict(zip(kinds, states, strict=True))
+        names += kinds
+    outputs = ["y", "yh", "yc"][: g - 1]
+    attributes = {"linear_before_reset": 1} if op == "GRU" else {}
+    nodes.append(make(op, names, outputs, hidden_size=hidden, direction=direction, **attributes))
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        nodes, "layer",
+        [info("x", onnx.TensorProto.FLOAT, (steps, batch, size))],
+        [info(k, onnx.TensorProto.FLOAT, None) for k in outputs],
+        [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in held.items()],
+    )  # fmt: skip
+    opset = [onnx.helper.make_opsetid("", 17)]
+    return onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+
+
+def _check(
+    model: onnx.ModelProto, shape: tuple[int, ...], cpu: str = "native", codes: int = 1
+) -> None:
+    """Beside ONNX Runtime; `codes`: whether the recurrent weights stay codes."""
+    feeds = {"x": RNG.standard_normal(shape[:3]).astype(np.float32)}
+    compiled = whet.compile(model.SerializeToString(), cpu=cpu)
+    steps = [s for s in compiled.program.main.steps if isinstance(s, Step)]
+    (layer,) = [s.stage.lowered for s in steps if s.stage.lowered.kernel == "recurrent_f32"]
+    assert layer.statements[0].arguments[1] == codes
+    want = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
+    alone = compiled.session()(feeds)
+    for got, expected in zip(alone.values(), want, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=2e-5, atol=2e-6)
+    together = compiled.session(threads=2)(feeds)
+    for name, got in alone.items():
+        np.testing.assert_array_equal(got, together[name])
+
+
+def _levels() -> list[str]:
+    """The x86-64 levels this machine can run; `native` alone elsewhere."""
+    found = ["native"]
+    for name in X86_LEVELS:
+        try:
+            host(name)
+        except whet.WhetError:
+            continue
+        found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("cpu", _levels())
+@pytest.mark.parametrize("hidden", [1, 16, 37, 80])
+@pytest.mark.parametrize("op", GATES)
+def test_widths(op: str, hidden: int, cpu: str) -> None:
+    shape = (7, 1, 5, hidden)
+    _check(_model(op, "forward", shape, coded=True, per_row=True), shape, cpu)
+
+
+@pytest.mark.parametrize("coded", [False, True])
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("op", GATES)
+def test_directions_batches_and_states(op: str, direction: str, coded: bool) -> None:
+    shape = (6, 3, 9, 21)
+    model = _model(op, direction, shape, coded=coded, per_row=not coded, first=1.0)
+    _check(model, shape)
+
+
+@pytest.mark.parametrize("op", GATES)
+def test_a_state_outside_one_keeps_the_layer_in_floats(op: str) -> None:
+    shape = (6, 1, 8, 20)
+    _check(_model(op, "forward", shape, coded=True, per_row=True, first=3.0), shape, codes=0)
+
+
+def test_more_steps_than_a_chunk() -> None:
+    shape = (141, 1, 6, 18)
+    _check(_model("LSTM", "bidirectional", shape, coded=True, per_row=True), shape)

@@ -1,0 +1,74 @@
+// What recurrent_f32.h takes from codes: the product of int8 recurrent weights and h, and that of
+// int8 inputs and weights. Both are exact integer sums, the same on every machine.
+//
+// h lies in [-1, 1] and is read as a multiple of 2^-22, three balanced digits of base 256:
+//     round(h * 2^22) = d0 + 256 * d1 + 65536 * d2,    -128 <= d < 128
+// so that its product with the codes of a column is three sums of products of bytes. Rounding h
+// adds at most 2^-23 * scale * (sum of |codes|) to a gate; joining the sums rounds three times in
+// f32, as a float sum does for each term. Fewer than 2^17 hidden units: the sums fit 32 bits.
+//
+//   digits [3][units]   of DOT8_BYTES, as dot4 multiplies them: DOT8_SHIFT is in them
+//   r [quad of HIDDEN][gate][NH * VL][4]   of a block, as quad_load has them, beyond HIDDEN zero
+//   start [columns]     what takes DOT8_SHIFT out of a sum
+//   scale [columns]     of the codes, over 2^22
+#pragma once
+#include "gemm_s8.h"
+
+enum { RECURRENT_DIGITS = 3 };
+
+// The digits of VL numbers in [-1, 1].
+INLINE void recurrent_digits(vf h, s8 *digits, const long units) {
+    const vi whole = (vi)vfma(h, vset(0x1p22f), vset(12582912.f)) - 0x4b400000; // of 1.5 * 2^23
+    const vi bytes = (whole + 0x808080) ^ (DOT8_SHIFT ? 0 : 0x808080);
+    UNROLL(d, RECURRENT_DIGITS) {
+        const vi code = bytes << (24 - 8 * d) >> 24;
+        if (DOT8_PAIRS)
+            UNROLL(l, VL) ((short *)digits)[d * units + l] = (short)code[l];
+        else
+            store_s8(digits + d * units, &code, 1, VL, -128, 127);
+    }
+}
+
+// acc[j] += scale * sum over k of h[k] * r[k][j]
+INLINE void recurrent_sum_s8(const int VECTORS, const int HIDDEN, vf *acc, const s8 *digits,
+                             const long units, const s8 *r, const int *start, const float *scale) {
+    vi sum[RECURRENT_DIGITS * 10];
+    UNROLL(j, VECTORS) {
+        const vi first = vload_i(start + j * VL);
+        UNROLL(d, RECURRENT_DIGITS) sum[d * VECTORS + j] = first;
+    }
+    for (int k = 0; k < HIDDEN; k += 4, r += VECTORS * VL * 4) {
+        UNROLL(part, DOT8_PARTS) {
+            vq_part h[RECURRENT_DIGITS];
+            UNROLL(d, RECURRENT_DIGITS)
+                h[d] = part_set(digits + (d * units + k) * DOT8_BYTES, 4, 1, part);
+            UNROLL(j, VECTORS) {
+                const vw_part w = part_load(r + j * VL * 4, part);
+                UNROLL(d, RECURRENT_DIGITS)
+                    sum[d * VECTORS + j] = part_dot(sum[d * VECTORS + j], h[d], w);
+            }
+        }
+    }
+    UNROLL(j, VECTORS) {
+        const vf high = vfma(vtof(sum[2 * VECTORS + j]), vset(256.f), vtof(sum[VECTORS + j]));
+        const vf whole = vfma(high, vset(256.f), vtof(sum[j]));
+        acc[j] = vfma(whole, vload(scale + j * VL), acc[j]);
+    }
+}
+
+// extra: scale and bias, f32.
+INLINE vi recurrent_gates_s8(const void *const *extra, vi acc, long row, int channel, int lanes) {
+    (void)row, (void)lanes;
+    const float *scale = (const float *)extra[0], *bias = (const float *)extra[1];
+    return (vi)vfma(vtof(acc), vload(scale + channel), vload(bias + channel));
+}
+
+// gates[M][COLUMNS] = scale * (x * w) + bias, the panels [begin, end). w, start: pack_gemm_s8.
+INLINE void recurrent_inputs_s8(const int M, const int COLUMNS, const int INPUT, const long ldx,
+                                const int MR, const int NV, const int begin, const int end,
+                                const s8 *x, const s8 *w, const int *start, const float *scale,
+                                const float *bias, float *gates) {
+    const void *const extra[] = {scale, bias};
+    gemm_s8(M, COLUMNS, INPUT, (int)ldx, COLUMNS, MR, NV, M, 0, 0, 4, 0, 0, begin, end, x, w, start,
+            gates, 0, extra, recurrent_gates_s8);
+}

@@ -1,0 +1,96 @@
+"""Weights of recurrent layers as recurrent_f32.h and recurrent_s8.h read them. NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from whet.ir.element import Quant
+from whet.ir.node import Array
+from whet.kernels.packing import pack_panels
+from whet.kernels.packing_s8 import in_pairs, pack_gemm_s8
+from whet.ops.recurrent import GATES
+
+QUAD = 4
+FRACTION_BITS = 22  # of h as recurrent_s8.h reads it
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Gates of `width` hidden units at a time, units beyond the last one zero.
+
+    vectors: of a panel of the inputs' weights. lanes, shift, pairs: VL, DOT8_SHIFT and
+    DOT8_PAIRS of the target.
+    """
+
+    gates: int
+    width: int
+    vectors: int
+    lanes: int
+    shift: int
+    pairs: bool
+
+    def units(self, hidden: int) -> int:
+        return -(-hidden // self.width) * self.width
+
+    def columns(self, a: Array) -> Array:
+        """[gates * hidden, ...] as [blocks, gates, width, ...]."""
+        hidden = len(a) // self.gates
+        padding = [(0, 0), (0, self.units(hidden) - hidden), *[(0, 0)] * (a.ndim - 1)]
+        whole = np.pad(a.reshape(self.gates, hidden, *a.shape[1:]), padding)
+        return whole.reshape(self.gates, -1, self.width, *a.shape[1:]).swapaxes(0, 1)
+
+    def biases(self, bias: Array | None, r: Array) -> tuple[Array, Array]:
+        """Both biases of every column, and the last gate's recurrent one: of a GRU apart."""
+        directions, rows, hidden = r.shape
+        both = np.zeros((directions, 2, rows), np.float32)
+        both += 0 if bias is None else bias.reshape(both.shape)
+        back = both[:, 1, rows - hidden :].copy()
+        if self.gates == GATES["gru"]:
+            both[:, 1, rows - hidden :] = 0
+        sums = [self.columns(each) for each in both.sum(axis=1)]
+        return _flat(sums), _flat([np.pad(back, [(0, 0), (0, self.units(hidden) - hidden)])])
+
+    def inputs(self, w: Array) -> Array:
+        """w[directions, gates * hidden, input] of floats."""
+        rows = [self._rows(each) for each in w]
+        return _flat([pack_panels(each, self.lanes, self.vectors) for each in rows])
+
+    def coded_inputs(self, w: Array, element: Quant, x: Quant) -> tuple[Array, Array, Array]:
+        """w of codes: packed, where the sums start, and the scale of a column."""
+        none = np.zeros(1, np.int64)
+        packed = [
+            pack_gemm_s8(self._rows(each), none, x.zero[0], lanes=self.lanes,
+                         vectors=self.vectors, shift=self.shift, pairs=self.pairs)
+            for each in w
+        ]  # fmt: skip
+        columns = self.gates * self.units(w.shape[1] // self.gates)
+        start = _flat([each.bias[:columns] for each in packed])
+        return _flat([each.weights for each in packed]), start, self._scale(w, element, x.scale[0])
+
+    def recurrent(self, r: Array) -> Array:
+        """r[directions, gates * hidden, hidden] of floats."""
+        return _flat([self.columns(each).transpose(0, 3, 1, 2) for each in r])
+
+    def coded_recurrent(self, r: Array, element: Quant) -> tuple[Array, Array, Array]:
+        """r of codes: packed, where the sums start, and the scale of a column."""
+        rest = -r.shape[2] % QUAD
+        found = [self.columns(np.pad(each, [(0, 0), (0, rest)])) for each in r]
+        packed = [a.reshape(*a.shape[:3], -1, QUAD).transpose(0, 3, 1, 2, 4) for a in found]
+        start = [-self.shift * a.sum(axis=-1, dtype=np.int32) for a in found]
+        quads = _flat(packed)
+        ready = in_pairs(quads, self.lanes) if self.pairs else quads
+        return ready, _flat(start), self._scale(r, element, 2.0**-FRACTION_BITS)
+
+    def _rows(self, w: Array) -> Array:
+        """[gates * hidden, input] as [input, columns]."""
+        return self.columns(w).reshape(-1, w.shape[1]).T
+
+    def _scale(self, w: Array, element: Quant, by: float) -> Array:
+        rows = np.broadcast_to(by * np.asarray(element.scale, np.float64), w.shape[1])
+        return _flat([self.columns(rows.astype(np.float32))] * len(w))
+
+
+def _flat(parts: list[Array]) -> Array:
+    return np.ascontiguousarray(np.stack(parts)).ravel()
