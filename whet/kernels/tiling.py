@@ -17,7 +17,6 @@ __all__ = [
     "Tile",
     "tile_attention_f32",
     "tile_choices_f32",
-    "tile_depthwise_f32",
     "tile_f32",
     "tile_winograd_f32",
     "tiles_f32",
@@ -162,12 +161,6 @@ def tile_attention_f32(rows: int, registers: int) -> tuple[int, int]:
     most = max(mr for mr, nv in tiles_f32(registers) if nv == 2)
     mr = -(-rows // -(-rows // most))
     return mr, max(nv for r, nv in tiles_f32(registers) if r == mr and nv >= 2)
-
-
-def tile_depthwise_f32(width: int) -> int:
-    """The default number of pixels of an output row of `width` that depthwise_f32 computes at once:
-    at most 8, a row split evenly."""
-    return -(-width // -(-width // 8))
 
 
 def tile_winograd_f32(m: int, oh: int, ow: int, c: int, n: int, target: Target) -> Tile:
