@@ -226,7 +226,8 @@ def pack_depthwise_s8(
     """Pack w[C * M, KH, KW] and bias[C * M], in wide_order, for depthwise_s8.
 
     [vector of channels][pass][output row of the tile][quad of input rows][KW][lanes][4]; the first
-    `wide` channels [4 vectors][pass][output row][quad][KW][vector][lanes][4].
+    `wide` channels [4 vectors][pass][output row][quad][KW][vector][lanes][4]. With pairs the others
+    are 16 bits each.
     """
     n, kh, kw = w.shape
     wide = -(-wide // (4 * lanes)) * 4 * lanes
@@ -242,8 +243,11 @@ def pack_depthwise_s8(
     ordered = split.transpose(5, 0, 1, 2, 4, 6, 3)
     first, rest = ordered[: wide // lanes], ordered[wide // lanes :]
     fours = first.reshape(-1, 4, *first.shape[1:]).transpose(0, 2, 3, 4, 5, 1, 6, 7)
-    weights = np.concatenate([fours.ravel(), rest.ravel()])
-    weights = in_pairs(weights, lanes) if pairs else weights
+    parts = [fours.ravel(), rest.ravel()]
+    if pairs:
+        wide_part, narrow = (in_pairs(part, lanes) for part in parts)
+        parts = [wide_part, narrow.astype("<i2").view(np.int8)]
+    weights = np.concatenate(parts)
     folded = _fold(bias.astype(np.int64), real.reshape(n, -1).T, zero, shift)
     return Packed(weights, _padded(folded), 0, len(pieces))
 
