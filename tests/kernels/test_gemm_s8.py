@@ -125,3 +125,22 @@ def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
 def needs_zero(c: Case, d: Data) -> int:
     real = d.w - c.wz
     return c.wz if real.min() < -128 or real.max() > 127 else 0
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_sum_saturates(path: tuple[str, bool]) -> None:
+    """The largest codes on both sides, in every pair of neighbours."""
+    m, k, n, nv = 5, 39, 19, 2
+    call = f"gemm_s8({m}, {n}, {k}, {k}, {n}, 3, {nv}, {m}, 0, 1, 4, 0, 0, begin, end, x, w, bias"
+    lib = library(f"void case0(ARGS) {{ {call}, y, scratch, extra, int32_s8); }}\n", path)
+    x, w = np.full((m, k), 127, np.int8), np.full((k, n), -128)
+    x[1], x[2, ::2], w[:, 3], w[1::2, 4] = -128, -128, 127, 127
+    bias = np.zeros(n, np.int64)
+    packed = pack_gemm_s8(
+        w, bias, 0, lanes=lib.lanes, vectors=nv, shift=lib.shift, pairs=lib.pairs
+    )  # fmt: skip
+    y, scratch = np.zeros(4 * m * n, np.int8), np.zeros(2 * m * k, np.int8)
+    extra = np.zeros(1, np.int32)
+    units = -(-n // (nv * lib.lanes))
+    lib.call(0, 0, units, x, packed.weights, packed.bias, y, scratch, extra)
+    np.testing.assert_array_equal(y.view(np.int32).reshape(m, n), x.astype(np.int64) @ w)
