@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -12,16 +11,7 @@ import whet
 from tests.laws.agreement import agree, random_inputs
 from tests.laws.random_images import Chain
 from whet.errors import CompileError
-from whet.ir.element import F32, I8, I32, Element, Quant
 from whet.ir.graph import Graph
-from whet.ir.leaf import constant, parameter
-from whet.ir.node import Value
-from whet.ir.type import Type
-from whet.ops.convert import convert
-from whet.ops.convolution import conv
-from whet.ops.elementwise import add, maximum
-from whet.ops.movement import concat, pad, transpose
-from whet.ops.pooling import average_pool, max_pool
 from whet.passes.patch import Stage, patch
 from whet.passes.pipeline import optimize
 from whet.plan.patches import Room, plan_in_patches

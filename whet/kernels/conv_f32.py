@@ -82,8 +82,12 @@ def _windowed(node: Node, w: Array, target: Target) -> list[Tile]:
 
 
 @kernel_of_choices("conv_f32", space, conv)
-def lower(
-    node: Node, target: Target, numbers: Numbers | None = None, *, by_rows: bool = False
+def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    return _lowered(node, target, numbers, by_rows=False)
+
+
+def _lowered(
+    node: Node, target: Target, numbers: Numbers | None, *, by_rows: bool
 ) -> Lowered | None:
     w, x = weights_of(node), node.inputs[0]
     epilogue = vector_epilogue(node, 3)
@@ -131,4 +135,4 @@ def lower(
 @kernel_by_rows("conv_f32", conv)
 def rows(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
     """Blocks of one row of the image, and a tile for that."""
-    return lower(node, target, numbers, by_rows=True)
+    return _lowered(node, target, numbers, by_rows=True)

@@ -164,8 +164,12 @@ def _wide(node: Node, w: Array, target: Target) -> int:
 
 
 @kernel_of_choices("conv_s8", space, conv)
-def lower(
-    node: Node, target: Target, numbers: Numbers | None = None, *, by_rows: bool = False
+def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    return _lowered(node, target, numbers, by_rows=False)
+
+
+def _lowered(
+    node: Node, target: Target, numbers: Numbers | None, *, by_rows: bool
 ) -> Lowered | None:
     found = operands(node, static_size(node.outputs[0].shape[-1]))
     if found is None or found.w.ndim > 4:
@@ -185,7 +189,7 @@ def lower(
 @kernel_by_rows("conv_s8", conv)
 def rows(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
     """Blocks of a row of the image, or of a few whose frames overlap, and a tile for that."""
-    return lower(node, target, numbers, by_rows=True)
+    return _lowered(node, target, numbers, by_rows=True)
 
 
 def product_space(node: Node, target: Target) -> list[Numbers]:

@@ -1,5 +1,5 @@
-// Rows of an image that pass through a buffer: of all its rows, the buffer has a few that follow each
-// other, the first of them row `base`. Rows have `bytes` bytes.
+// Rows of an image that pass through a buffer: of all its rows, the buffer has a few that follow
+// each other, the first of them row `base`. Rows have `bytes` bytes.
 #pragma once
 #include "types.h"
 
