@@ -5,7 +5,8 @@
 Prints one table and writes build/bench.json. `--assert` exits with 1 where a ratio has grown beyond
 the kept one, or the floor beside ONNX Runtime is missed; `--write` renews docs/benchmarks.md and
 the pictures beside it; `--tune` races what `whet compile --tune` makes, a minute or two more for
-each model that was not tuned before.
+each model that was not tuned before. `--levels whet_avx2` races Whet's build for x86-64-v3 as well,
+each with its share of the peak of its own instructions; `--alone` leaves the peers out.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bench.profiles import draw, section
 from bench.report import from_json, page, show, to_json
 from bench.suite import MODELS, PRECISIONS, ROOT, TRAINED, Case, is_stored
 from whet import api
+from whet.bench.engine import LEVELS
 from whet.devices import measure
 
 DOCS = ROOT / "docs"
@@ -43,6 +45,10 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60.0, help="start no race later")
     parser.add_argument("--folder", type=Path, default=ROOT / "build")
     parser.add_argument("--assert", action="store_true", dest="held", help="fail a regression")
+    parser.add_argument(
+        "--levels", nargs="+", choices=LEVELS, default=[], help="race Whet's builds"
+    )
+    parser.add_argument("--alone", action="store_true", help="race no peers")
     parser.add_argument("--tune", action="store_true", help="race Whet with its kernels tuned")
     parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md and .json")
     options = parser.parse_args(given)
@@ -69,6 +75,8 @@ def command_line(options: argparse.Namespace) -> str:
     chosen = f'MODELS="{models}" THREADS="{threads}" PRECISION="{precision}"'
     limits = f"--seconds {options.seconds:g} --minutes {options.minutes:g}"
     limits += " --tune" if options.tune else ""
+    limits += f" --levels {' '.join(options.levels)}" if options.levels else ""
+    limits += " --alone" if options.alone else ""
     return f'make bench {chosen} BENCH="--write {limits}"'
 
 
@@ -119,9 +127,12 @@ def main(given: list[str] | None = None) -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
     for threads in sorted({1, *options.threads}):
-        measure(threads)
+        for cpu in ("native", *(LEVELS[level] for level in options.levels)):
+            measure(threads, cpu=cpu)
     compiler = partial(api.compile, tune=options.tune)
-    suite = Suite(options.folder / "models", options.seconds, compiler)
+    suite = Suite(
+        options.folder / "models", options.seconds, compiler, options.levels, options.alone
+    )
     records, missing = run(options, suite)
     kept = from_json(DOCS / "benchmarks.json")
     checks = [*floor(records), *(regressions(records, kept) if options.held else ())]

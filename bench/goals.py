@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.measure import Record
+from whet.bench.engine import LEVELS
 
 # Whet's median over the best peer's, for one and for two threads.
 RATIOS = {
@@ -33,6 +34,7 @@ BF16 = ("mobilenet_v2", "resnet50", "vit_tiny")
 THREAD_GAIN = 1.8
 LOAD_MS = {"mobilenet_v2": 5.0}
 PYTHON_MB = 40.0
+LEVEL_GAP = 0.10
 # The floor under one thread, beside ONNX Runtime.
 FLOOR_MODELS = ("mobilenet_v2", "resnet50")
 FLOOR_RATIO, FLOOR_LOAD = 1.25, 0.25
@@ -74,7 +76,8 @@ def goals(records: Sequence[Record]) -> list[Goal]:
     found: list[Goal] = []
     for (model, precision), wanted in RATIOS.items():
         for threads in (1, 2):
-            peers = [r for e, r in by.get((model, precision, threads), {}).items() if e != "whet"]
+            raced = by.get((model, precision, threads), {})
+            peers = [r for e, r in raced.items() if e != "whet" and e not in LEVELS]
             best = min(peers, key=lambda r: r.median_ms, default=None)
             name = f"{model} {precision}, {threads} thread(s): time over the best peer's"
             ratio, note = (best.ratio, best.engine) if best else (None, "")
@@ -88,7 +91,15 @@ def goals(records: Sequence[Record]) -> list[Goal]:
     for (model, precision, threads), r in whet.items():
         if threads == 1:
             found += _alone(r, whet.get((model, precision, 2)), whet.get((model, "f32", 1)))
+            raced = by[model, precision, threads]
+            found += [_beside(r, raced[level]) for level in LEVELS if level in raced]
     return found
+
+
+def _beside(r: Record, level: Record) -> Goal:
+    """How much less of its own peak a build for a lower level reaches."""
+    name = f"{r.model} {r.precision}: share of peak above {level.engine}'s"
+    return Goal(name, LEVEL_GAP, r.share_of_peak - level.share_of_peak)
 
 
 def _alone(one: Record, two: Record | None, f32: Record | None) -> list[Goal]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from bench.profiles import Profile, profiled
 from bench.suite import CONVERTED, Case, Unavailable, model_file, peers, ready
 from whet import api
-from whet.bench.engine import check_peer
+from whet.bench.engine import LEVELS, check_peer
 from whet.bench.race import Lap, difference, race
 from whet.cli.bench import integer_graph
 from whet.compile.pipeline import Compiled
@@ -27,7 +27,8 @@ class Record:
     """One engine's figures in one race.
 
     ratio: Whet's median over this engine's; low, high: quartiles of that ratio over the rounds.
-    share_of_peak: of the arithmetic peak measured on this machine for that many threads.
+    share_of_peak: of the arithmetic peak measured on this machine for that many threads, with the
+    instructions that the engine was built for if it is one of LEVELS.
     load_ms: from opening the file to the first result. rss_mb: above the bare process, in 10^6.
     budget_mb: weights and arena. difference: of the outputs from Whet's, over the largest value; of
     Whet's own in bf16, the mean over INPUTS from those in f32. same_top: for how many of these the
@@ -68,11 +69,22 @@ Results = tuple[list[Record], list[Missing]]
 
 
 class Suite:
-    """Races cases; each model is compiled once for all thread counts."""
+    """Races cases; each model is compiled once for all thread counts.
 
-    def __init__(self, folder: Path, seconds: float, compiler: Compiler = api.compile) -> None:
+    levels: builds of Whet to race too, of LEVELS. alone: no peers.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        seconds: float,
+        compiler: Compiler = api.compile,
+        levels: Sequence[str] = (),
+        alone: bool = False,
+    ) -> None:
         self.folder, self.seconds, self.compiler = folder, seconds, compiler
-        self._compiled: dict[tuple[Path, str], Compiled | str] = {}
+        self.levels, self.alone = levels, alone
+        self._compiled: dict[tuple[Path, str, str], Compiled | str] = {}
         self._raced: dict[str, Compiled] = {}
 
     def run(self, case: Case) -> Results:
@@ -86,12 +98,13 @@ class Suite:
         except Exception as error:
             return [], [Missing(str(case), "whet", _reason(error))]
 
-    def compile(self, path: Path, precision: str = "own") -> Compiled:
+    def compile(self, path: Path, precision: str = "own", cpu: str = "native") -> Compiled:
         """The compiled model; a failure is remembered too."""
-        key = (path, precision)
+        key = (path, precision, cpu)
+        more = {} if cpu == "native" else {"cpu": cpu}
         if key not in self._compiled:
             try:
-                self._compiled[key] = self.compiler(path, precision=precision)
+                self._compiled[key] = self.compiler(path, precision=precision, **more)
             except Exception as error:
                 self._compiled[key] = _reason(error)
         found = self._compiled[key]
@@ -106,20 +119,19 @@ class Suite:
     def race(self, case: Case, path: Path) -> Results:
         """Race Whet with the peers; one that fails is left out and told."""
         converted = case.precision in CONVERTED
-        compiled = self.compile(path, case.precision if converted else "own")
+        precision = case.precision if converted else "own"
+        compiled = self.compile(path, precision)
         self._raced[f"{case.model} {case.precision}"] = compiled
-        missing = [Missing(str(case), *left) for left in LEFT_OUT.get(case.precision, ())]
-        engines: dict[str, Path] = {}
-        for peer, file in peers(path, case.precision).items():
+        engines, missing = self._peers(case, path)
+        builds = {"whet": compiled}
+        for level in self.levels:
             try:
-                check_peer(peer, file)
-                ready(peer, file, path)
-                engines[peer] = file
-            except (InputError, Unavailable) as error:
-                missing.append(Missing(str(case), peer, _reason(error)))
+                builds[level] = self.compile(path, precision, LEVELS[level])
+            except RuntimeError as error:
+                missing.append(Missing(str(case), level, _reason(error)))
         with tempfile.TemporaryDirectory(prefix="whet-bench-") as name:
             artifact = compiled.artifact()
-            files = {"whet": artifact.save(Path(name) / "model.whet")}
+            files = {e: b.artifact().save(Path(name) / f"{e}.whet") for e, b in builds.items()}
             inputs = random_inputs(artifact.interface.inputs, seed=0)
             while True:
                 try:
@@ -137,9 +149,24 @@ class Suite:
             records[0] = _beside(records[0], compiled, self.compile(path))
         return records, missing
 
+    def _peers(self, case: Case, path: Path) -> tuple[dict[str, Path], list[Missing]]:
+        """The file of each peer that is installed and takes the model, and the others."""
+        if self.alone:
+            return {}, []
+        missing = [Missing(str(case), *left) for left in LEFT_OUT.get(case.precision, ())]
+        engines: dict[str, Path] = {}
+        for peer, file in peers(path, case.precision).items():
+            try:
+                check_peer(peer, file)
+                ready(peer, file, path)
+                engines[peer] = file
+            except (InputError, Unavailable) as error:
+                missing.append(Missing(str(case), peer, _reason(error)))
+        return engines, missing
+
 
 def _record(case: Case, lap: Lap, leader: Lap, compiled: Compiled) -> Record:
-    machine = roofline(case.threads)
+    machine = roofline(case.threads, LEVELS.get(lap.engine, "native"))
     integer = integer_graph(compiled.graph)
     peak = machine.int8_gop_s if integer else machine.f32_gflop_s
     cost = graph_cost(compiled.graph)

@@ -16,6 +16,7 @@ from bench.goals import FLOOR_RATIO, TOLERANCE, floor, goals, regressions
 from bench.measure import Missing, Record, Suite
 from bench.report import JSON_KEYS, from_json, page, to_json
 from bench.suite import Case, Unavailable, peers, ready
+from whet.targets.processor import cpu_flags
 
 CASE = Case("tiny", "f32", 1)
 
@@ -56,6 +57,18 @@ def test_a_race_measures_whet_and_its_peers(tiny: Path, tmp_path: Path) -> None:
     for r in records:
         assert 0.0 < r.min_ms <= r.median_ms <= r.p99_ms
         assert r.load_ms > r.min_ms
+
+
+def test_a_build_for_less_is_raced_and_held_to_its_own_peak(tiny: Path, tmp_path: Path) -> None:
+    if "avx2" not in cpu_flags():
+        pytest.skip("no AVX2")
+    records, missing = Suite(tmp_path, 0.05, levels=["whet_avx2"], alone=True).race(CASE, tiny)
+    whet, level = records
+    assert (whet.engine, level.engine, missing) == ("whet", "whet_avx2", [])
+    gaps = [g for g in goals(records) if g.name == "tiny f32: share of peak above whet_avx2's"]
+    assert [g.found for g in gaps] == [whet.share_of_peak - level.share_of_peak]
+    held = goals([record("resnet50", e, 1.0) for e in ("whet", "whet_avx2")])
+    assert all(g.found is None for g in held if g.name.endswith("time over the best peer's"))
 
 
 def test_a_model_that_fails_is_told_and_stops_nothing(tmp_path: Path) -> None:

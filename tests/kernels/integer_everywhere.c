@@ -81,7 +81,7 @@ static void elementwise(const int rounding)
     integer_add_double(N, 1, 1, INTEGER_I8, 20, 1, a8, 3, m[0], 32, b8, -5, m[1], 33, m[2], 49, 4,
                        -128, 127, y8);
     mix(y8, N);
-    integer_mul(N, 1, 1, INTEGER_I8, a8, 3, b8, -5, m[3], 38, 4, -128, 127, rounding, y8);
+    integer_mul(1, N, INTEGER_I8, a8, 0, 1, 3, b8, 0, 1, -5, m[3], 38, 4, -128, 127, rounding, y8);
     mix(y8, N);
     integer_squared_difference(N, 1, 1, INTEGER_I8, 7, a8, 3, m[4], 32, b8, 9, m[5], 32, m[6], 50,
                                -128, -128, 127, rounding, y8);

@@ -77,7 +77,7 @@ __attribute__((used)) void _start(void) {
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A compiled batch of functions f0, f1, ... and the constants of its vocabulary."""
+    """A compiled batch of functions case0, case1, ... and the constants of its vocabulary."""
 
     functions: ctypes.CDLL
     lanes: int
@@ -85,10 +85,10 @@ class Library:
     pairs: bool
 
     def call(self, i: int, begin: int, end: int, *arrays: npt.NDArray[np.generic]) -> None:
-        """f<i>(begin, end, x, w, bias, y, scratch, {the rest})."""
+        """case<i>(begin, end, x, w, bias, y, scratch, {the rest})."""
         extra = np.array([a.ctypes.data for a in arrays[5:]] or [0], np.uint64)
         pointers = [ctypes.c_void_p(a.ctypes.data) for a in (*arrays[:5], extra)]
-        getattr(self.functions, f"f{i}")(begin, end, *pointers)
+        getattr(self.functions, f"case{i}")(begin, end, *pointers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _emulate(
 
 
 def library(source: str, path: tuple[str, bool]) -> Library | Emulated:
-    """Compile C functions f0, f1, ... that take ARGS."""
+    """Compile C functions case0, case1, ... that take ARGS."""
     cpu, scalar = path
     text = "#define WHET_SCALAR\n" * scalar + HEADER + source
     if cpu not in ARM:
@@ -124,7 +124,7 @@ def library(source: str, path: tuple[str, bool]) -> Library | Emulated:
         names = ("lanes", "shift", "pairs")
         lanes, shift, pairs = (ctypes.c_int.in_dll(functions, n).value for n in names)
         return Library(functions, lanes, shift, bool(pairs))
-    table = ", ".join(re.findall(r"void (f\d+)\(ARGS\)", source))
+    table = ", ".join(re.findall(r"void (case\d+)\(ARGS\)", source))
     flags = ("-target", "aarch64-linux-musl", "-static", "-Wl,-z,defs")
     linked = compile_c(text + PROGRAM.replace("FUNCTIONS", table), cpu, *flags)
     lanes, shift, pairs = np.frombuffer(_emulate(linked, -1, 0, 0, ()), np.int32)

@@ -7,8 +7,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.kernels.native_s8 import PATHS, Emulated, Library, assert_canary, guarded, library
-from whet.emit.program import Argument, Call, In, Longs, Lowered, Name, Out, Scratch, Weight
+from tests.kernels.native_s8 import (
+    PATHS,
+    Emulated,
+    Library,
+    assert_canary,
+    forms,
+    guarded,
+    library,
+)
+from whet.emit.program import (
+    Argument,
+    Call,
+    In,
+    Longs,
+    Lowered,
+    Name,
+    Out,
+    Portion,
+    Scratch,
+    Weight,
+)
 from whet.ir.element import I8, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
@@ -18,7 +37,7 @@ from whet.kernels import share
 from whet.kernels.kernel import load_all, lower
 from whet.ops.coded_attention import COLUMNS, ROWS
 from whet.ops.convert import bitcast
-from whet.ops.elementwise import add
+from whet.ops.elementwise import add, mul
 from whet.ops.evaluate import evaluate
 from whet.ops.matmul import matmul
 from whet.ops.movement import broadcast, reshape, transpose
@@ -29,6 +48,7 @@ from whet.targets.host import host
 from whet.targets.target import Target
 
 HEADERS = '#include "attention_s8.h"\n#include "gemm_batch_s8.h"\n#include "layer_norm_s8.h"\n'
+HEADERS += '#include "mul_s8.h"\n#include "integer_elementwise.h"\n'
 UNIT = Quant(I8, (1 / 255,), (-128,))
 
 
@@ -52,6 +72,13 @@ def product(batch: int, m: int, k: int, n: int) -> Graph:
     a, b = codes("a", batch, m, k), codes("b", 1, k, n, zero=-128)
     y = matmul(a, b, element=Quant(I8, (0.03 * 0.03 * k,), (-4,)))
     return Graph((a, b), (y,), ("y",))
+
+
+def multiplied(*shape: int, row: bool = False, swapped: bool = False) -> Graph:
+    """Codes times codes of the same shape, or times a row of them."""
+    a, b = codes("a", *shape), codes("b", *((1, shape[-1]) if row else shape), scale=0.01, zero=-7)
+    y = mul(*((b, a) if swapped else (a, b)), element=Quant(I8, (0.02,), (-11,)))
+    return Graph((b, a) if swapped else (a, b), (y,), ("y",))
 
 
 def attended(
@@ -86,6 +113,10 @@ GRAPHS = {
     "product": product(2, 70, 24, 37),
     "product tail": product(1, 3, 7, 130),
     "product short": product(1, 5, 3, 5),
+    "mul": multiplied(3, 100, 7),
+    "mul row": multiplied(1, 5, 9, 72, row=True),
+    "mul row first": multiplied(1, 7, 600, row=True, swapped=True),
+    "mul row short": multiplied(40, 3, row=True),
     "attention": attended(1, 3, 45, 45, 16, 16),
     "attention odd": attended(2, 2, 5, 9, 7, 5),
     "attention masked": attended(2, 3, 17, 70, 8, 20, "after"),
@@ -102,7 +133,7 @@ def everything_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
 def lowered(graph: Graph, target: Target) -> tuple[Node, Lowered, Call]:
     """The node that computes a graph, and what its kernel calls."""
     load_all()
-    names = ("coded_attention", "softmax", "layer_norm", "matmul")
+    names = ("coded_attention", "softmax", "layer_norm", "matmul", "mul")
     node = next(n for n in graph.nodes if n.op.name in names)
     made = lower(node, target)
     (call,) = made.statements
@@ -114,12 +145,14 @@ def text(argument: Argument) -> str:
     """An argument of a call as C over ARGS."""
     pointers = ["x", *(f"(const void *)extra[{i}]" for i in range(3))]
     match argument:
-        case In(index):
-            return pointers[index]
+        case In(index, each=each):
+            return f"((const s8 *){pointers[index]} + begin * ({each}))"
         case Weight(index):
             return f"(const void *){('w', 'bias')[index]}"
-        case Out():
-            return "y"
+        case Out(each=each):
+            return f"((s8 *)y + begin * ({each}))"
+        case Portion(total, grain):
+            return f"((end * {grain} < {total} ? end * {grain} : {total}) - begin * {grain})"
         case Scratch():
             return "scratch"
         case Name(name):
@@ -159,12 +192,13 @@ def check(lib: Library | Emulated, i: int, graph: Graph, target: Target) -> None
 @pytest.mark.parametrize("path", PATHS)
 def test_kernels_of_codes_match_the_meaning(path: tuple[str, bool]) -> None:
     empty = library("", path)
-    target = replace(host(), lanes=empty.lanes, dot8_pairs=empty.pairs)
+    fused = forms(path)[-1]
+    target = replace(host(), lanes=empty.lanes, dot8_pairs=empty.pairs, fused=fused)
     source = HEADERS
     for i, graph in enumerate(GRAPHS.values()):
         _, _, call = lowered(graph, target)
         arguments = ", ".join(text(a) for a in call.arguments)
-        source += f"void f{i}(ARGS) {{ {call.function}({arguments}); }}\n"
+        source += f"void case{i}(ARGS) {{ {call.function}({arguments}); }}\n"
     lib = library(source, path)
     for i, graph in enumerate(GRAPHS.values()):
         check(lib, i, graph, target)

@@ -136,7 +136,7 @@ def data(rng: np.random.Generator, c: Case, fused: bool) -> Data:
 def test_conv_matches_numpy(path: tuple[str, bool]) -> None:
     rng = np.random.default_rng(4)
     table = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
-    lib = library("".join(c.function(f"f{i}", d.epilogue, c.wz)
+    lib = library("".join(c.function(f"case{i}", d.epilogue, c.wz)
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
         dense = conv_is_dense(c.c, c.g, c.ldx, c.dilation[1], c.scratch(lib.pairs) > 0)

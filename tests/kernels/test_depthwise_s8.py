@@ -132,7 +132,7 @@ def data(rng: np.random.Generator, c: Case, fused: bool) -> Data:
 def test_depthwise_matches_numpy(path: tuple[str, bool]) -> None:
     rng = np.random.default_rng(6)
     table = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
-    lib = library("".join(c.function(f"f{i}", d.epilogue, d.passes)
+    lib = library("".join(c.function(f"case{i}", d.epilogue, d.passes)
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
         n = c.c * c.m

@@ -43,13 +43,13 @@ EPILOGUE(layer_{rounding}) {{
     const vi r = load_s8((const s8 *)extra[6] + row * {N} + channel, lanes);
     return {addition(rounding)[1]};
 }}
-void f{i}(ARGS) {{ {gemm}, 1, -128, 127, {ends}, layer_{rounding}); }}
+void case{i}(ARGS) {{ {gemm}, 1, -128, 127, {ends}, layer_{rounding}); }}
 """
         for i, rounding in enumerate(("single", "double"))
     )
     return f"""{residual}
-void f2(ARGS) {{ {gemm}, 4, 0, 0, {ends}, int32_s8); }}
-void f3(ARGS) {{ {gemm}, 4, 0, 0, {ends}, float_s8); }}
+void case2(ARGS) {{ {gemm}, 4, 0, 0, {ends}, int32_s8); }}
+void case3(ARGS) {{ {gemm}, 4, 0, 0, {ends}, float_s8); }}
 """
 
 
@@ -99,7 +99,7 @@ def test_one_multiply_add_has_the_bits_of_the_integers(path: tuple[str, bool]) -
     gemm = f"gemm_s8({M}, {N}, {K}, {K}, {N}, 3, {NV}, 9, 0, 0"
     limits = "-7, 127, begin, end, x, w, bias, y, 0, extra"
     calls = [f"{gemm}, {1 if 'codes' in name else 2}, {limits}, {name});" for name, _, _ in LINEAR]
-    lib = library("".join(f"void f{i}(ARGS) {{ {c} }}\n" for i, c in enumerate(calls)), path)
+    lib = library("".join(f"void case{i}(ARGS) {{ {c} }}\n" for i, c in enumerate(calls)), path)
     rng = np.random.default_rng(9)
     x = rng.integers(-128, 128, (M, K)).astype(np.int8)
     w, bias = rng.integers(-127, 128, (K, N)), rng.integers(-5000, 5000, N)

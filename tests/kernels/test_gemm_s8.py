@@ -97,7 +97,7 @@ def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
     table = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
     seen = {d.epilogue.epilogue for _, d in table}
     assert seen == {*EPILOGUES, *["linear_free_s8"] * (len(forms(path)) > 1)}
-    lib = library("".join(c.function(f"f{i}", d.epilogue, needs_zero(c, d))
+    lib = library("".join(c.function(f"case{i}", d.epilogue, needs_zero(c, d))
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
         packed = pack_gemm_s8(

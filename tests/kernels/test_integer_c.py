@@ -216,9 +216,12 @@ def test_mul(store: str, rounding: Rounding) -> None:
     da, db = data(rng, (999,), store), data(rng, (999,), store)
     ours = multiplication.mul(da, db, c)
     out = np.zeros_like(ours)
-    call(lib().integer_mul, 999, 1, 1, TYPES[store], da, a.zero, db, b.zero, int(c.by.m),
-         int(c.by.t), c.y_zero, c.low, c.high, code(rounding), out)  # fmt: skip
+    by = (int(c.by.m), int(c.by.t), c.y_zero, c.low, c.high, code(rounding))
+    call(lib().integer_mul, 1, 999, TYPES[store], da, 0, 1, a.zero, db, 0, 1, b.zero, *by, out)
     np.testing.assert_array_equal(ours, out)
+    call(lib().integer_mul, 27, 37, TYPES[store], da, 37, 1, a.zero, db, 0, 1, b.zero, *by, out)
+    rows = multiplication.mul(da.reshape(27, 37), db[:37], c)
+    np.testing.assert_array_equal(rows.reshape(-1), out)
 
 
 @both

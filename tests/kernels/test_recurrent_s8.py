@@ -19,10 +19,11 @@ GATES = {"GRU": 3, "LSTM": 4}
 HIDDEN = 37
 SUMS = """
 #include "recurrent_s8.h"
-void f0(ARGS) {{
+void case0(ARGS) {{
     vf acc[4];
     for (int j = 0; j < 4; j++) acc[j] = vset(0.f);
-    for (int k = 0; k < 48; k += VL) recurrent_digits(vload((const float *)x + k), scratch + k, 48);
+    for (int k = 0; k < 48; k += VL)
+        recurrent_digits(vload((const float *)x + k), scratch + k * DOT8_BYTES, 48);
     recurrent_sum_s8(4, {hidden}, acc, scratch, 48, w, bias, (const float *)extra[0]);
     for (int j = 0; j < 4; j++) vstore((float *)y + j * VL, acc[j]);
 }}
@@ -32,7 +33,7 @@ void f0(ARGS) {{
 @pytest.mark.parametrize("path", PATHS)
 def test_sums_are_exact_but_for_rounding_h(path: tuple[str, bool]) -> None:
     made = library(SUMS.format(hidden=HIDDEN), path)
-    layout = Layout(4, made.lanes, 1, made.lanes, made.shift)
+    layout = Layout(4, made.lanes, 1, made.lanes, made.shift, made.pairs)
     codes = RNG.integers(-127, 128, (1, 4 * made.lanes, HIDDEN)).astype(np.int8)
     element = Quant(I8, (1.0,), (0,))
     columns = np.zeros((1, 4 * HIDDEN, HIDDEN), np.int8)
@@ -43,7 +44,7 @@ def test_sums_are_exact_but_for_rounding_h(path: tuple[str, bool]) -> None:
     h[:HIDDEN] = RNG.uniform(-1, 1, HIDDEN)
     h[:4] = [1, -1, 2.0**-22, -(2.0**-24)]
     y = np.zeros(4 * made.lanes, np.float32)
-    digits = np.zeros(256, np.int8)
+    digits = np.zeros(512, np.int8)
     made.call(0, 0, 0, h, packed, start, y.view(np.int8), digits, scale)
     whole = np.rint(h[:HIDDEN].astype(np.float64) * 2**22).astype(np.int64)
     sums = codes[0].astype(np.int64) @ whole

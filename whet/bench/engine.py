@@ -117,13 +117,16 @@ def load_ncnn(path: Path, threads: int) -> Run:
 # Engine: how it loads, the module it needs, the files it reads.
 ENGINES: dict[str, tuple[Load, str, tuple[str, ...]]] = {
     "whet": (load_whet, "whet.api", (".whet",)),
+    "whet_avx2": (load_whet, "whet.api", (".whet",)),
     "onnxruntime": (load_onnxruntime, "onnxruntime", (".onnx",)),
     "openvino": (load_openvino, "openvino", (".onnx", ".tflite")),
     "openvino_bf16": (load_openvino_bf16, "openvino", (".onnx", ".tflite")),
     "litert": (load_litert, "ai_edge_litert", (".tflite",)),
     "ncnn": (load_ncnn, "ncnn", (".param",)),
 }
-PEERS = tuple(name for name in ENGINES if name != "whet")
+# Whet itself, built for less than this machine has: the `cpu` it is compiled for.
+LEVELS = {"whet_avx2": "x86-64-v3"}
+PEERS = tuple(name for name in ENGINES if name != "whet" and name not in LEVELS)
 
 
 def check_peer(name: str, model: Path) -> None:

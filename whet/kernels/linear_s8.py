@@ -75,10 +75,13 @@ def linear(
     bounds: tuple[Integers, Integers],
     limits: tuple[int, int],
     rounding: Rounding,
+    *,
+    free: bool = True,
 ) -> Linear | None:
     """The multiply-add equal to `by` and `zero`, clamped to `limits`, on accumulators in `bounds`.
 
-    None where there is none for some channel.
+    free: whether a sum may start from the bits of a float. None where there is none for some
+    channel.
     """
     low, high = (np.broadcast_to(b, by.m.shape).astype(np.int64) for b in bounds)
     m, t = by.m.astype(np.int64), by.t.astype(np.int64)
@@ -89,8 +92,7 @@ def linear(
         return None
     m, t = np.where(flat, 1 << 30, m), np.where(flat, 31, t)
     steps = _steps(m, t, zero, (low, high), limits, rounding)
-    free = True
-    found = _free(real.astype(np.float32), steps, flat)
+    found = _free(real.astype(np.float32), steps, flat) if free else None
     if found is None:
         free, found = False, _converted(real.astype(np.float32), zero, steps, flat)
     if found is None:

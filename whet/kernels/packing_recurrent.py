@@ -9,7 +9,7 @@ import numpy as np
 from whet.ir.element import Quant
 from whet.ir.node import Array
 from whet.kernels.packing import pack_panels
-from whet.kernels.packing_s8 import pack_gemm_s8
+from whet.kernels.packing_s8 import in_pairs, pack_gemm_s8
 from whet.ops.recurrent import GATES
 
 QUAD = 4
@@ -20,7 +20,8 @@ FRACTION_BITS = 22  # of h as recurrent_s8.h reads it
 class Layout:
     """Gates of `width` hidden units at a time, units beyond the last one zero.
 
-    vectors: of a panel of the inputs' weights. lanes, shift: VL and DOT8_SHIFT of the target.
+    vectors: of a panel of the inputs' weights. lanes, shift, pairs: VL, DOT8_SHIFT and
+    DOT8_PAIRS of the target.
     """
 
     gates: int
@@ -28,6 +29,7 @@ class Layout:
     vectors: int
     lanes: int
     shift: int
+    pairs: bool
 
     def units(self, hidden: int) -> int:
         return -(-hidden // self.width) * self.width
@@ -60,7 +62,7 @@ class Layout:
         none = np.zeros(1, np.int64)
         packed = [
             pack_gemm_s8(self._rows(each), none, x.zero[0], lanes=self.lanes,
-                         vectors=self.vectors, shift=self.shift)
+                         vectors=self.vectors, shift=self.shift, pairs=self.pairs)
             for each in w
         ]  # fmt: skip
         columns = self.gates * self.units(w.shape[1] // self.gates)
@@ -77,7 +79,9 @@ class Layout:
         found = [self.columns(np.pad(each, [(0, 0), (0, rest)])) for each in r]
         packed = [a.reshape(*a.shape[:3], -1, QUAD).transpose(0, 3, 1, 2, 4) for a in found]
         start = [-self.shift * a.sum(axis=-1, dtype=np.int32) for a in found]
-        return _flat(packed), _flat(start), self._scale(r, element, 2.0**-FRACTION_BITS)
+        quads = _flat(packed)
+        ready = in_pairs(quads, self.lanes) if self.pairs else quads
+        return ready, _flat(start), self._scale(r, element, 2.0**-FRACTION_BITS)
 
     def _rows(self, w: Array) -> Array:
         """[gates * hidden, input] as [input, columns]."""

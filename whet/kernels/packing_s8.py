@@ -22,6 +22,7 @@ __all__ = [
     "accumulator_bounds",
     "conv_is_dense",
     "conv_scratch",
+    "in_pairs",
     "pack_conv_s8",
     "pack_depthwise_s8",
     "pack_gemm_s8",
@@ -100,7 +101,7 @@ def _quads(rows: Bytes) -> Bytes:
     return np.ascontiguousarray(quads.transpose(0, 2, 1))
 
 
-def _in_pairs(quads: Bytes, lanes: int) -> Bytes:
+def in_pairs(quads: Bytes, lanes: int) -> Bytes:
     """Vectors of quads, each as the first pair of every lane and then the second."""
     return np.ascontiguousarray(quads.reshape(-1, lanes, 2, 2).swapaxes(1, 2)).ravel()
 
@@ -118,7 +119,7 @@ def _panels(runs: list[Bytes], lanes: int, vectors: int, ones: bool, pairs: bool
             panel[:, width:] = 1
             parts.append(_quads(panel).ravel())
     panels = np.concatenate(parts)
-    return _in_pairs(panels, lanes) if pairs else panels
+    return in_pairs(panels, lanes) if pairs else panels
 
 
 def _fold(bias: Integers, w: Integers, zero: int, shift: int) -> Integers:
@@ -218,7 +219,8 @@ def pack_depthwise_s8(
     """Pack w[C * M, KH, KW] and bias[C * M], in wide_order, for depthwise_s8.
 
     [vector of channels][pass][output row of the tile][quad of input rows][KW][lanes][4]; the first
-    `wide` channels [4 vectors][pass][output row][quad][KW][vector][lanes][4].
+    `wide` channels [4 vectors][pass][output row][quad][KW][vector][lanes][4]. With pairs the others
+    are 16 bits each.
     """
     n, kh, kw = w.shape
     real = w.astype(np.int64) - weight_zero
@@ -233,8 +235,11 @@ def pack_depthwise_s8(
     ordered = split.transpose(5, 0, 1, 2, 4, 6, 3)
     first, rest = ordered[: wide // lanes], ordered[wide // lanes :]
     fours = first.reshape(-1, 4, *first.shape[1:]).transpose(0, 2, 3, 4, 5, 1, 6, 7)
-    weights = np.concatenate([fours.ravel(), rest.ravel()])
-    weights = _in_pairs(weights, lanes) if pairs else weights
+    parts = [fours.ravel(), rest.ravel()]
+    if pairs:
+        wide_part, narrow = (in_pairs(part, lanes) for part in parts)
+        parts = [wide_part, narrow.astype("<i2").view(np.int8)]
+    weights = np.concatenate(parts)
     folded = _fold(bias.astype(np.int64), real.reshape(n, -1).T, zero, shift)
     return Packed(weights, _padded(folded), 0, len(pieces))
 

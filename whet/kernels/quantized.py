@@ -23,7 +23,6 @@ from whet.ops.affine import affine, clamped, operand, result, rounding
 from whet.ops.channels_last import channels_last
 from whet.ops.convert import convert, integer_limits
 from whet.ops.integer.addition import addition_constants
-from whet.ops.integer.multiplication import multiplication_constants
 from whet.ops.integer.quantization import Activation, Affine
 from whet.ops.integer.reduction import mean_constants, sum_constants
 from whet.ops.integer.softmax import softmax_constants
@@ -120,20 +119,6 @@ def add(node: Node, target: Target) -> Lowered | None:
             (*pairs.head, c.left_shift, c.sign, *a, *a_by, *b, *b_by, *y, *ends),
         )
     return pairs.lowered(call)
-
-
-@kernel("integer_mul", e.mul)
-def mul(node: Node, target: Target) -> Lowered | None:
-    pairs = pairwise(node)
-    if pairs is None:
-        return None
-    made = multiplication_constants(
-        operand(node, 0), operand(node, 1), result(node), Activation.NONE, rounding(node)
-    )
-    c = clamped(made, node)
-    by = (scalar(c.by.m), scalar(c.by.t), c.y_zero, c.low, c.high, rounding_name(node))
-    a, b = (pairs.given(0), c.a_zero), (pairs.given(1), c.b_zero)
-    return pairs.lowered(Call("integer_mul", (*pairs.head, *a, *b, *by, pairs.each.to(Out()))))
 
 
 @kernel("integer_table", lookup)

@@ -43,7 +43,10 @@ def lower(node: Node, target: Target) -> Lowered | None:
     chunk = -(-steps // -(-steps // MOST_STEPS))
     units = -(-hidden // (vectors * target.lanes)) * vectors * target.lanes
     tile = _tile(chunk, gates * units, size, codes[1], target)
-    layout = Layout(gates, vectors * target.lanes, tile.vectors, target.lanes, target.dot8_shift)
+    layout = Layout(
+        gates, vectors * target.lanes, tile.vectors, target.lanes, target.dot8_shift,
+        target.dot8_pairs,
+    )  # fmt: skip
     constants, weights = _constants(layout, x, w, r, bias)
     flags = (bool(node["reverse"]), bool(node["batch_first"]))
     shape = (*codes, steps, batch, size, hidden, directions, *flags)
@@ -51,7 +54,8 @@ def lower(node: Node, target: Target) -> Lowered | None:
     outputs = [Out(i) for i in range(len(node.outputs))] + [0] * (node.op is gru)
     pointers: list[Argument] = [In(0), *weights, *_states(node), *outputs, Scratch()]
     threads = map(Name, ("part", "parts", "host->wait", "host->pool"))
-    scratch = 4 * (chunk * gates * units + 3 * units) + 2 * DIGITS * units * codes[0]
+    each = 2 if target.dot8_pairs else 1
+    scratch = 4 * (chunk * gates * units + 3 * units) + 2 * DIGITS * units * codes[0] * each
     call = Call("recurrent_f32", (*sizes, *pointers, *threads))
     return Lowered((call,), ("recurrent_f32.h",), constants, scratch, together=True)
 

@@ -95,13 +95,14 @@ def depthwise_tiles_s8(
 ) -> list[Pair]:
     """All (TH, TW) of depthwise_s8 worth trying: the space of a tuner. Pairs are (height, width).
 
-    Half the registers hold accumulators; a tile of more than 20 quads is more than a compiler
-    keeps in order.
+    All but 4 registers hold accumulators, 16 at most; a tile of more than 20 quads is more than a
+    compiler keeps in order, and of few registers one of more than 2 rows.
     """
+    rows = 1 if dilation_h > 1 else 4 if registers > 16 else 2
     return [
         (th, tw)
-        for th in range(1, min(out[0], 4 if dilation_h == 1 else 1) + 1)
-        for tw in range(1, min(out[1], registers // 2 // th) + 1)
+        for th in range(1, min(out[0], rows) + 1)
+        for tw in range(1, min(out[1], min(registers - 4, 16) // th) + 1)
         if th * tw == 1 or math.prod(_interleaved(kernel, stride, dilation_h, th, tw)) <= 20
     ]
 
@@ -127,7 +128,7 @@ def depthwise_choices_s8(
     def cost(tile: Pair) -> float:
         th, tw = tile
         tiles, strips = -(-out[1] // tw), -(-out[0] // th)
-        wide = out[1] / tiles
+        width = out[1] / tiles
         columns, quads = _interleaved(kernel, stride, dilation_h, th, -(-out[1] // tiles))
         touched = sum(
             (r * stride[0] + kernel[0] - 1) // 4 - r * stride[0] // 4 + 1 for r in range(th)
@@ -135,7 +136,7 @@ def depthwise_choices_s8(
         if wide:
             new = min(stride[1], kernel[1])
             return strips * (3.0 * new * quads + touched * kernel[1] + 2.5 * th + 0.01 * tw)
-        multiplies = touched * kernel[1] * wide
-        return strips * tiles * (2.5 * columns * quads + multiplies + 4 * th * wide)
+        multiplies = touched * kernel[1] * width
+        return strips * tiles * (2.5 * columns * quads + multiplies + 4 * th * width)
 
     return sorted(depthwise_tiles_s8(out, kernel, stride, dilation_h, registers), key=cost)

@@ -36,3 +36,10 @@ def same_element(*types: Type) -> Type:
         if t.element != first.element:
             raise ShapeError(f"operands are {first.element} and {t.element}")
     return first
+
+
+def is_row(shape: tuple[Size, ...], out: tuple[Size, ...]) -> bool:
+    """Whether a shape of several elements is one row for all rows of `out`."""
+    if shape == out or len(shape) > len(out) or not shape or shape[-1] in (1, 0):
+        return False
+    return shape[-1] == out[-1] and all(d == 1 for d in shape[:-1])

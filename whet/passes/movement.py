@@ -10,9 +10,9 @@ from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
 from whet.ir.node import Attr, Node, Value
 from whet.ir.type import Type
-from whet.ops.broadcast import broadcast_shapes
+from whet.ops.broadcast import broadcast_shapes, is_row
 from whet.ops.convert import convert
-from whet.ops.elementwise import add
+from whet.ops.elementwise import add, mul
 from whet.ops.lookup import lookup
 from whet.ops.movement import broadcast, concat, pad, reshape, slice_op, transpose
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
@@ -267,8 +267,12 @@ def identity_convert(node: Node, uses: Uses) -> Replacement:
 
 @rule(example=lambda: unary((3,), lambda x: add(broadcast(x, shape=(2, 3)), _matrix())))
 def broadcast_operand(node: Node, uses: Uses) -> Replacement:
-    """elementwise(broadcast(x), y) -> elementwise(x, y) where y alone gives the shape."""
-    if node.op.family != "elementwise" or node.op is lookup or node["element"] is not None:
+    """elementwise(broadcast(x), y) -> elementwise(x, y) where y alone gives the shape; of codes, a
+    product with a row."""
+    if node.op.family != "elementwise" or node.op is lookup:
+        return None
+    coded = node["element"] is not None
+    if coded and (node.op is not mul or all(v.op is broadcast for v in node.inputs if v)):
         return None
     if not any(v.op is broadcast for v in node.inputs if v):
         return None
@@ -277,6 +281,8 @@ def broadcast_operand(node: Node, uses: Uses) -> Replacement:
         if v is None or v.op is not broadcast:
             continue
         x = source(v.node)
+        if coded and not is_row(x.shape, node.outputs[0].shape):
+            continue
         trial = [x if j == i else w for j, w in enumerate(chosen)]
         shapes = [w.shape for w in trial if w is not None]
         if broadcast_shapes(*shapes) == node.outputs[0].shape and all(

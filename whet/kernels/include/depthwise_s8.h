@@ -5,6 +5,7 @@
 //       (x[b][oh * SH - PT + kh * DH][ow * SW - PL + kw * DW][n / M] - zero) * w[n][kh][kw])
 //
 // ldx, ldy: bytes from one pixel to the next. w and bias are made by packing_s8.pack_depthwise_s8;
+// the weights of narrow channels (see below) have DOT8_BYTES each.
 // PASSES is 1, or more where weights less their zero point exceed int8 and are stored as a sum.
 // Outside, x is `zero`. The epilogue, OUT (1 or 2), low and high are described in tile_s8.h.
 //
@@ -39,7 +40,7 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
                               const s8 *const *row, const s8 *outside, const s8 *w,
                               const int *bias) {
     const int rows = depthwise_rows_s8(TH, KH, SH, DH), groups = (rows + 3) / 4;
-    const int span = (TW - 1) * SW + (KW - 1) * DW + 1;
+    const int span = (TW - 1) * SW + (KW - 1) * DW + 1, each = VL * 4 * DOT8_BYTES;
     tile_start_s8(TH * TW, 1, 0, acc, bias); // every accumulator starts from the same VL channels
     UNROLL(column, span) {
         const int iw = left + column;
@@ -70,7 +71,7 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
                     UNROLL(pass, PASSES)
                         acc[r * TW + t] = dot4(
                             acc[r * TW + t], a,
-                            quad_load(w + (((pass * TH + r) * groups + g) * KW + kw) * VL * 4));
+                            quad_load_ready(w + (((pass * TH + r) * groups + g) * KW + kw) * each));
                 }
             }
         }
@@ -160,18 +161,18 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
                          const int PASSES, const int zero, const int OUT, const int low,
                          const int high, const int begin, const int end, const s8 *x, const s8 *w,
                          const int *bias, s8 *y, const void *const *extra, epilogue_s8 epilogue) {
-    const int N = C * M, whole = N / VL * VL, strips = (OH + TH - 1) / TH;
-    const int tiles = (OW + TW - 1) / TW, few = OW / tiles, larger = OW % tiles;
-    const int vectors = (N + VL - 1) / VL;
-    const int rows = depthwise_rows_s8(TH, KH, SH, DH), groups = (rows + 3) / 4;
-    const long block_bytes = (long)PASSES * TH * groups * KW * VL * 4;
+    const int N = C * M, whole = N / VL * VL, vectors = (N + VL - 1) / VL;
+    const int strips = (OH + TH - 1) / TH, tiles = (OW + TW - 1) / TW;
+    const int few = OW / tiles, larger = OW % tiles, rows = depthwise_rows_s8(TH, KH, SH, DH);
+    const long block_bytes = (long)PASSES * TH * ((rows + 3) / 4) * KW * VL * 4;
     s8 outside[4 * VL];
-    UNROLL(l, 4 * VL) outside[l] = (s8)zero;
     vi acc[32];
+    UNROLL(l, 4 * VL) outside[l] = (s8)zero;
 #define BLOCK(TW_, INSIDE_, LANES_)                                                                \
     do {                                                                                           \
+        const s8 *taps = w + (WIDE + (n - WIDE) * DOT8_BYTES) / VL * block_bytes;                  \
         depthwise_tile_s8(TH, TW_, INSIDE_, M, LANES_, W, ldx, KH, KW, SH, SW, DH, DW, PASSES,     \
-                          ow * SW - PL, n, acc, row, outside, w + n / VL * block_bytes, bias + n); \
+                          ow * SW - PL, n, acc, row, outside, taps, bias + n);                     \
         UNROLL(r, TH)                                                                              \
             if (oh + r < OH)                                                                       \
                 tile_store_s8(TW_, 1, LANES_, 0, OUT, low, high, acc + r * (TW_),                  \

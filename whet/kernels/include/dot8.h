@@ -14,10 +14,13 @@
 //   store_wide_s8(p, v, OUT, low, high)   4 vectors whose lanes are in that order, as store_s8 does
 //                           (OUT = 1) or store_low_s8 (OUT = 2)
 //   quad_load(w)            VL quads of packed weights
+//   quad_load_ready(w)      the same of weights of DOT8_BYTES each
 //   store_s8(p, v, NV, n, low, high)   NV vectors saturated to int8 and clamped, n lanes of the
 //                           last, and no byte beyond
 //   store_low_s8(p, v, NV, n, low, high)   the same of the low 16 bits of each lane, as a signed
 //                           number; the high 16 bits are those of LINEAR_ZERO, plus or minus 1
+//   store_tile_s8(p, ldp, v, MR, NV, n, OUT, low, high)   MR rows of NV vectors, `ldp` bytes
+//                           apart, as store_s8 does (OUT = 1) or store_low_s8 (OUT = 2)
 //   load_s8(p, n)           n bytes as a vi
 //   mul_high(a, m)          floor(a * m / 2^32)
 //
@@ -59,6 +62,7 @@ INLINE vq_part part_set(const s8 *p, const int n, const int ready, const int par
     return (void)part, quad_set(p, n, ready);
 }
 INLINE vi part_dot(vi acc, vq_part a, vw_part w) { return dot4(acc, a, w); }
+INLINE vw quad_load_ready(const s8 *w) { return quad_load(w); }
 #endif
 enum { DOT8_PARTS = 1 + DOT8_PAIRS, DOT8_BYTES = 1 + DOT8_PAIRS };
 
@@ -93,6 +97,29 @@ INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const in
     store_s8(p, code, NV, n, low, high);
 }
 #endif
+
+INLINE void store_tile_s8(s8 *p, const long ldp, const vi *v, const int MR, const int NV,
+                          const int n, const int OUT, const int low, const int high) {
+    int done = 0; // vectors
+#if defined(DOT8_STORE_FOUR)
+    const int fours = n == VL ? MR * NV / 4 : 0, run = NV % 4 == 0 ? 4 : NV % 2 == 0 ? 2 : 1;
+    UNROLL(f, fours) {
+        s8 *at[4];
+        UNROLL(i, 4) at[i] = p + (4 * f + i) / NV * ldp + (4 * f + i) % NV * VL;
+        store_four_s8(at, run, v + 4 * f, OUT, low, high);
+    }
+    done = 4 * fours;
+#endif
+    UNROLL(i, MR) {
+        const int from = done > i * NV ? done - i * NV : 0;
+        if (from >= NV) continue;
+        s8 *to = p + i * ldp + from * VL;
+        if (OUT == 1)
+            store_s8(to, v + i * NV + from, NV - from, n, low, high);
+        else
+            store_low_s8(to, v + i * NV + from, NV - from, n, low, high);
+    }
+}
 
 INLINE int wide_channel(const int j, const int l) { return l / 4 * 16 + 4 * j + l % 4; }
 #if !defined(DOT8_WIDE)

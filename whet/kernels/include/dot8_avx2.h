@@ -62,6 +62,10 @@ INLINE vq_part part_set(const s8 *p, const int n, const int ready, const int par
 INLINE vi part_dot(vi acc, vq_part a, vw_part w) { return acc + (vi)_mm256_madd_epi16(a, w); }
 
 INLINE vw quad_load(const s8 *w) { return (vw){{part_load(w, 0), part_load(w, 1)}}; }
+INLINE vw quad_load_ready(const s8 *w) {
+    const __m256i *p = (const __m256i *)w;
+    return (vw){{_mm256_loadu_si256(p), _mm256_loadu_si256(p + 1)}};
+}
 INLINE vq quads_set(const s8 *p) { return quad_load(p); }
 INLINE vq quad_set(const s8 *p, const int n, const int ready) {
     return (vq){{part_set(p, n, ready, 0), part_set(p, n, ready, 1)}};
@@ -96,5 +100,39 @@ INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int lo
             __builtin_memcpy(p + j * VL, &q, 8);
         else
             UNROLL(l, n) p[j * VL + l] = (s8)(q >> 8 * l);
+    }
+}
+
+#define DOT8_STORE_FOUR
+// The codes of 4 vectors, one after the other.
+INLINE __m256i four_codes(const vi *v, const int OUT, const int low, const int high) {
+    const __m256i a = (__m256i)v[0], b = (__m256i)v[1], c = (__m256i)v[2], d = (__m256i)v[3];
+    __m256i y;
+    if (OUT == 2) { // low halves by turns; then the bytes of 4 lanes of each vector together
+        const __m256i ab = _mm256_blend_epi16(a, _mm256_slli_epi32(b, 16), 0xaa);
+        const __m256i cd = _mm256_blend_epi16(c, _mm256_slli_epi32(d, 16), 0xaa);
+        const __m128i from = _mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);
+        y = _mm256_shuffle_epi8(_mm256_packs_epi16(ab, cd), _mm256_broadcastsi128_si256(from));
+    } else
+        y = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+    if (low > -128) y = _mm256_max_epi8(y, _mm256_set1_epi8((s8)low));
+    if (high < 127) y = _mm256_min_epi8(y, _mm256_set1_epi8((s8)high));
+    return _mm256_permutevar8x32_epi32(y, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+// 4 vectors to `at`, VL bytes each; RUN of them are one run of bytes.
+INLINE void store_four_s8(s8 *const *at, const int RUN, const vi *v, const int OUT, const int low,
+                          const int high) {
+    const __m256i y = four_codes(v, OUT, low, high);
+    const __m128i first = _mm256_castsi256_si128(y), second = _mm256_extracti128_si256(y, 1);
+    if (RUN == 4) {
+        _mm256_storeu_si256((__m256i *)at[0], y);
+    } else if (RUN == 2) {
+        _mm_storeu_si128((__m128i *)at[0], first);
+        _mm_storeu_si128((__m128i *)at[2], second);
+    } else {
+        _mm_storel_epi64((__m128i *)at[0], first);
+        _mm_storeh_pd((double *)at[1], (__m128d)first);
+        _mm_storel_epi64((__m128i *)at[2], second);
+        _mm_storeh_pd((double *)at[3], (__m128d)second);
     }
 }

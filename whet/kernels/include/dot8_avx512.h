@@ -73,6 +73,9 @@ INLINE vq_part part_set(const s8 *p, const int n, const int ready, const int par
 INLINE vi part_dot(vi acc, vq_part a, vw_part w) { return acc + (vi)_mm512_madd_epi16(a, w); }
 
 INLINE vw quad_load(const s8 *w) { return (vw){{part_load(w, 0), part_load(w, 1)}}; }
+INLINE vw quad_load_ready(const s8 *w) {
+    return (vw){{_mm512_loadu_si512(w), _mm512_loadu_si512(w + 64)}};
+}
 INLINE vq quads_set(const s8 *p) { return quad_load(p); }
 INLINE vq quad_set(const s8 *p, const int n, const int ready) {
     return (vq){{part_set(p, n, ready, 0), part_set(p, n, ready, 1)}};

@@ -68,18 +68,22 @@ WHET_INLINE void integer_add_double(const long n, const int a_stride, const int 
     }
 }
 
-/* y = clamp(y_zero + (a' * b') * m * 2^-t). */
-WHET_INLINE void integer_mul(const long n, const int a_stride, const int b_stride, const int type,
-                             const void *a, const i32 a_zero, const void *b, const i32 b_zero,
-                             const i32 m, const int t, const i32 y_zero, const i32 low,
-                             const i32 high, const int rounding, void *y)
+/* y = clamp(y_zero + (a' * b') * m * 2^-t), rows of a width; an operand's elements lie a_row apart
+ * from row to row and a_step from each to the next, 0 where one serves all. */
+WHET_INLINE void integer_mul(const long rows, const long width, const int type, const void *a,
+                             const long a_row, const long a_step, const i32 a_zero, const void *b,
+                             const long b_row, const long b_step, const i32 b_zero, const i32 m,
+                             const int t, const i32 y_zero, const i32 low, const i32 high,
+                             const int rounding, void *y)
 {
-    for (long i = 0; i < n; i++) {
-        const u32 a_value = (u32)(integer_load(a, i * a_stride, type) - a_zero);
-        const u32 b_value = (u32)(integer_load(b, i * b_stride, type) - b_zero);
-        const i32 product = (i32)(a_value * b_value);
-        integer_store(y, i, integer_scaled(product, m, t, y_zero, low, high, rounding), type);
-    }
+    for (long r = 0; r < rows; r++)
+        for (long i = 0; i < width; i++) {
+            const u32 a_value = (u32)(integer_load(a, r * a_row + i * a_step, type) - a_zero);
+            const u32 b_value = (u32)(integer_load(b, r * b_row + i * b_step, type) - b_zero);
+            const i32 scaled = integer_scaled((i32)(a_value * b_value), m, t, y_zero, low, high,
+                                              rounding);
+            integer_store(y, r * width + i, scaled, type);
+        }
 }
 
 /* y = (a - b)^2 at the common scale of a_m, b_m. */

@@ -17,8 +17,8 @@
 //
 // h0, c0 [direction][batch][hidden] and y, y_h, y_c may be null; with BATCH_FIRST batch and step,
 // and batch and direction, change places. scratch: (CHUNK * columns + 3 * units) floats, units =
-// blocks * NH * VL, columns = gates * units, and with CODES 6 * units bytes. gates * NH <= 16, with
-// CODES 10.
+// blocks * NH * VL, columns = gates * units, and with CODES 6 * units * DOT8_BYTES bytes.
+// gates * NH <= 16, with CODES 10.
 //
 // All `parts` threads of a run enter together and share the scratch: each has a range of the
 // blocks, and they wait for each other once a step. The result does not depend on their number.
@@ -85,7 +85,7 @@ INLINE void recurrent_sum(const int CODES, const int VECTORS, const int HIDDEN, 
 INLINE void recurrent_next(const int CODES, const int units, const int unit,
                            const recurrent_state *s, vf h) {
     vstore(s->next + unit, h);
-    if (CODES) recurrent_digits(h, s->next_digits + unit, units);
+    if (CODES) recurrent_digits(h, s->next_digits + unit * DOT8_BYTES, units);
 }
 
 // One step of block b from its gates.
@@ -230,7 +230,7 @@ INLINE void recurrent_f32(const int CELL, const int CODES, const int INPUT_CODES
     float *const gates = scratch, *const state = gates + (long)CHUNK * columns;
     s8 *const digits = (s8 *)(state + 3 * units);
     const recurrent_state s = {state, state + units, state + 2 * units, digits,
-                               digits + RECURRENT_DIGITS * units};
+                               digits + RECURRENT_DIGITS * units * DOT8_BYTES};
     for (int d = 0; d < DIRECTIONS; d++)
         for (int n = 0; n < BATCH; n++) {
             const long at = (BATCH_FIRST ? n * DIRECTIONS + d : d * BATCH + n) * HIDDEN;
@@ -240,7 +240,7 @@ INLINE void recurrent_f32(const int CELL, const int CODES, const int INPUT_CODES
             recurrent_state_f32(HIDDEN, begin, end, s.h, h0 ? h0 + at : 0);
             recurrent_state_f32(HIDDEN, begin, end, s.c, c0 ? c0 + at : 0);
             for (int unit = begin; CODES && unit < end; unit += VL)
-                recurrent_digits(vload(s.h + unit), s.digits + unit, units);
+                recurrent_digits(vload(s.h + unit), s.digits + unit * DOT8_BYTES, units);
             const recurrent_constants k = recurrent_direction(CODES, INPUT_CODES, INPUT, HIDDEN,
                                                               columns, units, d, &all);
             if (d || REVERSE)

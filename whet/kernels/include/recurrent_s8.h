@@ -7,8 +7,8 @@
 // adds at most 2^-23 * scale * (sum of |codes|) to a gate; joining the sums rounds three times in
 // f32, as a float sum does for each term. Fewer than 2^17 hidden units: the sums fit 32 bits.
 //
-//   digits [3][units]   bytes, as dot4 multiplies them: DOT8_SHIFT is in them
-//   r [quad of HIDDEN][gate][NH * VL][4]   of a block, rows beyond HIDDEN zero
+//   digits [3][units]   of DOT8_BYTES, as dot4 multiplies them: DOT8_SHIFT is in them
+//   r [quad of HIDDEN][gate][NH * VL][4]   of a block, as quad_load has them, beyond HIDDEN zero
 //   start [columns]     what takes DOT8_SHIFT out of a sum
 //   scale [columns]     of the codes, over 2^22
 #pragma once
@@ -22,7 +22,10 @@ INLINE void recurrent_digits(vf h, s8 *digits, const long units) {
     const vi bytes = (whole + 0x808080) ^ (DOT8_SHIFT ? 0 : 0x808080);
     UNROLL(d, RECURRENT_DIGITS) {
         const vi code = bytes << (24 - 8 * d) >> 24;
-        store_s8(digits + d * units, &code, 1, VL, -128, 127);
+        if (DOT8_PAIRS)
+            UNROLL(l, VL) ((short *)digits)[d * units + l] = (short)code[l];
+        else
+            store_s8(digits + d * units, &code, 1, VL, -128, 127);
     }
 }
 
@@ -35,12 +38,15 @@ INLINE void recurrent_sum_s8(const int VECTORS, const int HIDDEN, vf *acc, const
         UNROLL(d, RECURRENT_DIGITS) sum[d * VECTORS + j] = first;
     }
     for (int k = 0; k < HIDDEN; k += 4, r += VECTORS * VL * 4) {
-        vq h[RECURRENT_DIGITS];
-        UNROLL(d, RECURRENT_DIGITS) h[d] = quad_set(digits + d * units + k, 4, 1);
-        UNROLL(j, VECTORS) {
-            const vw w = quad_load(r + j * VL * 4);
+        UNROLL(part, DOT8_PARTS) {
+            vq_part h[RECURRENT_DIGITS];
             UNROLL(d, RECURRENT_DIGITS)
-                sum[d * VECTORS + j] = dot4(sum[d * VECTORS + j], h[d], w);
+                h[d] = part_set(digits + (d * units + k) * DOT8_BYTES, 4, 1, part);
+            UNROLL(j, VECTORS) {
+                const vw_part w = part_load(r + j * VL * 4, part);
+                UNROLL(d, RECURRENT_DIGITS)
+                    sum[d * VECTORS + j] = part_dot(sum[d * VECTORS + j], h[d], w);
+            }
         }
     }
     UNROLL(j, VECTORS) {

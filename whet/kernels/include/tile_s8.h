@@ -84,14 +84,11 @@ INLINE void tile_store_s8(const int MR, const int NV, const int LANES, const int
             y[i * vectors + j] = epilogue(extra, sum, row + i, channel + j * VL, lanes);
         }
     }
-    UNROLL(i, MR) {
-        const vi *out = y + i * vectors;
-        if (OUT == 1)
-            store_s8((s8 *)c + i * ldc, out, vectors, LANES, low, high);
-        else if (OUT == 2)
-            store_low_s8((s8 *)c + i * ldc, out, vectors, LANES, low, high);
-        else
-            UNROLL(j, vectors)
-                vstore_n((float *)c + i * ldc + j * VL, (vf)out[j], j == vectors - 1 ? LANES : VL);
+    if (OUT != 4) {
+        store_tile_s8(c, ldc, y, MR, vectors, LANES, OUT, low, high);
+        return;
     }
+    UNROLL(i, MR) UNROLL(j, vectors)
+        vstore_n((float *)c + i * ldc + j * VL, (vf)y[i * vectors + j],
+                 j == vectors - 1 ? LANES : VL);
 }
