@@ -37,12 +37,14 @@ def function(index: int, shape: tuple[int, ...], rows: int) -> str:
     """One C function for one shape, `rows` rows of tiles in a block."""
     m, b, h, w, c, n, top, left, bottom, right = shape
     oh, ow = h + top + bottom - 2, w + left + right - 2
+    down = -(-oh // m)
+    blocks = -(-down // rows)
     mr, nv = TILES[index % len(TILES)]
     return (
         f"void f{index}(int part, int of, const float *x, const float *w, const float *bias,"
         f" float *y, float *scratch) {{ winograd_f32({b}, {m}, {h}, {w}, {c}, {c}, {oh}, {ow}, {n},"
-        f" {n}, {top}, {left}, {rows}, {mr}, {nv}, x, w, bias, y, scratch, 0, relu6, part, of, 0,"
-        f" 0); }}\n"
+        f" {n}, {top}, {left}, {blocks}, {mr}, {nv}, 0, {b * blocks}, x, w, bias, y, scratch, 0,"
+        f" relu6, part, of, 0, 0); }}\n"
     )
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from whet.artifact import file
-from whet.artifact.graph import ARRAYS
+from whet.artifact.graph import ARRAYS, TEXT
 from whet.artifact.interface import Interface, Json, from_json, to_json
 from whet.errors import ArtifactError
 
 SCHEMA = 1
-LARGE = ("weights.bin", f"extra/{ARRAYS}")
+LARGE = ("weights.bin", f"extra/{TEXT}", f"extra/{ARRAYS}")
 MANIFEST_LIMIT = 16 << 20
 REQUIRED = ("manifest.json", "model.c", "model.h", "weights.bin")
 
@@ -59,8 +59,8 @@ class Artifact:
 def open_artifact(path: str | Path, check_weights: bool = False) -> Artifact:
     """Map an artifact and check its entries against their digests.
 
-    check_weights: also the two large ones, the weights and the arrays of the graph, which a run
-    does not need to read whole.
+    check_weights: also the large ones, the weights and the graph, which a run does not need to read
+    whole.
 
     Raises:
         ArtifactError: not an artifact, altered, or of a newer schema.

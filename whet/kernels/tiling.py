@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from whet.targets.target import Target
 
@@ -16,7 +17,6 @@ __all__ = [
     "Tile",
     "tile_attention_f32",
     "tile_choices_f32",
-    "tile_depthwise_f32",
     "tile_f32",
     "tile_winograd_f32",
     "tiles_f32",
@@ -24,6 +24,9 @@ __all__ = [
     "winograd_scratch",
     "with_blocks",
 ]
+
+# Bytes of weights from which on threads that share a matrix product share its columns.
+STREAMED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,31 @@ def tile_choices_f32(
     """Tiles for the shape of `tile_f32`, the likely fastest first."""
     stride = stride or k
     m, n = max(m, 1), max(n, 1)
-    ranked = sorted(
-        tiles_f32(target.registers),
-        key=lambda t: (_cost(m, n, k, stride, target, *t), t[0] + t[1]),
-    )
-    if not rows:
-        return [_blocked(m, n, k, target, *t) for t in ranked]
-    block = _even(rows, target.l2 // 8 // max(row, 1))
-    return [Tile(-(-m // -(-m // mr)), nv, block) for mr, nv in ranked]
+    block = _even(rows, target.l2 // 8 // max(row, 1)) if rows else 0
+    pixels = m * (rows or 1)
+
+    def tile(mr: int, nv: int) -> Tile:
+        if not rows:
+            return _blocked(m, n, k, target, mr, nv)
+        return Tile(-(-m // -(-m // mr)), nv, block)
+
+    def cost(shape: tuple[int, int]) -> tuple[float, int]:
+        apart = 4 * k * n > STREAMED and k * n > pixels * n + (rows * row or m * k)
+        blocks = -(-rows // block) if rows else -(-m // tile(*shape).block)
+        uneven = uneven_panels(n, shape[1], target) if apart and blocks == 1 else 1.0
+        return uneven * _cost(m, n, k, stride, target, *shape), sum(shape)
+
+    return [tile(*shape) for shape in sorted(tiles_f32(target.registers), key=cost)]
+
+
+def uneven_panels(n: int, nv: int, target: Target) -> float:
+    """The longest of the threads' shares of all panels of n columns over an even one."""
+    vectors = -(-n // target.lanes)
+    ends = [
+        min(vectors, -(-vectors // nv) * part // target.threads * nv)
+        for part in range(target.threads)
+    ]
+    return max(b - a for a, b in pairwise([*ends, vectors])) * target.threads / vectors
 
 
 def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Tile]:
@@ -141,12 +161,6 @@ def tile_attention_f32(rows: int, registers: int) -> tuple[int, int]:
     most = max(mr for mr, nv in tiles_f32(registers) if nv == 2)
     mr = -(-rows // -(-rows // most))
     return mr, max(nv for r, nv in tiles_f32(registers) if r == mr and nv >= 2)
-
-
-def tile_depthwise_f32(width: int) -> int:
-    """The default number of pixels of an output row of `width` that depthwise_f32 computes at once:
-    at most 8, a row split evenly."""
-    return -(-width // -(-width // 8))
 
 
 def tile_winograd_f32(m: int, oh: int, ow: int, c: int, n: int, target: Target) -> Tile:

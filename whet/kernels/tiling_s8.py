@@ -12,7 +12,6 @@ from whet.kernels.tiling import Tile, tiles_f32
 
 __all__ = [
     "depthwise_choices_s8",
-    "depthwise_tile_s8",
     "depthwise_tiles_s8",
     "tile_choices_s8",
     "tile_s8",
@@ -105,13 +104,6 @@ def depthwise_tiles_s8(
         for tw in range(1, min(out[1], min(registers - 4, 16) // th) + 1)
         if th * tw == 1 or math.prod(_interleaved(kernel, stride, dilation_h, th, tw)) <= 20
     ]
-
-
-def depthwise_tile_s8(
-    out: Pair, kernel: Pair, stride: Pair, dilation_h: int, registers: int
-) -> Pair:
-    """The default (TH, TW): the least interleaving and multiplying for each output."""
-    return depthwise_choices_s8(out, kernel, stride, dilation_h, registers)[0]
 
 
 def wide_channels(channels: int, kernel: Pair, stride: Pair, dilation_w: int, lanes: int) -> int:

@@ -10,6 +10,7 @@ from whet.kernels.conv_f32 import image, pair, weights_of
 from whet.kernels.epilogue import vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_winograd
+from whet.kernels.share import THREADS, UNEVEN
 from whet.kernels.tiling import (
     Tile,
     tile_choices_f32,
@@ -21,6 +22,8 @@ from whet.kernels.tiling import (
 from whet.kernels.winograd_error import LOSS, winograd_loss
 from whet.ops.convolution import conv
 from whet.targets.target import Target
+
+HEADERS = ("winograd_f32.h",)
 
 
 def _weights(node: Node, target: Target) -> Array | None:
@@ -70,14 +73,28 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     m = numbers[0] if numbers else winograd_outputs(oh, ow, c, n, target)
     if m == 0 or winograd_loss(w, m) > LOSS:
         return None
-    default = tile_winograd_f32(m, oh, ow, c, n, target)
-    t = Tile(*numbers[1:]) if numbers else default
+    t = Tile(*numbers[1:]) if numbers else tile_winograd_f32(m, oh, ow, c, n, target)
     packed = pack_winograd(w.transpose(0, 3, 1, 2), m, target.lanes, t.vectors)
     bias: Argument = In(2) if node.operand(2) is not None else 0
     top, left = pair(node.integers("low"), 0)
-    shape = (b, m, h, width, c, c, oh, ow, n, n, top, left, t.block, t.rows, t.vectors)
-    threads = map(Name, ("part", "parts", "host->wait", "host->pool"))
-    ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue, *threads)
-    call = Call("winograd_f32", (*shape, *ends))
-    scratch = -(-winograd_scratch(m, ow, c, n, t.block) * 4 // 64) * 64
-    return Lowered((call,), ("winograd_f32.h",), (packed,), scratch, together=True)
+    down = -(-oh // m)
+    even = _even(b, down, t.block, target.threads) if packed.nbytes <= target.l2 // 2 else None
+    blocks = even or -(-down // t.block)
+    shape = (b, m, h, width, c, c, oh, ow, n, n, top, left, blocks, t.rows, t.vectors)
+    ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue)
+    scratch = -(-winograd_scratch(m, ow, c, n, -(-down // blocks)) * 4 // 64) * 64
+    if even:
+        span = (Name("begin"), Name("end"))
+        call = Call("winograd_f32", (*shape, *span, *ends, 0, 1, 0, 0))
+        return Lowered((call,), HEADERS, (packed,), 0, b * blocks, "winograd_f32", scratch)
+    call = Call("winograd_f32", (*shape, 0, b * blocks, *ends, *THREADS))
+    return Lowered((call,), HEADERS, (packed,), scratch, together=True)
+
+
+def _even(images: int, down: int, most: int, threads: int) -> int | None:
+    """The fewest blocks of at most `most` of the `down` rows of tiles of an image that threads
+    share evenly; None where there are none."""
+    if -(-images * down // threads) * threads > UNEVEN * images * down:
+        return None
+    blocks = range(-(-down // most), down + 1)
+    return next((j for j in blocks if images * j % threads == 0), None)

@@ -84,9 +84,10 @@ def test_an_altered_entry(path: Path, name: str) -> None:
     refused(path, f"altered: .*{name}")
 
 
-def test_altered_weights_are_seen_when_asked(path: Path) -> None:
+@pytest.mark.parametrize("name", ["weights.bin", "extra/graph.txt"])
+def test_what_a_run_need_not_read_is_checked_when_asked(path: Path, name: str) -> None:
     entries = {n: bytes(d) for n, d in file.read(path).items()}
-    file.write(path, {**entries, "weights.bin": bytes(31) + b"!"})
+    file.write(path, {**entries, name: bytes(31) + b"!"})
     open_artifact(path)
     with pytest.raises(ArtifactError, match="altered"):
         open_artifact(path, check_weights=True)

@@ -16,8 +16,12 @@
 //
 // Work is B * ceil(OH / RB) * G * ceil(N / (NV * VL)) units, unit u = (row block, group, panel); a
 // call does [begin, end) and the result does not depend on the split. All const ints are literals.
+//
+// The first tiles of a unit fetch the panel of the next one, where weights are many.
 #pragma once
 #include "tile_s8.h"
+
+enum { FAR_BYTES = 1 << 16 }; // weights of at most so many are soon read
 
 INLINE int conv_padded_s8(const int H, const int W, const int OH, const int OW, const int KH,
                           const int KW, const int SH, const int SW, const int DH, const int DW,
@@ -47,19 +51,38 @@ INLINE void frame_s8(const int H, const int W, const long ldx, const int C, cons
 }
 
 // MR output pixels against one panel: a is the first tap of the first pixel, `pixel` and `line` the
-// bytes between neighbouring input pixels and rows.
+// bytes between neighbouring input pixels and rows. FETCH: each quad fetches the next of `ahead`.
 INLINE void conv_tile_s8(const int MR, const int NV, const int C, const int KH, const int KW,
                          const int SW, const int DH, const int DW, const int READY, const int WZ,
-                         const long pixel, const long line, vi *acc, const s8 *a, const s8 *w,
-                         const int *bias) {
+                         const long pixel, const long line, const int FETCH, vi *acc, const s8 *a,
+                         const s8 *w, const s8 *ahead, const int *bias) {
     const int dense = DW == 1 && pixel == C * (READY ? DOT8_BYTES : 1);
     const int run = dense ? KW : 1; // taps of one run of bytes
     tile_start_s8(MR, NV, WZ, acc, bias);
     for (int kh = 0; kh < KH; kh++)
-        for (int kw = 0; kw < KW; kw += run)
-            w = tile_sum_s8(MR, NV, run * C, READY, 0, acc, a + kh * DH * line + kw * DW * pixel,
-                            SW * pixel, w, w);
+        for (int kw = 0; kw < KW; kw += run, ahead += run * C / 4 * 64)
+            w = tile_sum_s8(MR, NV, run * C, READY, FETCH, acc,
+                            a + kh * DH * line + kw * DW * pixel, SW * pixel, w, ahead);
 }
+
+// What conv_s8 does of a row for one panel, by its variables: tiles that share it evenly.
+#define SUM(MR_, NV_, FETCH)                                                               \
+    conv_tile_s8(MR_, NV_, C, KH, KW, SW, DH, DW, framed, WZ, pixel, line, FETCH, acc,     \
+                 xb + ow * SW * pixel, wb, wb + depth * (NV_ * VL + fetched * 16), bs)
+#define TILE(MR_, NV_, LANES_)                                                             \
+    if (fetch && fetched < NV_ * VL / 16)                                                  \
+        SUM(MR_, NV_, 1), fetched++;                                                       \
+    else                                                                                   \
+        SUM(MR_, NV_, 0);                                                                  \
+    tile_store_s8(MR_, NV_, LANES_, WZ, OUT, low, high, acc,                               \
+                  yb + (long)ow * ldy * out_bytes(OUT), ldy, row + ow, channel, extra, epilogue)
+#define ROW(NV_, LANES_)                                                                   \
+    for (int ow = 0; ow < larger * (few + 1); ow += few + 1) {                             \
+        TILE(few + 1, NV_, LANES_);                                                        \
+    }                                                                                      \
+    for (int ow = larger * (few + 1); ow < OW; ow += few) {                                \
+        TILE(few, NV_, LANES_);                                                            \
+    }
 
 INLINE void conv_s8(const int B, const int H, const int W, const int C, const int ldx, const int OH,
                     const int OW, const int N, const int ldy, const int G, const int KH,
@@ -81,13 +104,9 @@ INLINE void conv_s8(const int B, const int H, const int W, const int C, const in
     const long depth = dense ? KH * ((KW * C + 3) / 4 * 4) : (long)KH * KW * ((C + 3) / 4 * 4);
     const long group_bytes =
         depth * (whole * (width + ones * VL) + (rest ? (last + ones) * VL : 0));
+    const int fetch = G * group_bytes > FAR_BYTES && (RB < OH ? RB : OH) * tiles > 1;
     int ready = -1; // the row block that scratch holds
     vi acc[32];
-#define TILE(MR_, NV_, LANES_)                                                                     \
-    conv_tile_s8(MR_, NV_ + ones, C, KH, KW, SW, DH, DW, framed, WZ, pixel, line, acc,             \
-                 xb + ow * SW * pixel, wb, bs),                                                    \
-        tile_store_s8(MR_, NV_ + ones, LANES_, WZ, OUT, low, high, acc,                            \
-                      yb + (long)ow * ldy * out_bytes(OUT), ldy, row + ow, channel, extra, epilogue)
     for (int u = begin; u < end; u++) {
         const int block = u / (G * panels), g = u / panels % G, panel = u % panels,
                   channel = g * N + panel * width;
@@ -96,6 +115,7 @@ INLINE void conv_s8(const int B, const int H, const int W, const int C, const in
         const s8 *wb = w + g * group_bytes + panel * depth * (width + ones * VL),
                  *image = x + (long)b * H * W * ldx;
         const int *bs = bias + channel;
+        int fetched = 0;
         if (framed && block != ready) {
             frame_s8(H, W, ldx, G * C, first * SH - PT,
                      (after - first - 1) * SH + (KH - 1) * DH + 1, -PL, columns, zero, image,
@@ -108,13 +128,13 @@ INLINE void conv_s8(const int B, const int H, const int W, const int C, const in
             const s8 *xb = start + (oh - first) * SH * line + g * C * each;
             s8 *yb = (s8 *)y + (row * ldy + channel) * out_bytes(OUT);
             if (panel < whole) {
-                for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1, NV, VL);
-                for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few, NV, VL);
+                ROW((NV + ones), VL)
             } else if (rest) {
-                for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1, last, lanes);
-                for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few, last, lanes);
+                ROW((last + ones), lanes)
             }
         }
     }
-#undef TILE
 }
+#undef ROW
+#undef TILE
+#undef SUM

@@ -25,9 +25,7 @@ INLINE vf vexp(vf x) {
     x = vmin(vset(89.f), vmax(vset(-104.f), x));
     const vf z = vfma(x, vset(1.44269504f), vset(MAGIC)), n = z - MAGIC;
     const vf r = vfma(n, vset(-1.42860677e-6f), vfma(n, vset(-0.693145752f), x));
-    const vf y = vfma(r * r, vpolynomial(c, 5, r), r) + 1.f;
-    const vi power = (vi)z - MAGIC_BITS, half = power >> 1; // 2^power may not be a float
-    return y * (vf)((half + 127) << 23) * (vf)((power - half + 127) << 23);
+    return vscale(vfma(r * r, vpolynomial(c, 5, r), r) + 1.f, n);
 }
 
 // 2^x for x <= 0, 0 below -126.5, within 2.2 units in the last place; NaN gives NaN.
@@ -56,19 +54,30 @@ INLINE vf vlog(vf x) {
     return vselect((x > 0.f) & (x < __builtin_inff()), y, limit);
 }
 
+// e^x - 1 within 2 units in the last place for |x| <= 40, beyond that the value there.
+INLINE vf vexpm1_near(vf x) {
+    // (e^r - 1 - r) / r^2, |r| <= ln 2 / 2
+    static const float c[] = {0.5f, 0.166665183f, 0.0416662042f, 0.00836895396f, 0.00139505977f};
+    x = vmin(vset(40.f), vmax(vset(-40.f), x));
+    const vf z = vfma(x, vset(1.44269504f), vset(MAGIC)), n = z - MAGIC;
+    const vf r = vfma(n, vset(-1.42860677e-6f), vfma(n, vset(-0.693145752f), x));
+    const vf power = (vf)(((vi)z << 23) + (127 << 23));
+    return vfma(power, vfma(r * r, vpolynomial(c, 5, r), r), power - 1.f);
+}
+
 INLINE vf vtanh(vf x) {
     // (tanh(r) - r) / r^3 over r^2, r <= 0.55
     static const float c[] = {-0.33333318f, 0.133326017f, -0.053853855f, 0.021077747f,
                               -0.00628245837f};
     const vf r = vabs(x), s = r * r;
     const vf near = vfma(r * s, vpolynomial(c, 5, s), r);
-    const vf far = 1.f - 2.f / (vexp(r + r) + 1.f);
+    const vf far = 1.f - vdivide(vset(2.f), vexp(vmin(vset(40.f), r + r)) + 1.f);
     return vcopysign(vselect(r < 0.55f, near, far), x);
 }
 
 INLINE vf vsigmoid(vf x) {
     const vf e = vexp(-vabs(x));
-    return vselect(x >= 0.f, vset(1.f), e) / (e + 1.f);
+    return vdivide(vselect(x >= 0.f, vset(1.f), e), e + 1.f);
 }
 
 INLINE vf verf(vf x) {

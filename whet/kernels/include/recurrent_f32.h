@@ -68,57 +68,62 @@ INLINE void recurrent_sum_f32(const int VECTORS, const int HIDDEN, vf *acc, cons
         UNROLL (j, VECTORS) acc[j] = vfma(vset(h[k]), vload(r + j * VL), acc[j]);
 }
 
-// acc[j] += the product of h and the VECTORS recurrent columns of block b.
-INLINE void recurrent_sum(const int CODES, const int VECTORS, const int HIDDEN, const int units,
-                          const int b, vf *acc, const recurrent_state *s,
+// Adds the product of h and the recurrent columns of block b to its gates; that of the last gate of
+// a GRU, which reset multiplies, goes with its bias to c, where a GRU keeps nothing else.
+INLINE void recurrent_sum(const int CELL, const int CODES, const int NH, const int HIDDEN,
+                          const int units, const int b, float *gates, const recurrent_state *s,
                           const recurrent_constants *k) {
-    const long column = (long)b * VECTORS * VL, quads = (HIDDEN + 3) / 4;
-    if (CODES)
-        recurrent_sum_s8(VECTORS, HIDDEN, acc, s->digits, units,
-                         (const s8 *)k->r + column * quads * 4, k->r_start + column,
-                         k->r_scale + column);
-    else
-        recurrent_sum_f32(VECTORS, HIDDEN, acc, s->h, (const float *)k->r + column * HIDDEN);
-}
-
-// The next h of VL units.
-INLINE void recurrent_next(const int CODES, const int units, const int unit,
-                           const recurrent_state *s, vf h) {
-    vstore(s->next + unit, h);
-    if (CODES) recurrent_digits(h, s->next_digits + unit * DOT8_BYTES, units);
-}
-
-// One step of block b from its gates.
-INLINE void recurrent_lstm_f32(const int CODES, const int NH, const int HIDDEN, const int units,
-                               const int b, const float *gates, const recurrent_state *s,
-                               const recurrent_constants *k) {
-    float *const c = s->c + b * NH * VL;
+    const int V = CELL * NH, whole = CELL == RECURRENT_GRU ? V - NH : V;
+    const long column = (long)b * V * VL, quads = (HIDDEN + 3) / 4;
     vf acc[16];
-    UNROLL (j, 4 * NH) acc[j] = vload(gates + j * VL);
-    recurrent_sum(CODES, 4 * NH, HIDDEN, units, b, acc, s, k);
-    UNROLL (j, NH) {
-        const vf in = vsigmoid(acc[j]), out = vsigmoid(acc[NH + j]);
-        const vf forget = vsigmoid(acc[2 * NH + j]), fresh = vtanh(acc[3 * NH + j]);
-        const vf cell = vfma(forget, vload(c + j * VL), in * fresh);
-        vstore(c + j * VL, cell);
-        recurrent_next(CODES, units, (b * NH + j) * VL, s, out * vtanh(cell));
-    }
+    UNROLL (j, V)
+        acc[j] = j < whole ? vload(gates + j * VL) : vload(k->back + (b * NH + j - whole) * VL);
+    if (CODES)
+        recurrent_sum_s8(V, HIDDEN, acc, s->digits, units, (const s8 *)k->r + column * quads * 4,
+                         k->r_start + column, k->r_scale + column);
+    else
+        recurrent_sum_f32(V, HIDDEN, acc, s->h, (const float *)k->r + column * HIDDEN);
+    UNROLL (j, V)
+        vstore(j < whole ? gates + j * VL : s->c + (b * NH + j - whole) * VL, acc[j]);
 }
 
-INLINE void recurrent_gru_f32(const int CODES, const int NH, const int HIDDEN, const int units,
-                              const int b, const float *gates, const recurrent_state *s,
-                              const recurrent_constants *k) {
-    const float *const last = s->h + b * NH * VL, *const back = k->back + b * NH * VL;
-    vf acc[12];
-    UNROLL (j, 2 * NH) acc[j] = vload(gates + j * VL);
-    UNROLL (j, NH) acc[2 * NH + j] = vload(back + j * VL);
-    recurrent_sum(CODES, 3 * NH, HIDDEN, units, b, acc, s, k);
-    UNROLL (j, NH) {
-        const vf update = vsigmoid(acc[j]), reset = vsigmoid(acc[NH + j]);
-        const vf fresh = vtanh(vfma(reset, acc[2 * NH + j], vload(gates + (2 * NH + j) * VL)));
-        recurrent_next(CODES, units, (b * NH + j) * VL, s,
-                       vfma(update, vload(last + j * VL) - fresh, fresh));
-    }
+// The next h of VL units from their gates, `gate` floats apart.
+//     sigmoid(x) = 1 / recurrent_below(x)     tanh(x) = e / (e + 2), e = e^2x - 1
+// Quotients that are multiplied share a division.
+INLINE vf recurrent_below(vf x) { return vexpm1_near(-x) + 2.f; }
+INLINE vf recurrent_lstm(const int gate, const float *gates, float *c) {
+    const vf in = recurrent_below(vload(gates)), out = recurrent_below(vload(gates + gate));
+    const vf forget = recurrent_below(vload(gates + 2 * gate)), x = vload(gates + 3 * gate);
+    const vf fresh = vexpm1_near(x + x);
+    const vf cell = vdivide(vload(c), forget) + vdivide(fresh, in * (fresh + 2.f));
+    vstore(c, cell);
+    const vf e = vexpm1_near(cell + cell);
+    return vdivide(e, out * (e + 2.f));
+}
+INLINE vf recurrent_gru(const int gate, const float *gates, const float *inner, const float *h) {
+    const vf update = recurrent_below(vload(gates)), reset = recurrent_below(vload(gates + gate));
+    const vf x = vdivide(vload(inner), reset) + vload(gates + 2 * gate), e = vexpm1_near(x + x);
+    const vf fresh = vdivide(e, e + 2.f);
+    return vdivide(vload(h) - fresh, update) + fresh;
+}
+
+// One step of the blocks [first, last) from the gates of all.
+INLINE void recurrent_step(const int CELL, const int CODES, const int NH, const int HIDDEN,
+                           const int units, const int first, const int last, float *gates,
+                           const recurrent_state *s, const recurrent_constants *k) {
+    const int width = NH * VL;
+    for (int b = first; b < last; b++)
+        recurrent_sum(CELL, CODES, NH, HIDDEN, units, b, gates + b * CELL * width, s, k);
+    for (int b = first; b < last; b++)
+        UNROLL (j, NH) {
+            const int unit = (b * NH + j) * VL;
+            const float *gate = gates + b * CELL * width + j * VL;
+            const vf h = CELL == RECURRENT_LSTM
+                             ? recurrent_lstm(width, gate, s->c + unit)
+                             : recurrent_gru(width, gate, s->c + unit, s->h + unit);
+            vstore(s->next + unit, h);
+            if (CODES) recurrent_digits(h, s->next_digits + unit * DOT8_BYTES, units);
+        }
 }
 
 // gates[M][columns] = x * w + bias, this thread's share of the columns.
@@ -173,13 +178,8 @@ INLINE const float *recurrent_run_f32(const int CELL, const int CODES, const int
         recurrent_wait(t);
         for (int i = 0; i < count; i++) {
             const int step = BACK ? count - 1 - i : i;
-            for (int b = first; b < last; b++) {
-                const float *gate = gates + (long)step * columns + b * CELL * width;
-                if (CELL == RECURRENT_LSTM)
-                    recurrent_lstm_f32(CODES, NH, HIDDEN, units, b, gate, &s, k);
-                else
-                    recurrent_gru_f32(CODES, NH, HIDDEN, units, b, gate, &s, k);
-            }
+            recurrent_step(CELL, CODES, NH, HIDDEN, units, first, last,
+                           gates + (long)step * columns, &s, k);
             s = (recurrent_state){s.next, s.h, s.c, s.next_digits, s.digits};
             if (y)
                 __builtin_memcpy(y + (low + step) * ldy + first * width, s.h + first * width, kept);

@@ -3,10 +3,16 @@
 #include <immintrin.h>
 #define VL 16
 #define VREGS 32
+#define SIMD_ESTIMATES
 #include "simd_types.h"
 
 INLINE vf vmax(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
 INLINE vf vmin(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+INLINE vf vscale(vf y, vf n) { return (vf)_mm512_scalef_ps((__m512)y, (__m512)n); }
+INLINE vf vdivide(vf a, vf b) {
+    const vf r = (vf)_mm512_rcp14_ps((__m512)b), q = a * r;
+    return vfma(vfma(-b, q, a), r, q);
+}
 INLINE vf vfma_low(vf a, vf b, vf c) {
 #if defined(__znver4__) // runs a 512-bit operation as two halves
     const __m256 x = _mm512_castps512_ps256((__m512)a), y = _mm512_castps512_ps256((__m512)b);

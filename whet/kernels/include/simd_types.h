@@ -5,6 +5,9 @@
 //   vload_n(p, n) vstore_n(p, v, n)   the first n of VL lanes, 1 <= n <= VL, and no byte beyond;
 //                 absent lanes read as 0
 //   vfma_low      vfma of the first VL / 2 lanes, the others rubbish: cheaper on some machines
+// and, where SIMD_ESTIMATES is defined,
+//   vdivide(a, b) a / b within 1 unit in the last place; 1 <= b <= 2^120
+//   vscale(y, n)  y * 2^n; n an integer from -160 to 130, of which 2^n need not be a float
 // Comparisons are the operators < <= == != > >=: they yield a vi of 0 and -1, which vselect takes.
 #pragma once
 #define INLINE static inline __attribute__((always_inline))
@@ -69,6 +72,14 @@ INLINE vf vsqrt(vf v) {
     return v;
 #endif
 }
+
+#if !defined(SIMD_ESTIMATES)
+INLINE vf vdivide(vf a, vf b) { return a / b; }
+INLINE vf vscale(vf y, vf n) {
+    const vi power = (vi)(n + 12582912.f) - 0x4b400000, half = power >> 1; // 1.5 * 2^23
+    return y * (vf)((half + 127) << 23) * (vf)((power - half + 127) << 23);
+}
+#endif
 
 // Sum and maximum over the lanes, halving: the order is the same on every call.
 INLINE float vsum(vf v) {

@@ -37,10 +37,10 @@ INLINE vf tile_fma_f32(const int lanes, float s, vf row, vf acc) {
 
 // Weights come from afar once, a panel ahead: the tiles that share a panel of NV vectors and K rows
 // share the fetching of the next one into the second level of cache. Each step of K asks for RATE
-// 64ths of a line, none where tiles are too few to hide it.
+// 64ths of a line, none where a tile has the panel alone.
 enum { LINE_FLOATS = 16 };
 INLINE int ahead_rate_f32(const int tiles, const int NV) {
-    return tiles < NV ? 0 : (64 * NV * VL / LINE_FLOATS + tiles - 1) / tiles;
+    return tiles < 2 ? 0 : (64 * NV * VL / LINE_FLOATS + tiles - 1) / tiles;
 }
 // Floats that are fetched in K steps.
 INLINE long ahead_share_f32(const long K, const int RATE) {

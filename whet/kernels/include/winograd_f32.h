@@ -10,9 +10,12 @@
 // and the rounding errors of M = 4 are a third of those with 1 and 2. winograd_error.py bounds them
 // for given weights; the compiler takes conv_f32 where the bound is too large.
 //
-// Tiles go in blocks of TR rows of them. All `parts` threads of a run enter together, share tiles
-// and products of a block, and wait for each other between these. They share the scratch as well:
-// (M + 2)^2 * TR * ceil(OW / M) * (C + N) floats. MR, NV are the GEMM's tile.
+// Rows of tiles of an image go in BLOCKS even blocks; a call does the blocks [begin, end) of all
+// images. All `parts` threads that enter it share tiles and products of a block, and wait for each
+// other between these: for large weights, so that each is read by one thread. For small weights
+// threads have blocks of their own, and parts is 1. Scratch of a call, for all its parts:
+// (M + 2)^2 * ceil(ceil(OH / M) / BLOCKS) * ceil(OW / M) * (C + N) floats. MR, NV are the GEMM's
+// tile. The result depends on none of this.
 #pragma once
 #include "gemm_f32.h"
 
@@ -166,22 +169,24 @@ INLINE void winograd_block_f32(const int M, const int H, const int W, const int 
 
 INLINE void winograd_f32(const int B, const int M, const int H, const int W, const int C,
                          const int ldx, const int OH, const int OW, const int N, const int ldy,
-                         const int PT, const int PL, const int TR, const int MR, const int NV,
-                         const float *x, const float *w, const float *bias, float *y,
-                         float *scratch, const void *const *extra, epilogue_f32 epilogue,
-                         const int part, const int parts, void (*wait)(void *pool), void *pool) {
-    const int down = (OH + M - 1) / M, blocks = (down + TR - 1) / TR,
-              last = down - (blocks - 1) * TR;
-    const long most = (long)(M + 2) * (M + 2) * TR * ((OW + M - 1) / M);
+                         const int PT, const int PL, const int BLOCKS, const int MR, const int NV,
+                         const int begin, const int end, const float *x, const float *w,
+                         const float *bias, float *y, float *scratch, const void *const *extra,
+                         epilogue_f32 epilogue, const int part, const int parts,
+                         void (*wait)(void *pool), void *pool) {
+    const int down = (OH + M - 1) / M, few = down / BLOCKS, more = few + (down % BLOCKS != 0);
+    const long most = (long)(M + 2) * (M + 2) * more * ((OW + M - 1) / M);
     float *v = scratch, *m = scratch + most * C;
-    for (int u = 0; u < B * blocks; u++) {
-        const int image = u / blocks, block = u % blocks, oh = block * TR * M;
-        const float *xb = x + (long)image * H * W * ldx;
-        if (block < blocks - 1)
-            winograd_block_f32(M, H, W, C, ldx, OH, OW, N, ldy, PT, PL, TR, MR, NV, image, oh, xb,
-                               w, bias, y, v, m, extra, epilogue, part, parts, wait, pool);
+#define BLOCK(rows)                                                                              \
+    winograd_block_f32(M, H, W, C, ldx, OH, OW, N, ldy, PT, PL, rows, MR, NV, image, first * M,  \
+                       x + (long)image * H * W * ldx, w, bias, y, v, m, extra, epilogue, part,   \
+                       parts, wait, pool)
+    for (int u = begin; u < end; u++) {
+        const int image = u / BLOCKS, first = winograd_share(down, u % BLOCKS, BLOCKS);
+        if (winograd_share(down, u % BLOCKS + 1, BLOCKS) - first == few)
+            BLOCK(few);
         else
-            winograd_block_f32(M, H, W, C, ldx, OH, OW, N, ldy, PT, PL, last, MR, NV, image, oh, xb,
-                               w, bias, y, v, m, extra, epilogue, part, parts, wait, pool);
+            BLOCK(more);
     }
+#undef BLOCK
 }
