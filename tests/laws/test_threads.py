@@ -17,7 +17,7 @@ from tests.laws.random_graphs import Maker
 from whet.artifact.interface import interface_of
 from whet.compile.build import shared_library
 from whet.compile.pipeline import Compiled, compile_graph
-from whet.emit.program import Step
+from whet.emit.program import Step, Strips
 from whet.emit.steps import STEP_NAME, steps_c
 from whet.errors import UnsupportedError
 from whet.ir.element import F32, I8, Quant
@@ -78,6 +78,8 @@ class InOrder(Session):
 
 
 def _is_split(step: object) -> bool:
+    if isinstance(step, Strips):
+        return True
     return isinstance(step, Step) and step.stage.lowered.parallel is not None
 
 

@@ -96,12 +96,12 @@ def compile_graph(
     _check_sizes(graph)
     optimized = optimize(graph)
 
-    def planner(graph: Graph) -> Planned:
-        return plan_program(graph, chosen, choices)
+    def planner(graph: Graph, *, in_strips: bool) -> Planned:
+        return plan_program(graph, chosen, choices, in_strips=in_strips)
 
     patched = plan_in_patches(optimized, planner, room) if room else None
     optimized = patched.graph if patched else optimized
-    planned = patched.planned if patched else planner(optimized)
+    planned = patched.planned if patched else planner(optimized, in_strips=True)
     source = model_c(planned.program)
     if chosen.emulator is None:
         code = shared_library(model_units(planned.program, chosen.threads), chosen)

@@ -284,7 +284,9 @@ class Lowered:
     scratch: bytes; scratch_each: bytes for each thread that runs a share instead. parallel: the
     extent the statements may be split over (a call then takes `begin, end`); None where they may
     not. together: every thread enters the statements, which see `part`, `parts` and `host`, share
-    the work and wait for each other themselves.
+    the work and wait for each other themselves. grain: units that follow each other make `grain`
+    whole rows of the result's image, from row 0 on, and read rows of the first input where they lie
+    in the whole image; 0 where that is not so.
     """
 
     statements: tuple[Statement, ...]
@@ -295,13 +297,17 @@ class Lowered:
     kernel: str = ""
     scratch_each: int = 0
     together: bool = False
+    grain: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value lives: bytes into the arena, the weights, or input or output `index`."""
+    """Where a value lives: bytes into the arena, the weights, or input or output `index`.
 
-    region: str  # input output arena weights
+    Within strips also bytes into what a thread holds, or the rows that link `index` holds.
+    """
+
+    region: str  # input output arena weights held rows
     offset: int = 0
     index: int = 0
 
@@ -362,13 +368,72 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A step of strips, made by rows: each `units` of its stage make `grain` rows of the result.
+
+    rows, row_bytes: of the result. held: where a thread holds those that are needed, bytes into
+    what it holds; None for the last link of all.
+    """
+
+    step: Step
+    rows: int
+    row_bytes: int
+    grain: int
+    units: int
+    held: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Links that take turns at `turn` rows; each but the first reads just the row that it makes.
+
+    Rows [a, b) need rows [a * stride - low, (b - 1) * stride - low + taps) of the group before, as
+    far as there are such rows; taps >= stride.
+    """
+
+    links: tuple[Link, ...]
+    turn: int
+    taps: int
+    stride: int
+    low: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of each link's result."""
+        return self.links[-1].rows
+
+
+@dataclass(frozen=True, slots=True)
+class Strips:
+    """Steps that take turns, so that what one makes is read while it is near.
+
+    Each thread makes its share of the last group's rows, `strip` at a time; for each strip a group
+    makes what the next one needs and has not been made yet. memory: what the first thread holds,
+    `each` bytes, those of the others behind it.
+    """
+
+    groups: tuple[Group, ...]
+    strip: int
+    memory: Place
+    each: int
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """All links, the first first."""
+        return tuple(link for group in self.groups for link in group.links)
+
+
+Action: TypeAlias = Step | Bind | Copy | Strips
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """A graph as a sequence of steps over one arena."""
 
     name: str
     inputs: int
     outputs: int
-    steps: tuple[Step | Bind | Copy, ...]
+    steps: tuple[Action, ...]
     arena: int
 
 

@@ -10,6 +10,7 @@ from whet.emit.epilogue import Epilogues
 from whet.emit.expression import size, symbol
 from whet.emit.page import comment
 from whet.emit.program import (
+    Action,
     Bind,
     Branch,
     Call,
@@ -22,8 +23,10 @@ from whet.emit.program import (
     Repeat,
     Stage,
     Step,
+    Strips,
 )  # fmt: skip
 from whet.emit.scalar import suffix
+from whet.emit.strips import strips
 from whet.ir.dim import Size
 
 HOST = """\
@@ -37,6 +40,7 @@ struct model_host {
 PARTS = """\
 #define SHARE(units, part) (int)((i64)(units) * (part) / parts)
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
+#define MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WAIT                           \\
     do {                               \\
         if (parts > 1)                 \\
@@ -126,14 +130,14 @@ class Writer:
 
     def main_lines(self, function: Function) -> list[str]:
         """Split stages, runs of other steps for part 0 alone, and waits between them."""
-        groups: list[list[Step | Bind | Copy]] = []
+        groups: list[list[Action]] = []
         for step in function.steps:
             if _is_split(step) or not groups or _is_split(groups[-1][0]):
                 groups.append([])
             groups[-1].append(step)
         lines = []
         for i, group in enumerate(groups):
-            texts = [self.step(s, True) if isinstance(s, Step) else self.other(s) for s in group]
+            texts = [self.action(s, True) for s in group]
             lines += ["WAIT;"] if i else []
             if _is_split(group[0]):
                 lines += texts
@@ -144,12 +148,14 @@ class Writer:
         return lines
 
     def body_lines(self, function: Function) -> list[str]:
-        return [
-            self.step(s, False) if isinstance(s, Step) else self.other(s) for s in function.steps
-        ]
+        return [self.action(s, False) for s in function.steps]
 
-    def other(self, step: Bind | Copy) -> str:
-        return "\n".join(self.bind(step)) if isinstance(step, Bind) else self.copy(step)
+    def action(self, action: Action, public: bool) -> str:
+        if isinstance(action, Step):
+            return self.step(action, public)
+        if isinstance(action, Strips):
+            return strips(action, lambda step, span: self.step(step, public, span), public)
+        return "\n".join(self.bind(action)) if isinstance(action, Bind) else self.copy(action)
 
     def copy(self, copy: Copy) -> str:
         target, source = _address(copy.target), _address(copy.source)
@@ -170,7 +176,8 @@ class Writer:
             return [*lines, "    host->status = WHET_BAD_SIZE;", "    break;", "}"]
         return [*lines, "    return WHET_BAD_SIZE;", "}"]
 
-    def step(self, step: Step, public: bool) -> str:
+    def step(self, step: Step, public: bool, span: str = "") -> str:
+        """A call of the stage, of units `span` or else of the thread's share."""
         name, stage = self.stage(step.stage), step.stage
         arguments = [
             _address(place)
@@ -179,16 +186,17 @@ class Writer:
         ]
         arguments += [_address(p) for p in (*step.outputs, *step.weights)]
         if step.scratch is not None:
-            each = stage.lowered.scratch_each if public else 0
+            each = stage.lowered.scratch_each if public and not span else 0
             shift = f" + part * {each}" if each else ""
-            arguments.append(f"(void *)(arena + {step.scratch.offset}{shift})")
+            base = "held" if span else "arena"
+            arguments.append(f"(void *)({base} + {step.scratch.offset}{shift})")
         if stage.bodies:
             arguments.append("weights")
         units = stage.lowered.parallel
         if units is not None:
             count = self.size_now(units)
             share = f"SHARE({count}, part), SHARE({count}, part + 1)"
-            arguments.append(share if public else f"0, {count}")
+            arguments.append(span or (share if public else f"0, {count}"))
         if stage.lowered.together:
             arguments.append("part, parts, host" if public else ALONE)
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
@@ -261,10 +269,10 @@ class Writer:
         return ", ".join(shown) + self.dims or "void"
 
 
-def _is_split(step: Step | Bind | Copy) -> bool:
+def _is_split(step: Action) -> bool:
     """Whether every thread runs the step."""
     if not isinstance(step, Step):
-        return False
+        return isinstance(step, Strips)
     return step.stage.lowered.parallel is not None or step.stage.lowered.together
 
 
@@ -280,6 +288,8 @@ def _address(place: Place) -> str:
             return base
         const = "const " if place.region == "input" else ""
         return f"(void *)(({const}u8 *){base} + {place.offset})"
+    if place.region == "rows":
+        return f"rows_{place.index}"
     if place.region == "weights":
         return f"(const void *)(weights + {place.offset})"
     return f"(void *)(arena + {place.offset})"

@@ -10,7 +10,7 @@ from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels.epilogue import vector_epilogue
-from whet.kernels.kernel import Numbers, kernel_of_choices
+from whet.kernels.kernel import Numbers, kernel_by_rows, kernel_of_choices
 from whet.kernels.packing import pack_conv, pack_depthwise, pack_panels
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, tile_choices_f32, tile_f32, with_blocks
@@ -83,6 +83,12 @@ def _windowed(node: Node, w: Array, target: Target) -> list[Tile]:
 
 @kernel_of_choices("conv_f32", space, conv)
 def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    return _lowered(node, target, numbers, by_rows=False)
+
+
+def _lowered(
+    node: Node, target: Target, numbers: Numbers | None, *, by_rows: bool
+) -> Lowered | None:
     w, x = weights_of(node), node.inputs[0]
     epilogue = vector_epilogue(node, 3)
     if w is None or x is None or epilogue is None or len(x.shape) > 4:
@@ -101,27 +107,32 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
         (tile,) = numbers or (_pixels(ow, target),)
         units = b * oh * -(-o // target.lanes)
         call = Call("depthwise_f32", (h, width, c, c, oh, ow, o, o // c, *windows, tile, *ends))
-        return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, units, "depthwise_f32")
+        return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, units, "depthwise_f32", grain=1)
     if _pointwise(node, w):
         m = b * oh * ow
-        t = Tile(*numbers) if numbers else tile_f32(m, o, c, target)
-        t = balanced_gemm(t, m, o, c, target, 4)
+        t = Tile(*numbers) if numbers else tile_f32(ow if by_rows else m, o, c, target)
+        t = replace(t, block=ow) if by_rows else balanced_gemm(t, m, o, c, target, 4)
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
         arguments: tuple[Argument, ...] = (m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
         return Lowered(
-            (Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32"
-        )
+            (Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32",
+            grain=int(by_rows),
+        )  # fmt: skip
     n = o // groups
     t = Tile(*numbers) if numbers else _windowed(node, w, target)[0]
     panels = panel_vectors(n, t, target) * groups
-    by_rows = w.size < b * (h * width * c + oh * ow * o)
-    block = balanced(
-        t.block, b * oh, panels, target.threads, by_rows=by_rows, weight_bytes=w.nbytes
-    )
-    t = replace(t, block=block)
+    light = w.size < b * (h * width * c + oh * ow * o)
+    block = balanced(t.block, b * oh, panels, target.threads, by_rows=light, weight_bytes=w.nbytes)
+    t = replace(t, block=1 if by_rows else block)
     packed = pack_conv(w.transpose(0, 3, 1, 2), groups, target.lanes, t.vectors)
     shape = (b, h, width, per, c, oh, ow, n, o, groups)
     call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, t.block, *ends))
     units = -(-b * oh // t.block) * len(panels)
-    return Lowered((call,), ("conv_f32.h",), (packed,), 0, units, "conv_f32")
+    return Lowered((call,), ("conv_f32.h",), (packed,), 0, units, "conv_f32", grain=int(by_rows))
+
+
+@kernel_by_rows("conv_f32", conv)
+def rows(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    """Blocks of one row of the image, and a tile for that."""
+    return _lowered(node, target, numbers, by_rows=True)

@@ -28,7 +28,7 @@ from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.epilogue_s8 import tail
-from whet.kernels.kernel import Numbers, kernel_of_choices
+from whet.kernels.kernel import Numbers, kernel_by_rows, kernel_of_choices
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, with_blocks
 from whet.kernels.tiling_s8 import (
@@ -46,6 +46,8 @@ from whet.targets.target import Target
 
 ACCUMULATORS, WIDEST = 32, 8  # what tile_s8.h holds: acc[32], w[8]
 SPAN = (Name("begin"), Name("end"))
+# Rows of a block whose input rows are framed together, where blocks are to be small.
+GRAIN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +166,31 @@ def _wide(node: Node, w: Array, target: Target) -> int:
 
 @kernel_of_choices("conv_s8", space, conv)
 def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    return _lowered(node, target, numbers, by_rows=False)
+
+
+def _lowered(
+    node: Node, target: Target, numbers: Numbers | None, *, by_rows: bool
+) -> Lowered | None:
     found = operands(node, static_size(node.outputs[0].shape[-1]))
     if found is None or found.w.ndim > 4:
         return None
     shape = node.inputs[0].shape  # type: ignore[union-attr]
-    c = image(shape)[3]
+    *_, width, c = image(shape)
     if _pointwise(node):
-        rows = math.prod(image(shape)) // c
-        return gemm(found, rows, found.w.reshape(-1, c).T, target, numbers)
+        m = math.prod(image(shape)) // c
+        row = width if by_rows else 0
+        return gemm(found, m, found.w.reshape(-1, c).T, target, numbers, row)
     w = found.w if found.w.ndim == 4 else found.w[:, None]
     if w.shape[-1] == 1 and node.integer("groups", 1) == c:
         return _depthwise(node, found, w, target, numbers)
-    return _convolution(node, found, w, target, numbers)
+    return _convolution(node, found, w, target, numbers, by_rows=by_rows)
+
+
+@kernel_by_rows("conv_s8", conv)
+def rows(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    """Blocks of a row of the image, or of a few whose frames overlap, and a tile for that."""
+    return _lowered(node, target, numbers, by_rows=True)
 
 
 def product_space(node: Node, target: Target) -> list[Numbers]:
@@ -208,17 +223,17 @@ def _fitted(tile: Tile, weight_zero: int) -> Tile:
 
 
 def gemm(
-    found: Operands, m: int, w: Array, target: Target, numbers: Numbers | None = None
+    found: Operands, m: int, w: Array, target: Target, numbers: Numbers | None = None, row: int = 0
 ) -> Lowered:
-    """[m, K] activations times w[K, N]."""
+    """[m, K] activations times w[K, N]; in blocks of `row` of the m where that is not 0."""
     k, n = w.shape
     c = found.constants
-    chosen = Tile(*numbers) if numbers else tile_s8(m, n, k, target.lanes, target.registers)
+    chosen = Tile(*numbers) if numbers else tile_s8(row or m, n, k, target.lanes, target.registers)
     t = _fitted(chosen, c.w_zero)
     copied, each = target.dot8_shift != 0 or target.dot8_pairs, 2 if target.dot8_pairs else 1
     if copied:
         t = replace(t, block=min(t.block, copied_rows_s8(t.rows, k * each)))
-    t = balanced_gemm(t, m, n, k, target, 1)
+    t = replace(t, block=row) if row else balanced_gemm(t, m, n, k, target, 1)
     packed = packing.pack_gemm_s8(
         w, found.bias, c.x_zero, lanes=target.lanes, vectors=t.vectors, shift=target.dot8_shift,
         pairs=target.dot8_pairs, weight_zero=c.w_zero,
@@ -229,7 +244,9 @@ def gemm(
     call = Call("gemm_s8", (m, n, k, k, n, *tile, *SPAN, *ends))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
     room = -(-min(m, t.block) * k * each // 64) * 64 if copied else 0
-    return Lowered((call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room)
+    return Lowered(
+        (call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room, grain=int(row > 0)
+    )
 
 
 def _windows(node: Node, w: Array) -> tuple[int, ...]:
@@ -259,11 +276,11 @@ def _depthwise(
     ends = (In(0), Weight(0), Weight(1), Out(), epilogue)
     call = Call("depthwise_s8", (*shape, *windows, *tile, *SPAN, *ends))
     units = b * -(-oh // th) * -(-o // target.lanes)
-    return Lowered((call,), ("depthwise_s8.h",), constants, 0, units, "depthwise_s8")
+    return Lowered((call,), ("depthwise_s8.h",), constants, 0, units, "depthwise_s8", grain=th)
 
 
 def _convolution(
-    node: Node, found: Operands, w: Array, target: Target, numbers: Numbers | None
+    node: Node, found: Operands, w: Array, target: Target, numbers: Numbers | None, *, by_rows: bool
 ) -> Lowered:
     b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
     _, oh, ow, o = image(node.outputs[0].shape)
@@ -275,12 +292,12 @@ def _convolution(
     chosen = Tile(*numbers) if numbers else first
     fitted = _fitted(chosen, k.w_zero)
     panels = panel_vectors(n, fitted, target) * groups
-    by_rows = w.size < b * (h * width * c + oh * ow * o)
+    light = w.size < b * (h * width * c + oh * ow * o)
     block = balanced(
-        chosen.block, oh, panels, target.threads, by_rows=by_rows and b == 1, images=b,
+        chosen.block, oh, panels, target.threads, by_rows=light and b == 1, images=b,
         weight_bytes=w.size,
     )  # fmt: skip
-    t = replace(fitted, block=block)
+    t = replace(fitted, block=min(oh, GRAIN) if by_rows else block)
     each = packing.conv_scratch(
         (h, width), (oh, ow), c, (kh, kw), (sh, sw), (dh, dw), (pt, pl), t.block, target.dot8_pairs
     )
@@ -297,4 +314,5 @@ def _convolution(
     call = Call("conv_s8", (*shape, *windows, *tile, *SPAN, *ends))
     units = b * -(-oh // t.block) * len(panels)
     rounded = -(-each // 64) * 64
-    return Lowered((call,), ("conv_s8.h",), constants, 0, units, "conv_s8", rounded)
+    grain = t.block if by_rows else 0
+    return Lowered((call,), ("conv_s8.h",), constants, 0, units, "conv_s8", rounded, grain=grain)

@@ -18,6 +18,7 @@ Numbers = tuple[int, ...]
 Lower = Callable[[Node, Target], Lowered | None]
 Chosen = Callable[[Node, Target, Numbers | None], Lowered | None]
 Space = Callable[[Node, Target], Sequence[Numbers]]
+ByRows = Callable[[Node, Target, Numbers | None], Lowered | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Kernel:
 
 
 _registry: dict[Op, list[Kernel]] = {}
+_by_rows: dict[Op, list[tuple[str, ByRows]]] = {}
 
 
 def kernel(name: str, *ops: Op, fallback: bool = False) -> Callable[[Lower], Lower]:
@@ -66,6 +68,17 @@ def kernel_of_choices(name: str, space: Space, *ops: Op) -> Callable[[Chosen], C
 
     def register(lower: Chosen) -> Chosen:
         _register(Kernel(name, lower, space), ops)
+        return lower
+
+    return register
+
+
+def kernel_by_rows(name: str, *ops: Op) -> Callable[[ByRows], ByRows]:
+    """Register how a kernel lowers ops with a grain (`Lowered.grain`), or None where it cannot."""
+
+    def register(lower: ByRows) -> ByRows:
+        for op in ops:
+            _by_rows.setdefault(op, []).append((name, lower))
         return lower
 
     return register
@@ -116,6 +129,17 @@ def lower(node: Node, target: Target, choice: Choice | None = None) -> Lowered:
     types = ", ".join(str(v.type) for v in node.inputs if v is not None)
     reason = f"no kernel on {target.name} for {types}"
     raise UnsupportedError([UnsupportedOp(node.op.name, node.origin, reason)])
+
+
+def lower_by_rows(node: Node, target: Target, choice: Choice | None = None) -> Lowered | None:
+    """The statements with a grain, by the kernel of the choice where there is one; None where no
+    kernel has them. The results are those of `lower`, bit for bit."""
+    for name, by_rows in _by_rows.get(node.op, ()):
+        if choice is None or choice.kernel == name:
+            lowered = by_rows(node, target, None if choice is None else choice.numbers)
+            if lowered is not None:
+                return lowered
+    return None
 
 
 def unsupported(nodes: Iterable[Node], target: Target) -> list[UnsupportedOp]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -23,7 +24,11 @@ GRIDS: tuple[Grid, ...] = (*((n, 1) for n in range(2, 15)), *((n, n) for n in ra
 """Rows and columns of patches to choose from: strips, which need no copies, and squares."""
 TRIES = 8
 
-Planner = Callable[[Graph], Planned]
+
+class Planner(Protocol):
+    """Plans a graph, with layers in strips or a step for each node."""
+
+    def __call__(self, graph: Graph, *, in_strips: bool) -> Planned: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,11 @@ def plan_in_patches(graph: Graph, planner: Planner, room: Room) -> Patched:
     Raises:
         CompileError: nothing that was tried fits; the message has the smallest arena.
     """
-    before = planner(graph)
-    best = Patched(graph, before, (), before.memory.arena_bytes, 0.0)
-    if room.ram is not None and best.whole_bytes <= room.ram:
-        return best
+    for in_strips in (True, False):
+        before = planner(graph, in_strips=in_strips)
+        best = Patched(graph, before, (), before.memory.arena_bytes, 0.0)
+        if room.ram is not None and best.whole_bytes <= room.ram:
+            return best
     choices = _Choices(graph, before, room.grids)
     least = choices.least()
     goal = least if room.ram is None else room.ram
@@ -87,7 +93,8 @@ def plan_in_patches(graph: Graph, planner: Planner, room: Room) -> Patched:
 def _tried(graph: Graph, planner: Planner, stages: Sequence[Stage], before: Planned) -> Patched:
     made = patch(graph, stages)
     extra = graph_cost(made).operations / max(graph_cost(graph).operations, 1) - 1
-    return Patched(made, planner(made), tuple(stages), before.memory.arena_bytes, extra)
+    planned = planner(made, in_strips=False)
+    return Patched(made, planned, tuple(stages), before.memory.arena_bytes, extra)
 
 
 class _Choices:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from whet.emit.program import (
     Access,
+    Action,
     Bind,
     Branch,
     Call,
@@ -25,6 +26,7 @@ from whet.emit.program import (
     Repeat,
     Stage,
     Statement,
+    Strips,
 )  # fmt: skip
 from whet.emit.program import Step as RunStep
 from whet.errors import UnsupportedError, UnsupportedOp
@@ -35,11 +37,12 @@ from whet.ir.leaf import known
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.call import call_key
-from whet.kernels.kernel import Choice, choices, load_all, lower
+from whet.kernels.kernel import Choice, choices, load_all, lower, lower_by_rows
 from whet.ops.cost import graph_cost
 from whet.plan.lifetime import Step
 from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.order import order_steps
+from whet.plan.strips import StripChain, find_chains
 from whet.plan.validate import validate_plan
 from whet.plan.view import views_of
 from whet.plan.weights import Weights
@@ -66,19 +69,24 @@ class Planned:
 
 
 def plan_program(
-    graph: Graph, target: Target, chosen: Mapping[str, Choice] | None = None
+    graph: Graph,
+    target: Target,
+    chosen: Mapping[str, Choice] | None = None,
+    *,
+    in_strips: bool = True,
 ) -> Planned:
     """Choose kernels, place every value, and list the calls.
 
     chosen: what to take for kernel calls, by `call_key`, instead of what is likely the fastest.
-    One that does not fit its call is left out, and the notes say so.
+    One that does not fit its call is left out, and the notes say so. in_strips: layers may take
+    turns (`whet.plan.strips`); without it there is a step for each node.
 
     Raises:
         UnsupportedError: nodes without a kernel on this target, all of them at once.
     """
     load_all()
     weights, choosing = Weights(), _Choosing(target, chosen or {})
-    room = _Room(graph, choosing, weights, "model_run")
+    room = _Room(graph, choosing, weights, "model_run", in_strips)
     inputs = tuple(_port(str(v.node["name"]), v) for v in graph.inputs)
     outputs = tuple(_port(n, v) for n, v in zip(graph.output_names, graph.outputs, strict=True))
     states = tuple(
@@ -138,11 +146,18 @@ class _Choosing:
             choice = None
         return lower(node, self.target, choice)
 
+    def by_rows(self, node: Node) -> Lowered | None:
+        choice = self.taken.get(call_key(node)) if self.taken else None
+        return lower_by_rows(node, self.target, choice)
+
 
 class _Room:
     """Plans one graph; each body has a room of its own inside its node's scratch."""
 
-    def __init__(self, graph: Graph, choosing: _Choosing, weights: Weights, name: str) -> None:
+    def __init__(
+        self, graph: Graph, choosing: _Choosing, weights: Weights, name: str,
+        in_strips: bool = False,
+    ) -> None:  # fmt: skip
         self.graph, self.choosing, self.weights, self.name = graph, choosing, weights, name
         self.target = choosing.target
         self.headers: list[str] = []
@@ -151,6 +166,7 @@ class _Room:
         self.keys = {v: f"v{i}.{v.index}" for i, n in enumerate(graph.nodes) for v in n.outputs}
         self.bodies: dict[Node, tuple[Function, ...]] = {}
         self.lowered = self._lower_all()
+        self.chains = self._chains() if in_strips else {}
         self.external = self._external()
         self.memory = self._plan()
         self.function = self._function()
@@ -191,6 +207,16 @@ class _Room:
         )
         return replace(lowered, statements=statements, scratch=start + arena)
 
+    def _chains(self) -> dict[Node, StripChain]:
+        """Chains by their last node, which stands for all of it among the lowered."""
+        found = find_chains(self.graph, self.lowered, self.choosing.by_rows, self.target)
+        for chain in found:
+            for node in chain.nodes[:-1]:
+                del self.lowered[node]
+            lowered = self.lowered[chain.nodes[-1]] = chain.lowered()
+            self.headers += lowered.headers
+        return {chain.nodes[-1]: chain for chain in found}
+
     def _external(self) -> dict[Value, Place]:
         """Values that live outside the arena: inputs, constants, and outputs made by a kernel."""
         places = {v: Place("input", index=i) for i, v in enumerate(self.graph.inputs)}
@@ -213,7 +239,8 @@ class _Room:
             for v, (root, offset) in views_of(node).items():
                 if v not in self.external and root not in self.external and self._in_arena(root):
                     views[self.keys[v]] = (self.keys[root], offset)
-            reads = {self.keys[v] for v in node.inputs if v is not None}
+            operands = self.chains[node].reads if node in self.chains else node.inputs
+            reads = {self.keys[v] for v in operands if v is not None}
             writes = tuple(self.keys[v] for v in node.outputs)
             scratch = self.scratch_of(lowered)
             step = Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
@@ -268,11 +295,11 @@ class _Room:
 
     def _function(self) -> Function:
         leaves = [n for n in self.graph.nodes if n.op.family == "leaf"]
-        steps: list[RunStep | Bind | Copy] = [
-            b for n in leaves for v in n.outputs for b in self._binds(v)
-        ]
+        steps: list[Action] = [b for n in leaves for v in n.outputs for b in self._binds(v)]
         for node, lowered in self.lowered.items():
-            if not self._is_view(node):
+            if node in self.chains:
+                steps.append(self._strips(self.chains[node]))
+            elif not self._is_view(node):
                 steps.append(self._step(node, lowered))
             steps += [b for v in node.outputs for b in self._binds(v)]
         for source, target in self.memory.copies:
@@ -309,27 +336,40 @@ class _Room:
             for v, (root, offset) in views.items()
         )  # fmt: skip
 
-    def _step(self, node: Node, lowered: Lowered) -> RunStep:
+    def _strips(self, chain: StripChain) -> Strips:
+        steps = tuple(self._step(row.node, row.lowered, chain) for row in chain.rows)
+        held = Place("arena", self.memory.scratch[self.keys[chain.nodes[-1].outputs[0]]])
+        return Strips(chain.linked(steps), chain.strip, held, chain.each)
+
+    def _step(self, node: Node, lowered: Lowered, chain: StripChain | None = None) -> RunStep:
+        def place(value: Value) -> Place:
+            return (chain.place(value) if chain else None) or self.place(value)
+
         used = {i for s in lowered.statements for i in _inputs_used(s, len(node.inputs))}
         inputs, places = [], []
         for i, v in enumerate(node.inputs):
             present = v is not None and i in used
             inputs.append(_parameter(f"in{i}", v, False) if present and v is not None else None)
-            places.append(self.place(v) if present and v is not None else None)
+            places.append(place(v) if present and v is not None else None)
         outputs = tuple(_parameter(f"out{i}", v, True) for i, v in enumerate(node.outputs))
         weights = tuple(
             Parameter(f"w{i}", _scalar_of(c), False) for i, c in enumerate(lowered.constants)
         )
         stage = Stage(lowered, tuple(inputs), outputs, weights, _title(node), self.bodies[node])
-        scratch = self.memory.scratch.get(self.keys[node.outputs[0]])
         return RunStep(
             stage,
             tuple(places),
-            tuple(self.place(v) for v in node.outputs),
+            tuple(place(v) for v in node.outputs),
             tuple(Place("weights", self.weights.place(c)) for c in lowered.constants),
-            None if scratch is None else Place("arena", scratch),
+            self._scratch(node, lowered, chain),
             node.origin,
         )
+
+    def _scratch(self, node: Node, lowered: Lowered, chain: StripChain | None) -> Place | None:
+        if chain is not None:
+            return Place("held", chain.scratch) if lowered.scratch_each else None
+        offset = self.memory.scratch.get(self.keys[node.outputs[0]])
+        return None if offset is None else Place("arena", offset)
 
 
 def _check_bounds(graph: Graph) -> None:

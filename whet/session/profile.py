@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from whet.artifact.interface import interface_of
 from whet.compile.build import shared_library
 from whet.compile.pipeline import Compiled
-from whet.emit.program import Bind, Copy, Step
+from whet.emit.program import Action, Bind, Copy, Step, Strips
 from whet.emit.steps import EMPTY_STEP, STEP_NAME, steps_c
 from whet.ir.graph import Graph
-from whet.ir.node import Array
+from whet.ir.node import Array, Node
 from whet.ops.cost import Cost, cost
 from whet.session.library import aligned
 from whet.session.session import Session
@@ -140,27 +140,37 @@ def _timed(
     return status, (time.perf_counter() - start) / repeats
 
 
-def _names(step: Step | Bind | Copy) -> tuple[str, str]:
+def _names(step: Action) -> tuple[str, str]:
     if isinstance(step, Step):
         return step.origin or step.stage.title, step.stage.lowered.kernel
+    if isinstance(step, Strips):
+        names = [_names(link.step)[0] for link in step.links]
+        return f"{names[0]} ... {names[-1]}", f"{len(names)} in strips"
     return ("a size", "bind") if isinstance(step, Bind) else ("an output or a state", "copy")
 
 
-def _costs(graph: Graph, steps: tuple[Step | Bind | Copy, ...]) -> list[Cost]:
-    """The cost of each step: steps follow the order of the nodes, of which views make none."""
-    nodes = iter([node for node in graph.nodes if node.op.family != "leaf"])
+def _costs(graph: Graph, steps: tuple[Action, ...]) -> list[Cost]:
+    """The cost of each step; what strips hold does not move."""
+    nodes = [node for node in graph.nodes if node.op.family != "leaf"]
     found: list[Cost] = []
     for step in steps:
-        if not isinstance(step, Step):
+        if isinstance(step, Step):
+            found.append(_cost(step, nodes))
+        elif isinstance(step, Strips):
+            held = sum(2 * link.rows * link.row_bytes for link in step.links[:-1])
+            total = sum((_cost(link.step, nodes) for link in step.links), Cost())
+            found.append(total + Cost(moved_bytes=-held))
+        else:
             nbytes = step.nbytes if isinstance(step, Copy) else 8
             found.append(Cost(0, 0, 2 * nbytes if isinstance(nbytes, int) else 0))
-            continue
-        for node in nodes:
-            made = ", ".join(str(v.type) for v in node.outputs)
-            head = f"{node.origin or node.op.name}: {node.op.name} "
-            if step.stage.title.startswith(head) and step.stage.title.endswith(f"-> {made}"):
-                found.append(cost(node))
-                break
-        else:
-            found.append(Cost())
     return found
+
+
+def _cost(step: Step, nodes: list[Node]) -> Cost:
+    """The cost of the first of the nodes that the step computes, which is taken off them."""
+    for index, node in enumerate(nodes):
+        made = ", ".join(str(v.type) for v in node.outputs)
+        head = f"{node.origin or node.op.name}: {node.op.name} "
+        if step.stage.title.startswith(head) and step.stage.title.endswith(f"-> {made}"):
+            return cost(nodes.pop(index))
+    return Cost()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def funnel(size: int = 32) -> Graph:
 
 
 def planned(graph: Graph, room: Room) -> Patched:
-    return plan_in_patches(graph, lambda g: plan_program(g, host("x86-64")), room)
+    return plan_in_patches(graph, partial(plan_program, target=host("x86-64")), room)
 
 
 def test_a_budget_that_is_no_burden_changes_nothing() -> None:

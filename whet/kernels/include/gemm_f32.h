@@ -6,7 +6,7 @@
 //
 // Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel u %
 // panels); a call does [begin, end) and the result does not depend on the split. All const ints are
-// literals. MC is a multiple of MR.
+// literals.
 //
 // While a unit is computed, the packed panel of the next one is fetched into the second level of
 // cache; after the last panel, what lies behind b: the weights of the model's next layer.

@@ -1,0 +1,63 @@
+"""Layers in strips give the bits of layers one after the other, for any number of threads.
+
+Layers are put in strips here however small they are, and strips are short.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.laws.agreement import random_inputs
+from tests.laws.random_images import Chain
+from whet.compile.pipeline import Compiled, compile_graph
+from whet.emit.program import Strips
+from whet.ir.graph import Graph
+from whet.plan import program, strips
+from whet.targets.host import host
+
+LEVELS = ("native", "x86-64-v3", "x86-64")
+
+
+@pytest.fixture(autouse=True)
+def everything_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
+
+
+def compiled(graph: Graph, cpu: str, large: int, patch: pytest.MonkeyPatch) -> Compiled:
+    """The graph with results in strips that have at least a `large`th of the second cache."""
+    patch.setattr(strips, "LARGE", large)
+    patch.setattr(strips, "LESS", 1 << 30)
+    return compile_graph(graph, host(cpu))
+
+
+def chains(made: Compiled) -> list[Strips]:
+    return [step for step in made.program.main.steps if isinstance(step, Strips)]
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("seed", range(15))
+def test_strips_give_the_bits_of_whole_layers(
+    seed: int, quantized: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, cpu = Chain(300 + seed, quantized).graph(8), LEVELS[seed % 3]
+    whole = compiled(graph, cpu, 0, monkeypatch)
+    made = compiled(graph, cpu, 1 << 30, monkeypatch)
+    assert not chains(whole)
+    inputs = random_inputs(graph, np.random.default_rng(seed))
+    expected = whole.session()(inputs)["y"]
+    for threads in range(1, min(3, made.program.threads) + 1):
+        session = made.session(threads)
+        for _ in range(2):
+            np.testing.assert_array_equal(session(inputs)["y"], expected)
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_random_chains_do_run_in_strips(quantized: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        chains(compiled(Chain(300 + seed, quantized).graph(8), "native", 1 << 30, monkeypatch))
+        for seed in range(0, 15, 3)
+    ]
+    longest = max(len(chain.groups) for each in found for chain in each)
+    assert sum(map(bool, found)) >= 4
+    assert longest >= 3

@@ -1,0 +1,97 @@
+"""Which layers are put in strips, and what a thread holds of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from whet.emit.program import Strips
+from whet.ir.element import F32
+from whet.ir.graph import Graph
+from whet.ir.leaf import constant, parameter
+from whet.ir.node import Value
+from whet.ir.type import Type
+from whet.ops.convolution import conv
+from whet.ops.elementwise import add
+from whet.passes.pipeline import optimize
+from whet.plan.program import Planned, plan_program
+from whet.targets.host import host
+from whet.targets.registry import target
+from whet.targets.target import Target
+
+HOST = replace(host("x86-64"), l1=32 << 10, l2=1 << 20, threads=2)
+
+
+def layer(x: Value, outputs: int, k: int = 1, stride: int = 1, depthwise: bool = False) -> Value:
+    channels = int(str(x.shape[-1]))
+    w = np.full((outputs, k, k, 1 if depthwise else channels), 0.01, np.float32)
+    return conv(
+        x, constant(w), None, stride=(stride, stride), dilation=(1, 1), low=(k // 2,) * 2,
+        high=(k // 2,) * 2, groups=channels if depthwise else 1,
+    )  # fmt: skip
+
+
+def block(size: int = 56, width: int = 96, stride: int = 1, narrow: int = 16) -> Graph:
+    """An inverted residual block: wider, depthwise, narrow again; added where it can be."""
+    x = parameter("x", Type((1, size, size, narrow), F32))
+    y = layer(layer(layer(x, width), width, 3, stride, depthwise=True), narrow)
+    return optimize(Graph((x,), (add(y, x) if stride == 1 else y,), ("y",)))
+
+
+def planned(graph: Graph, on: Target = HOST, *, in_strips: bool = True) -> Planned:
+    return plan_program(graph, on, in_strips=in_strips)
+
+
+def strips(made: Planned) -> list[Strips]:
+    return [step for step in made.program.main.steps if isinstance(step, Strips)]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_block_is_one_step_in_two_groups(stride: int) -> None:
+    (chain,) = strips(planned(block(112, stride=stride)))
+    expand, narrow = chain.groups
+    assert (len(expand.links), len(narrow.links)) == (1, 2)
+    assert (narrow.taps, narrow.stride, narrow.low) == (3, stride, 1)
+    assert narrow.links[-1].held is None
+    assert chain.each <= HOST.l2 // 4
+
+
+def test_a_plan_in_strips_needs_less_memory() -> None:
+    graph = block(112)
+    whole, made = planned(graph, in_strips=False), planned(graph)
+    assert made.memory.arena_bytes < whole.memory.arena_bytes // 2
+
+
+def test_a_small_result_stays_whole() -> None:
+    assert not strips(planned(block(14)))
+
+
+def test_a_layer_with_heavy_weights_stays_whole() -> None:
+    graph = block(56, narrow=128)
+    assert not strips(planned(graph))
+    assert strips(planned(graph, replace(HOST, l1=1 << 20)))
+
+
+def test_a_result_with_two_readers_ends_a_chain() -> None:
+    x = parameter("x", Type((1, 112, 112, 16), F32))
+    wide = layer(x, 96)
+    y = layer(layer(wide, 96, 3, depthwise=True), 16)
+    (chain,) = strips(planned(optimize(Graph((x,), (y, wide), ("y", "wide")))))
+    assert len(chain.links) == 2
+
+
+def test_a_target_whose_caches_are_unknown_has_no_strips() -> None:
+    assert not strips(planned(block(112), target("aarch64")))
+
+
+def test_no_strips_where_no_row_fits() -> None:
+    assert not strips(planned(block(112), replace(HOST, l2=100 << 10)))
+
+
+def test_every_thread_has_rows_of_its_own() -> None:
+    graph = block(112)
+    one, many = (strips(planned(graph, replace(HOST, threads=n)))[0] for n in (1, 8))
+    assert many.strip * 8 <= 112 + 7
+    assert many.strip <= one.strip
