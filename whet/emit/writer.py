@@ -30,23 +30,25 @@ from whet.emit.strips import strips
 from whet.ir.dim import Size
 
 HOST = """\
-/* What the threads of one run share: how they wait for each other, and the first failure. */
+/* What the threads of one run share: how they wait for each other, and the first failure. Work
+ * before a wait reports in one status, work after it in the other: a thread that is slow to look at
+ * the one does not see the other. */
 struct model_host {
     void (*wait)(void *pool);
     void *pool;
-    int status;
+    int status[2];
 };
 """
 PARTS = """\
 #define SHARE(units, part) (int)((i64)(units) * (part) / parts)
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
 #define MOST(a, b) ((a) > (b) ? (a) : (b))
-#define WAIT                           \\
-    do {                               \\
-        if (parts > 1)                 \\
-            host->wait(host->pool);    \\
-        if (host->status)              \\
-            return host->status;       \\
+#define WAIT(which)                     \\
+    do {                                \\
+        if (parts > 1)                  \\
+            host->wait(host->pool);     \\
+        if (host->status[which])        \\
+            return host->status[which]; \\
     } while (0)
 """
 ALONE = "0, 1, &(const struct model_host){0}"  # a stage in a body is run by one thread
@@ -83,6 +85,7 @@ class Writer:
         self.stages: list[_Text] = []
         self.local: list[str] = []  # bodies and the stages that call them
         self.in_main = True
+        self.reported = "host->status[0]"  # where the group that is being written reports
         self.locals = "".join(
             f"    const i64 {symbol(s)} = dims[{i}];\n    (void){symbol(s)};\n"
             for i, s in enumerate(program.symbols)
@@ -119,7 +122,7 @@ class Writer:
             f"{'int' if public else 'static int'} {name}(const void *const *inputs, "
             f"void *const *outputs,\n    void *memory, const void *constants{dims})"
         )
-        end = "return host->status;" if public else "return status;"
+        end = f"return {self.reported};" if public else "return status;"
         status = "" if public else "    int status = 0;\n"
         return (
             f"{head}\n{{\n    u8 *const arena = memory;\n    const u8 *const weights = constants;\n"
@@ -137,8 +140,9 @@ class Writer:
             groups[-1].append(step)
         lines = []
         for i, group in enumerate(groups):
+            self.reported = f"host->status[{i % 2}]"
             texts = [self.action(s, True) for s in group]
-            lines += ["WAIT;"] if i else []
+            lines += [f"WAIT({(i - 1) % 2});"] if i else []
             if _is_split(group[0]):
                 lines += texts
                 continue
@@ -173,7 +177,7 @@ class Writer:
             f"if (dims[{index}] < {bind.low} || dims[{index}] > {bind.high}) {{",
         ]
         if self.in_main:
-            return [*lines, "    host->status = WHET_BAD_SIZE;", "    break;", "}"]
+            return [*lines, f"    {self.reported} = WHET_BAD_SIZE;", "    break;", "}"]
         return [*lines, "    return WHET_BAD_SIZE;", "}"]
 
     def step(self, step: Step, public: bool, span: str = "") -> str:
@@ -203,7 +207,7 @@ class Writer:
         if not self.can_fail(stage):
             return call + ";"
         if public:
-            return f"if ((host->status = {call}))\n    break;"
+            return f"if (({self.reported} = {call}))\n    break;"
         return f"if ((status = {call}))\n    return status;"
 
     @staticmethod

@@ -33,10 +33,10 @@ enum { FUTEX = 202, GETTID = 186, SETAFFINITY = 203, GETAFFINITY = 204, GETCPU =
 enum { FUTEX = 98, GETTID = 178, SETAFFINITY = 122, GETAFFINITY = 123, GETCPU = 168, CLOCK = 113 };
 #endif
 
-struct host {
+struct host { /* the model's struct model_host */
     void (*wait)(void *pool);
     void *pool;
-    int status;
+    int status[2];
 };
 
 /* A counter that threads wait for, on a line of its own. */
@@ -280,11 +280,11 @@ int pool_run(void *memory, void *function, const void *const *inputs, void *cons
     p->memory = arena;
     p->constants = constants;
     p->dims = dims;
-    p->host.status = 0;
+    p->host.status[0] = p->host.status[1] = 0;
     keep_apart(p);
     advance(&p->generation);
     take_part(p, 0);
-    return p->host.status;
+    return p->host.status[0] | p->host.status[1];
 }
 
 void pool_stop(void *memory)

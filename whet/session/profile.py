@@ -18,7 +18,7 @@ from whet.ops.cost import Cost, cost
 from whet.session.library import aligned
 from whet.session.session import Session
 
-# struct model_host: two pointers and a status.
+# struct model_host: two pointers and two statuses.
 HOST_BYTES = 24
 # A step shorter than this is repeated, because a single call from here is only good to that.
 SHORT_SECONDS = 20e-6
