@@ -63,7 +63,7 @@ def _weight_store(node: Node) -> Argument:
 def convolution(node: Node, target: Target) -> Lowered | None:
     x, w = node.inputs[0], node.inputs[1]
     c = _constants(node)
-    if c is None or x is None or w is None or len(x.shape) > 4 or len(node.inputs) > 3:
+    if c is None or x is None or w is None or len(x.shape) > 4 or node["epilogue"] is not None:
         return None
     b, h, width, channels = image(x.shape)
     _, oh, ow, o = image(node.outputs[0].shape)
@@ -80,7 +80,7 @@ def convolution(node: Node, target: Target) -> Lowered | None:
 @kernel("integer_matmul", matmul)
 def product(node: Node, target: Target) -> Lowered | None:
     a, b, c = node.inputs[0], node.inputs[1], _constants(node)
-    if c is None or a is None or b is None or len(node.inputs) > 3:
+    if c is None or a is None or b is None or node["epilogue"] is not None:
         return None
     rows, depth, columns = static_shape((a.shape[-2], a.shape[-1], b.shape[-1]))
     weights = known(b)

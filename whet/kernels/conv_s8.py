@@ -137,7 +137,9 @@ def space(node: Node, target: Target) -> list[Numbers]:
     w = w if w.ndim == 4 else w[:, None]
     groups = node.integer("groups", 1)
     if w.shape[-1] == 1 and groups == c:
-        return list(_depthwise_tiles(node, w, target))
+        found = _depthwise_tiles(node, w, target)
+        if found or groups > 1:
+            return list(found)
     k = math.prod(w.shape[1:])
     tiles = tile_choices_s8(ow, o // groups, k, target.lanes, target.registers, rows=oh)
     return [astuple(t) for t in with_blocks(tiles, oh, of_tiles=False)]
@@ -183,7 +185,9 @@ def _lowered(
         return gemm(found, m, found.w.reshape(-1, c).T, target, numbers, row)
     w = found.w if found.w.ndim == 4 else found.w[:, None]
     if w.shape[-1] == 1 and node.integer("groups", 1) == c:
-        return _depthwise(node, found, w, target, numbers)
+        made = _depthwise(node, found, w, target, numbers)
+        if made is not None or c > 1:
+            return made
     return _convolution(node, found, w, target, numbers, by_rows=by_rows)
 
 
@@ -257,12 +261,16 @@ def _windows(node: Node, w: Array) -> tuple[int, ...]:
 
 def _depthwise(
     node: Node, found: Operands, w: Array, target: Target, numbers: Numbers | None
-) -> Lowered:
+) -> Lowered | None:
+    """None for a kernel of more rows than a strip has room for."""
+    tiles = _depthwise_tiles(node, w, target)
+    if not tiles:
+        return None
     b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
     _, oh, ow, o = image(node.outputs[0].shape)
     k = found.constants
     _, _, sh, _, dh, *_ = windows = _windows(node, w)
-    th, tw = numbers or _depthwise_tiles(node, w, target)[0]
+    th, tw = numbers or tiles[0]
     wide = _wide(node, w, target)
     found, w = found.in_order(packing.wide_order(o, wide, target.lanes), w)
     packed = packing.pack_depthwise_s8(

@@ -35,6 +35,8 @@ from whet.targets.target import Target
 
 # About what an element takes that is rounded to a code, or read from one.
 NANOSECONDS = 0.2
+# Channels that quantize_channels_last has room for.
+PLANES = 4
 STORES = {"int8": "I8", "uint8": "U8", "int16": "I16", "int32": "I32"}
 
 
@@ -230,6 +232,9 @@ def represent_channels_last(node: Node, target: Target) -> Lowered | None:
     assert x is not None
     assert isinstance(to, Quant)
     batch, channels, *image = x.shape
+    few = bounds(channels)[1] <= PLANES
+    if not few or to.rounding == "double" or to.store.size > 2:
+        return None
     plane = size_product(tuple(image))
     each = flat(plane, static_size(batch * channels) * NANOSECONDS)
     limits = (to.scale[0], to.zero[0], *integer_limits(to.store), each.to(Out(), channels))

@@ -21,6 +21,8 @@ __all__ = [
 Pair = tuple[int, int]
 
 COPIED_BYTES = 24 << 10
+# Input rows that a strip of depthwise_s8 has room for: DEPTHWISE_MAX_ROWS.
+DEPTHWISE_ROWS = 24
 # Channels that depthwise_s8 does in its wide form sooner than in the other.
 NARROWEST = 8
 
@@ -85,9 +87,14 @@ def copied_rows_s8(rows: int, k: int) -> int:
     return max(1, max(64, COPIED_BYTES // k) // rows) * rows
 
 
+def _input_rows(kernel: Pair, stride: Pair, dilation_h: int, th: int) -> int:
+    """Input rows of a strip of th output rows, as depthwise_rows_s8 counts them."""
+    return (th - 1) * stride[0] + kernel[0] if dilation_h == 1 else kernel[0]
+
+
 def _interleaved(kernel: Pair, stride: Pair, dilation_h: int, th: int, tw: int) -> tuple[int, int]:
     """Columns and quads of rows that a tile interleaves."""
-    rows = (th - 1) * stride[0] + kernel[0] if dilation_h == 1 else kernel[0]
+    rows = _input_rows(kernel, stride, dilation_h, th)
     return (tw - 1) * stride[1] + kernel[1], -(-rows // 4)
 
 
@@ -96,13 +103,15 @@ def depthwise_tiles_s8(
 ) -> list[Pair]:
     """All (TH, TW) of depthwise_s8 worth trying: the space of a tuner. Pairs are (height, width).
 
-    All but 4 registers hold accumulators, 16 at most; a tile of more than 20 quads is more than a
-    compiler keeps in order, and of few registers one of more than 2 rows.
+    A strip reads at most DEPTHWISE_ROWS input rows, in either form, so that a kernel of more has no
+    tile. All but 4 registers hold accumulators, 16 at most; a tile of more than 20 quads is more
+    than a compiler keeps in order, and of few registers one of more than 2 rows.
     """
     rows = 1 if dilation_h > 1 else 4 if registers > 16 else 2
     return [
         (th, tw)
         for th in range(1, min(out[0], rows) + 1)
+        if _input_rows(kernel, stride, dilation_h, th) <= DEPTHWISE_ROWS
         for tw in range(1, min(out[1], min(registers - 4, 16) // th) + 1)
         if th * tw == 1 or math.prod(_interleaved(kernel, stride, dilation_h, th, tw)) <= 20
     ]
@@ -118,7 +127,7 @@ def wide_channels(channels: int, kernel: Pair, stride: Pair, dilation_w: int, la
 def depthwise_choices_s8(
     out: Pair, kernel: Pair, stride: Pair, dilation_h: int, registers: int, *, wide: bool = False
 ) -> list[Pair]:
-    """All (TH, TW) worth trying, the likely fastest first; wide: most channels are of that form."""
+    """All of depthwise_tiles_s8, the likely fastest first; wide: most channels are of that form."""
 
     def cost(tile: Pair) -> float:
         th, tw = tile

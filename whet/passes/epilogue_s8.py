@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whet.errors import ShapeError
+from whet.ir.dim import static_size
 from whet.ir.element import F32, I8, I32, Element, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
@@ -22,6 +23,7 @@ from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 STEPS = 4
 LONGEST_SHIFT = 30  # of a 32-bit lane
+TALLEST = 24  # kernel rows of a depthwise convolution with an epilogue
 
 
 def _example() -> Graph:
@@ -72,7 +74,7 @@ def _accepts(value: Value) -> bool:
         return False
     if known(w) is None or (bias is not None and known(bias) is None):
         return False
-    if (node.op is matmul and len(w.shape) != 2) or len(w.shape) > 4:
+    if (node.op is matmul and len(w.shape) != 2) or len(w.shape) > 4 or _tall(node):
         return False
     body = node["epilogue"]
     if isinstance(body, Graph) and len(body.nodes) > 2 * STEPS:
@@ -82,6 +84,12 @@ def _accepts(value: Value) -> bool:
     except ShapeError:
         return False
     return _codes(sum_element(node))
+
+
+def _tall(node: Node) -> bool:
+    """Whether the kernels with epilogues leave the node to others."""
+    taps, groups = node.inputs[1].shape[1:], node.integer("groups", 1)  # type: ignore[union-attr]
+    return groups > 1 and len(taps) == 3 and taps[2] == 1 and static_size(taps[0]) > TALLEST
 
 
 def _joins(node: Node, value: Value) -> bool:

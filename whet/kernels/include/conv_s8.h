@@ -35,7 +35,8 @@ INLINE int conv_padded_s8(const int H, const int W, const int OH, const int OW, 
 INLINE void frame_s8(const int H, const int W, const long ldx, const int C, const int top,
                      const int rows, const int left, const int columns, const int zero, const s8 *x,
                      s8 *to) {
-    const int before = left < 0 ? -left : 0, end = W - left < columns ? W - left : columns;
+    const int outside = left < 0 ? -left : 0, before = outside < columns ? outside : columns;
+    const int end = W - left < columns ? W - left : columns;
     const long pixel = C * DOT8_BYTES;
     for (int r = 0; r < rows; r++, to += columns * pixel) {
         const int ih = top + r, inside = ih >= 0 && ih < H;

@@ -10,7 +10,8 @@
 // Outside, x is `zero`. The epilogue, OUT (1 or 2), low and high are described in tile_s8.h.
 //
 // Four vertical taps of one channel are one quad; the weights are zero where a row of the quad is
-// no tap of an output row. A strip is TH output rows, TH = 1 when DH > 1, and two forms make it:
+// no tap of an output row. A strip is TH output rows, TH = 1 when DH > 1, that read at most
+// DEPTHWISE_MAX_ROWS input rows: depthwise_rows_s8. Two forms make it:
 //   wide    4 * VL channels along the whole strip: each input column is interleaved once and kept
 //           for as long as an output needs it. The first WIDE channels: 0 unless M = 1, DW = 1 and
 //           KW <= WIDE_TAPS, and a multiple of 4 * VL or all channels. Where fewer than 4 * VL are
@@ -26,7 +27,8 @@
 #pragma once
 #include "tile_s8.h"
 
-enum { DEPTHWISE_MAX_ROWS = 24, WIDE_TAPS = 8, WIDE_QUADS = 6, WIDE_OUTPUTS = 2, WIDE_ROWS = 4 };
+enum { DEPTHWISE_MAX_ROWS = 24, WIDE_QUADS = DEPTHWISE_MAX_ROWS / 4 };
+enum { WIDE_TAPS = 8, WIDE_OUTPUTS = 2, WIDE_ROWS = 4 };
 enum { WIDE_COLUMNS = WIDE_TAPS * (WIDE_OUTPUTS + 1) };
 
 // Neighbouring outputs that share a vector of `size` channels each.

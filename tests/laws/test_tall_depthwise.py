@@ -1,0 +1,81 @@
+"""int8 depthwise convolutions of many input rows a strip: the bits of the ops, on any kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.laws.agreement import random_inputs
+from whet.compile.pipeline import compile_graph
+from whet.ir.element import I8, I32, Quant
+from whet.ir.graph import Graph
+from whet.ir.leaf import constant, parameter
+from whet.ir.type import Type
+from whet.kernels.kernel import choices, load_all, lower
+from whet.kernels.tiling_s8 import DEPTHWISE_ROWS, depthwise_choices_s8, depthwise_tiles_s8
+from whet.ops.convolution import conv
+from whet.ops.evaluate import evaluate
+from whet.ops.lookup import lookup
+from whet.targets.host import host
+
+Pair = tuple[int, int]
+X, Y, OUT = Quant(I8, (0.05,), (3,)), Quant(I8, (0.9,), (-3,)), Quant(I8, (0.2,), (5,))
+TALL = [((25, 25), 32), ((27, 27), 32), ((31, 31), 16), ((25, 1), 1)]
+LOW = [((23, 1), 64), ((24, 1), 64), ((24, 3), 5)]
+
+
+def layer(kernel: Pair, c: int, stride: Pair = (1, 1), *, table: bool = False) -> Graph:
+    """A depthwise convolution of an image somewhat smaller than its kernel, and a table."""
+    rng = np.random.default_rng(8)
+    x = parameter("x", Type((1, 9, 5, c), X))
+    scale = tuple(float(s) for s in rng.uniform(0.001, 0.01, c))
+    w = constant(rng.integers(-127, 128, (c, *kernel, 1), np.int8), Quant(I8, scale, (0,) * c, 0))
+    wide = Quant(I32, tuple(0.05 * s for s in scale), (0,) * c, 0)
+    bias = constant(rng.integers(-3000, 3000, c, np.int32), wide)
+    low = (kernel[0] // 2, kernel[1] // 2)
+    high = (kernel[0] - 1 - low[0], kernel[1] - 1 - low[1])
+    y = conv(x, w, bias, stride=stride, dilation=(1, 1), low=low, high=high, groups=c, element=Y)
+    if table:
+        y = lookup(y, constant(rng.integers(-128, 128, 256, np.int8)), to=OUT)
+    return Graph((x,), (y,), ("y",))
+
+
+def check(graph: Graph) -> None:
+    inputs = random_inputs(graph, np.random.default_rng(9))
+    built = compile_graph(graph).session()(inputs)["y"]
+    np.testing.assert_array_equal(built, evaluate(graph, inputs)["y"])
+
+
+@pytest.mark.parametrize(("kernel", "c"), [*TALL, *LOW])
+@pytest.mark.parametrize("table", [False, True])
+def test_any_height_gives_the_bits_of_the_ops(kernel: Pair, c: int, table: bool) -> None:
+    check(layer(kernel, c, table=table))
+
+
+def test_only_what_fits_is_of_the_depthwise_kernel() -> None:
+    load_all()
+    for kernel, c in [*TALL, *LOW]:
+        (node,) = (n for n in layer(kernel, c).nodes if n.op is conv)
+        expected = "depthwise_s8" if kernel[0] <= DEPTHWISE_ROWS else "integer_conv"
+        assert lower(node, host()).kernel == ("conv_s8" if c == 1 else expected)
+        assert bool(choices(node, host())) == (kernel[0] <= DEPTHWISE_ROWS or c == 1)
+
+
+@pytest.mark.parametrize("c", [4, 64])
+def test_long_strides_have_short_strips(c: int) -> None:
+    check(layer((3, 1), c, (8, 1)))
+
+
+@pytest.mark.parametrize("registers", [8, 16, 32])
+def test_every_choice_fits_the_rows_of_a_strip(registers: int) -> None:
+    for kernel, stride, dilation in (
+        ((3, 1), (8, 1), 1), ((3, 3), (11, 2), 1), ((22, 1), (1, 1), 1), ((24, 1), (9, 1), 1),
+        ((24, 2), (1, 1), 3), ((1, 1), (30, 1), 1),
+    ):  # fmt: skip
+        tiles = depthwise_tiles_s8((40, 12), kernel, stride, dilation, registers)
+        assert tiles
+        assert all((th - 1) * stride[0] + kernel[0] <= 24 for th, _ in tiles)
+        for wide in (False, True):
+            found = depthwise_choices_s8((40, 12), kernel, stride, dilation, registers, wide=wide)
+            assert sorted(found) == tiles
+    assert not depthwise_tiles_s8((40, 12), (25, 1), (1, 1), 2, registers)
