@@ -139,10 +139,11 @@ class Suite:
                     break
                 except InputError as error:
                     # The message begins with the engine that gave up.
-                    culprit = next((e for e in engines if str(error).startswith(e)), None)
-                    if culprit is None:
+                    culprit = str(error).split()[0]
+                    if culprit == "whet" or culprit not in files | engines:
                         raise
-                    del engines[culprit]
+                    for given in (files, engines):
+                        given.pop(culprit, None)
                     missing.append(Missing(str(case), culprit, _reason(error)))
         records = [_record(case, lap, laps[0], compiled) for lap in laps]
         if converted:

@@ -75,7 +75,9 @@ def _model(
         held |= {f"{name}_codes": codes, f"{name}_scale": scale}
         nodes.append(make("DequantizeLinear", [f"{name}_codes", f"{name}_scale"], [name],
                           **({"axis": 1} if per_row else {})))  # fmt: skip
-    held["b"] = (0.3 * RNG.standard_normal((d, 2 * g * hidden))).astype(np.float32)
+    held |= {"b_codes": RNG.integers(-300, 300, (d, 2 * g * hidden), np.int32)}
+    held |= {"b_scale": np.float32(0.001)}
+    nodes.append(make("DequantizeLinear", ["b_codes", "b_scale"], ["b"]))
     names = ["x", "w", "r", "b", ""]
     if coded:
         held |= {"scale": np.float32(0.03), "zero": np.uint8(121)}
@@ -159,3 +161,10 @@ def test_a_state_outside_one_keeps_the_layer_in_floats(op: str) -> None:
 def test_more_steps_than_a_chunk() -> None:
     shape = (141, 1, 6, 18)
     _check(_model("LSTM", "bidirectional", shape, coded=True, per_row=True), shape)
+
+
+@pytest.mark.parametrize("inputs", [1 << 16, (1 << 16) + 4])
+def test_more_inputs_than_sums_hold_keep_the_layer_in_floats(inputs: int) -> None:
+    shape = (1, 1, inputs, 1)
+    model = _model("LSTM", "forward", shape, coded=True, per_row=True)
+    _check(model, shape, codes=int(inputs <= 1 << 16))

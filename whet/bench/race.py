@@ -101,7 +101,11 @@ class _Worker:
         return times.get("times", [])
 
     def __enter__(self) -> _Worker:
-        self._answer()
+        try:
+            self._answer()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

@@ -8,8 +8,10 @@ is answered by the seconds of each, and the process's peak memory above that bef
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import sys
 import time
 from importlib import import_module
@@ -18,6 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from whet.bench.engine import ENGINES
+
+PR_SET_PDEATHSIG = 1
 
 
 def resident(field: str) -> int:
@@ -30,8 +34,16 @@ def resident(field: str) -> int:
     return int(found[0]) << 10 if found else 0
 
 
+def die_with_parent() -> None:
+    """Have the system end this process when its parent ends: it may be stopped then, and would
+    never learn that stdin has ended. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main(arguments: list[str]) -> None:
     """Serve one engine until stdin ends."""
+    die_with_parent()
     name, model, inputs, outputs, threads = arguments
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # engines print on stdout; the answers keep the first one

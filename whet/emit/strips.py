@@ -11,9 +11,9 @@ HEADER = "strips.h"
 Calling = Callable[[Step, str], str]
 
 
-def strips(chain: Strips, call: Calling, shared: bool) -> str:
-    """A block of statements. call: a step's C for units `begin, end`, given as text; shared: `part`
-    of `parts` threads runs the block, else one does all rows.
+def strips(chain: Strips, call: Calling) -> str:
+    """A block of statements that `part` of `parts` threads runs. call: a step's C for units
+    `begin, end`, given as text.
 
     base_g, made_g: the rows of group g that are held are [base_g, made_g); next_g: where they end
     after the strip.
@@ -21,15 +21,11 @@ def strips(chain: Strips, call: Calling, shared: bool) -> str:
     groups, last = chain.groups, len(chain.groups) - 1
     end = groups[last]
     turns = -(-end.rows // end.turn)
-    first, past = "0", str(end.rows)
-    if shared:
-        first = f"SHARE({turns}, part){_times(end.turn)}"
-        past = f"LEAST(SHARE({turns}, part + 1){_times(end.turn)}, {end.rows})"
-    offset = f" + part * {chain.each}" if shared else ""
+    past = f"SHARE({turns}, part + 1){_times(end.turn)}"
     lines = [
-        f"u8 *const held = arena + {chain.memory.offset}{offset};",
-        f"int made_{last} = {first};",
-        f"const int past = {past};",
+        f"u8 *const held = arena + {chain.memory.offset} + part * {chain.each};",
+        f"int made_{last} = SHARE({turns}, part){_times(end.turn)};",
+        f"const int past = LEAST({past}, {end.rows});",
     ]
     links = iter(range(len(chain.links)))
     numbered = [[(next(links), link) for link in group.links] for group in groups]

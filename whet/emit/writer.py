@@ -158,7 +158,7 @@ class Writer:
         if isinstance(action, Step):
             return self.step(action, public)
         if isinstance(action, Strips):
-            return strips(action, lambda step, span: self.step(step, public, span), public)
+            return strips(action, lambda step, span: self.step(step, public, span))
         return "\n".join(self.bind(action)) if isinstance(action, Bind) else self.copy(action)
 
     def copy(self, copy: Copy) -> str:

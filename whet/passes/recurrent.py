@@ -17,7 +17,7 @@ from whet.passes.movement import source
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 ROWS = 1  # the axis of the weights that has the gates
-MOST_UNITS = 1 << 16
+MOST = 1 << 16  # hidden units and inputs whose sums of products fit 32 bits
 ACTIVATIONS = ((("sigmoid", 0.0, 0.0), ("tanh", 0.0, 0.0), ("tanh", 0.0, 0.0)),)
 
 
@@ -43,14 +43,16 @@ def coded_layer(node: Node, uses: Uses) -> Replacement:
         return None
     w, r = (_codes(v) for v in node.inputs[1:3])
     bias, first = node.operand(3), node.operand(5)
-    h = None if first is None else real_constant(first)
-    if w is None or r is None or (bias is not None and known(bias) is None):
+    b, h = (None if v is None else real_constant(v) for v in (bias, first))
+    if w is None or r is None or (bias is not None and b is None):
         return None
     if first is not None and (h is None or not (np.abs(h) <= 1).all()):
         return None
-    if not 0 < static_size(r.shape[2]) <= MOST_UNITS or not static_size(w.shape[2]):
+    if not all(0 < static_size(v.shape[2]) <= MOST for v in (w, r)):
         return None
-    return tuple(node.replace((node.inputs[0], w, r, *node.inputs[3:])).outputs)
+    rest = node.inputs[4:]
+    known_bias = None if b is None else constant(b.astype(np.float32))
+    return tuple(node.replace((node.inputs[0], w, r, known_bias, *rest)).outputs)
 
 
 def _codes(value: Value | None) -> Value | None:

@@ -137,9 +137,9 @@ def find_chains(
     """The chains of a graph for a target, none of which share a node.
 
     lowered: the nodes in order, as they are computed whole. by_rows: a node's statements with a
-    grain, None where it has none. There are chains only where the caches are those of the machine
-    at hand; a result that the second one has ample room for is left whole, and so is a layer whose
-    weights the first one does not hold, for each row reads them again.
+    grain, None where it has none. There are chains only on the machine at hand, and levels of it;
+    a result that the second cache has ample room for is left whole, and so is a layer whose weights
+    the first one does not hold, for each row reads them again.
     """
     if target.emulator is not None:
         return []

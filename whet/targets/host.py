@@ -35,7 +35,7 @@ AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32, fused=True)
 
 # Vendors whose cores start a vdpbf16ps as often as a multiply-add of a vector as wide. Intel's
 # without AMX start one in two cycles, and two multiply-adds in each.
-PAIRS = ("AuthenticAMD",)
+FAST_BF16 = ("AuthenticAMD",)
 
 
 def host(cpu: str = "native") -> Target:
@@ -57,7 +57,7 @@ def host(cpu: str = "native") -> Target:
         return replace(
             X86_LEVELS[best], cpu="native", threads=THREADS, dot8_shift=shift, dot8_pairs=pairs,
             l1=l1, l2=l2, halves=is_zen4(),
-            dot_bf16="avx512_bf16" in flags and cpu_vendor() in PAIRS,
+            dot_bf16="avx512_bf16" in flags and cpu_vendor() in FAST_BF16,
         )  # fmt: skip
     if cpu not in X86_LEVELS:
         raise CompileError(f"unknown cpu {cpu}", hint="native, " + ", ".join(X86_LEVELS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -88,3 +89,24 @@ def test_an_engine_whose_outputs_cannot_be_compared_is_no_peer(tmp_path: Path) -
             {"onnxruntime": one, "openvino": tmp_path / "two.onnx"},
             [np.zeros((3, 4), np.float32)],
         )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a stopped child")
+def test_no_engine_outlives_a_race_that_is_killed(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    model = dense(tmp_path / "net.onnx")
+    code = (
+        "import numpy as np; from pathlib import Path; from whet.bench.race import race; "
+        f"path = Path({str(model)!r}); race(dict.fromkeys(['onnxruntime'], path), "
+        "[np.zeros((3, 4), np.float32)], seconds=60, progress=lambda text: print(text, flush=True))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as racer:
+        assert racer.stdout is not None
+        assert any("round" in line for line in racer.stdout)
+        tasks = Path(f"/proc/{racer.pid}/task/{racer.pid}/children").read_text()
+        racer.kill()
+    (worker,) = tasks.split()
+    end = time.monotonic() + 10
+    while Path(f"/proc/{worker}/exe").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not Path(f"/proc/{worker}/exe").exists()

@@ -1,5 +1,5 @@
-// LSTM and GRU layers of floats with constant weights and the usual activations: sigmoid for the
-// gates, tanh for the rest. rnn.h has every other recurrent layer.
+// LSTM and GRU layers whose state is floats, with constant weights and the usual activations:
+// sigmoid for the gates, tanh for the rest. rnn.h has every other recurrent layer.
 //
 // The share of the inputs in all gates is a matrix product, CHUNK steps at a time; a step then adds
 // the product of the recurrent weights and the last h. Hidden units go in blocks of NH vectors, the
