@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from whet.emit.port import Port
 from whet.ir.dim import Size
 from whet.ir.element import Scalar
 from whet.ir.graph import Graph
@@ -435,21 +436,6 @@ class Function:
     outputs: int
     steps: tuple[Action, ...]
     arena: int
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """One public input, output or state: name, C element, shape, bytes at the bound.
-
-    scale, zero: where codes stand for reals, real = scale * (code - zero).
-    """
-
-    name: str
-    element: Scalar
-    shape: tuple[Size, ...]
-    nbytes: int
-    scale: float | None = None
-    zero: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from whet.emit.port import Port
 from whet.emit.program import (
     Access,
     Action,
@@ -21,7 +22,6 @@ from whet.emit.program import (
     Nest,
     Parameter,
     Place,
-    Port,
     Program,
     Repeat,
     Stage,
