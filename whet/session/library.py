@@ -39,11 +39,9 @@ class Library:
         function: Callable[..., int] = self._loaded[name]
         return function
 
-    def address(self, name: str) -> int:
+    def address(self, name: str) -> ctypes.c_void_p:
         """Where a function is."""
-        found = ctypes.cast(self._loaded[name], ctypes.c_void_p).value
-        assert found is not None
-        return found
+        return ctypes.cast(self._loaded[name], ctypes.c_void_p)
 
 
 def _unload(handle: int, descriptor: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import weakref
+from functools import partial
 from pathlib import Path
 
 from whet.ir.node import Array
@@ -27,9 +28,9 @@ class Pool:
     """
 
     def __init__(self, library: Library, threads: int) -> None:
-        self._run = library["pool_run"]
         self.memory = aligned(library["pool_bytes"]())
         address = ctypes.c_void_p(self.memory.ctypes.data)
+        self._run = partial(library["pool_run"], address)
         library["pool_start"](address, threads)
         arguments = [(library, self.memory, part) for part in range(1, threads)]
         self.workers = [threading.Thread(target=_work, args=a, daemon=True) for a in arguments]
@@ -37,10 +38,9 @@ class Pool:
             worker.start()
         weakref.finalize(self, library["pool_stop"], address)
 
-    def run(self, function: int, *arguments: object) -> int:
-        """Run all parts of `function` (an address) and return its status."""
-        memory = ctypes.c_void_p(self.memory.ctypes.data)
-        return int(self._run(memory, ctypes.c_void_p(function), *arguments))
+    def run(self, function: ctypes.c_void_p, *arguments: object) -> int:
+        """Run all parts of `function` and return its status."""
+        return int(self._run(function, *arguments))
 
 
 def _work(library: Library, memory: Array, part: int) -> None:

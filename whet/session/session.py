@@ -113,7 +113,7 @@ class Session:
         return self._library["model_run"]
 
     @cached_property
-    def _part(self) -> int:
+    def _part(self) -> ctypes.c_void_p:
         """The address of what each thread of the pool runs."""
         return self._library.address("model_run_part")
 
