@@ -36,11 +36,16 @@ class Pool:
         self.workers = [threading.Thread(target=_work, args=a, daemon=True) for a in arguments]
         for worker in self.workers:
             worker.start()
-        weakref.finalize(self, library["pool_stop"], address)
+        weakref.finalize(self, _stop, library, address)
 
     def run(self, function: ctypes.c_void_p, *arguments: object) -> int:
         """Run all parts of `function` and return its status."""
         return int(self._run(function, *arguments))
+
+
+def _stop(library: Library, address: ctypes.c_void_p) -> None:
+    # The library is held until the call is back: workers leave it while this wakes others.
+    library["pool_stop"](address)
 
 
 def _work(library: Library, memory: Array, part: int) -> None:

@@ -64,3 +64,9 @@ def test_a_session_that_is_gone_leaves_no_library_and_no_thread(artifact: Path) 
     while (libraries() > before or threading.active_count() > threads) and time.monotonic() < end:
         time.sleep(0.01)
     assert (libraries(), threading.active_count()) == (before, threads)
+
+
+def test_sessions_that_come_and_go(artifact: Path) -> None:
+    x = np.ones((256, 256), np.float32)
+    for _ in range(200):
+        whet.load(artifact, threads=2)({"x": x})
