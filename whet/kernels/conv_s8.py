@@ -29,6 +29,7 @@ from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.epilogue_s8 import tail
 from whet.kernels.kernel import Numbers, kernel_by_rows, kernel_of_choices
+from whet.kernels.scratch import whole_lines
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, with_blocks
 from whet.kernels.tiling_s8 import (
@@ -245,7 +246,7 @@ def gemm(
     ends = (In(0), Weight(0), Weight(1), Out(), Scratch() if copied else 0, epilogue)
     call = Call("gemm_s8", (m, n, k, k, n, *tile, *SPAN, *ends))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
-    room = -(-min(m, t.block) * k * each // 64) * 64 if copied else 0
+    room = whole_lines(min(m, t.block) * k * each) if copied else 0
     return Lowered(
         (call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room, grain=int(row > 0)
     )
@@ -319,6 +320,6 @@ def _convolution(
     ends = (In(0), Weight(0), Weight(1), Out(), scratch, epilogue)
     call = Call("conv_s8", (*shape, *windows, *tile, *SPAN, *ends))
     units = b * -(-oh // t.block) * len(panels)
-    rounded = -(-each // 64) * 64
+    rounded = whole_lines(each)
     grain = t.block if by_rows else 0
     return Lowered((call,), ("conv_s8.h",), constants, 0, units, "conv_s8", rounded, grain=grain)

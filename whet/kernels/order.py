@@ -10,6 +10,7 @@ from whet.ir.node import Node
 from whet.ir.type import Type
 from whet.kernels.checks import after, at_most
 from whet.kernels.kernel import kernel
+from whet.kernels.scratch import whole_lines
 from whet.ops.cumulative import cumprod, cumsum
 from whet.ops.movement import flattened
 from whet.ops.order import nms, topk, unique
@@ -44,7 +45,7 @@ def distinct(node: Node, target: Target) -> Lowered | None:
     if s is None:
         return None
     outer, n, inner = flattened(x.shape, node.integer("axis"))
-    order = -(-x.tensor.nbytes // 64) * 64
+    order = whole_lines(x.tensor.nbytes)
     call = Call(
         f"unique_{s}",
         (In(0), Scratch(0), Out(0), Out(1), Out(2), Scratch(order), outer, n, inner,

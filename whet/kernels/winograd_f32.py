@@ -10,6 +10,7 @@ from whet.kernels.conv_f32 import image, pair, weights_of
 from whet.kernels.epilogue import vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_winograd
+from whet.kernels.scratch import whole_lines
 from whet.kernels.share import THREADS, UNEVEN
 from whet.kernels.tiling import (
     Tile,
@@ -82,7 +83,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     blocks = even or -(-down // t.block)
     shape = (b, m, h, width, c, c, oh, ow, n, n, top, left, blocks, t.rows, t.vectors)
     ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue)
-    scratch = -(-winograd_scratch(m, ow, c, n, -(-down // blocks)) * 4 // 64) * 64
+    scratch = whole_lines(winograd_scratch(m, ow, c, n, -(-down // blocks)) * 4)
     if even:
         span = (Name("begin"), Name("end"))
         call = Call("winograd_f32", (*shape, *span, *ends, 0, 1, 0, 0))

@@ -38,6 +38,7 @@ from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.call import call_key
 from whet.kernels.kernel import Choice, choices, load_all, lower, lower_by_rows
+from whet.kernels.scratch import whole_lines
 from whet.ops.cost import graph_cost
 from whet.plan.lifetime import Step
 from whet.plan.memory import MemoryPlan, plan_memory
@@ -197,7 +198,7 @@ class _Room:
         self.headers += lowered.headers
         if any(_has_function(s) for s in lowered.statements):
             self.headers.append("math_f32.h")
-        start = -(-lowered.scratch // 64) * 64
+        start = whole_lines(lowered.scratch)
         arena = max((f.arena for f in self.bodies[node]), default=0)
         if not rooms:
             return lowered
