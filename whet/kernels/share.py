@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
+from whet.emit.headers import header_number
 from whet.emit.program import From, In, Lowered, Name, Nest, Out, Portion, collapse
 from whet.ir.dim import Size, static_size
 from whet.ir.type import size_product
@@ -23,8 +24,8 @@ GRAIN = 128
 LONG = 16
 # How much longer than an even share the longest may take before units are cut smaller.
 UNEVEN = 1.04
-# Runs of rows that a reduction over the only image sums on their own: REDUCE_PARTS, INTEGER_PARTS.
-PARTS = 8
+# Runs of rows that a reduction over the only image sums on their own.
+PARTS = header_number("types.h", "REDUCED_PARTS")
 # Elements from which on it does.
 TOGETHER = 1 << 14
 # What a call of a stage that all threads enter together is told of them.
