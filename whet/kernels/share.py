@@ -25,7 +25,7 @@ LONG = 16
 # How much longer than an even share the longest may take before units are cut smaller.
 UNEVEN = 1.04
 # Runs of rows that a reduction over the only image sums on their own.
-PARTS = header_number("types.h", "REDUCED_PARTS")
+PARTS = header_number("types.h", "SHARED_RUNS")
 # Elements from which on it does.
 TOGETHER = 1 << 14
 # What a call of a stage that all threads enter together is told of them.
