@@ -7,6 +7,7 @@ from whet.ir.dim import static_shape
 from whet.ir.element import F32
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
+from whet.kernels.scratch import whole_lines
 from whet.kernels.strides import broadcast_strides
 from whet.kernels.tiling import tile_attention_f32
 from whet.ops.attention import attention
@@ -15,7 +16,7 @@ from whet.targets.target import Target
 
 @kernel("attention_f32", attention)
 def lower(node: Node, target: Target) -> Lowered | None:
-    operands = [v.tensor for v in node.inputs if v is not None]
+    operands = [v.tensor for v in node.operands]
     if any(t.element != F32 or not t.static for t in operands):
         return None
     q, v, mask = operands[0], operands[2], node.operand(3)
@@ -37,5 +38,5 @@ def lower(node: Node, target: Target) -> Lowered | None:
     floats = d * columns + rows * (columns + target.lanes)
     return Lowered(
         (call,), ("attention_f32.h",), parallel=b * h * -(-t // rows),
-        scratch_each=-(-floats * 4 // 64) * 64,
+        scratch_each=whole_lines(floats * 4),
     )  # fmt: skip

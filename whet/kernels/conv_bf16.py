@@ -11,8 +11,9 @@ from whet.ir.node import Array, Node
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.epilogue import NARROW_FLOATS, vector_epilogue
 from whet.kernels.kernel import kernel
-from whet.kernels.matmul_bf16 import aligned, bias_of, gemm_bf16, out_bytes
+from whet.kernels.matmul_bf16 import bias_of, gemm_bf16, out_bytes
 from whet.kernels.packing_bf16 import pack_conv_pairs
+from whet.kernels.scratch import whole_lines
 from whet.kernels.tiling_bf16 import tile_conv_bf16, tile_depthwise_bf16
 from whet.ops.convolution import conv
 from whet.targets.target import Target
@@ -78,7 +79,9 @@ def _implicit(node: Node, w: Array, target: Target) -> Lowered | None:
     units = b * -(-oh // t.rows) * groups * -(-n // (t.vectors * lanes))
     laid = ((t.rows - 1) * sh + (kh - 1) * dh + 1) * ((ow - 1) * sw + reach) * t.pixel
     constants = (packed, *ends[1])
-    return Lowered((call,), ("conv_bf16.h",), constants, 0, units, "conv_bf16", aligned(4 * laid))
+    return Lowered(
+        (call,), ("conv_bf16.h",), constants, 0, units, "conv_bf16", whole_lines(4 * laid)
+    )
 
 
 def _depthwise(node: Node, w: Array, target: Target) -> Lowered | None:
@@ -96,5 +99,5 @@ def _depthwise(node: Node, w: Array, target: Target) -> Lowered | None:
     units = b * -(-oh // t.rows) * -(-c // t.channels)
     laid = ((t.rows - 1) * sh + high) * ((ow - 1) * sw + reach) * min(t.channels, c)
     taps = np.ascontiguousarray(w[..., 0].transpose(1, 2, 0), np.float32)
-    constants, each = (taps, *ends[1]), aligned(4 * laid)
+    constants, each = (taps, *ends[1]), whole_lines(4 * laid)
     return Lowered((call,), ("depthwise_bf16.h",), constants, 0, units, "depthwise_bf16", each)

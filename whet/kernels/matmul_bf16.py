@@ -12,6 +12,7 @@ from whet.ir.node import Array, Node
 from whet.kernels.epilogue import NARROW_FLOATS, vector_epilogue
 from whet.kernels.kernel import kernel
 from whet.kernels.packing_bf16 import pack_pairs
+from whet.kernels.scratch import whole_lines
 from whet.kernels.tiling_bf16 import laid_stride, tile_gemm_bf16
 from whet.ops.matmul import matmul
 from whet.targets.target import Target
@@ -27,11 +28,6 @@ def bias_of(node: Node) -> tuple[Argument, tuple[Array, ...]] | None:
         return In(2), ()
     values = known(bias)
     return None if values is None else (Weight(1), (values.astype(np.float32),))
-
-
-def aligned(size: int) -> int:
-    """Bytes of scratch for each thread, so that all of them begin on a line."""
-    return -(-size // 64) * 64
 
 
 def out_bytes(node: Node) -> int | None:
@@ -55,7 +51,7 @@ def gemm_bf16(node: Node, m: int, w: Array, target: Target) -> Lowered | None:
     return Lowered(
         (Call("gemm_bf16", (*sizes, *ends)),), ("gemm_bf16.h",),
         (pack_pairs(w, target.lanes, t.vectors), *kept), 0, units, "gemm_bf16",
-        aligned(4 * min(t.block, m) * stride),
+        whole_lines(4 * min(t.block, m) * stride),
     )  # fmt: skip
 
 

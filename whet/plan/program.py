@@ -38,6 +38,7 @@ from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.call import call_key
 from whet.kernels.kernel import Choice, choices, load_all, lower, lower_by_rows
+from whet.kernels.scratch import whole_lines
 from whet.ops.cost import graph_cost
 from whet.plan.bound import round_up
 from whet.plan.lifetime import Step
@@ -206,7 +207,7 @@ class _Room:
         self.headers += lowered.headers
         if any(_has_function(s) for s in lowered.statements):
             self.headers.append("math_f32.h")
-        start = -(-lowered.scratch // 64) * 64
+        start = whole_lines(lowered.scratch)
         arena = max((f.arena for f in self.bodies[node]), default=0)
         if not rooms:
             return lowered
@@ -243,7 +244,7 @@ class _Room:
         listed: list[Step] = []
         sizes: dict[str, int] = {}
         views: dict[str, tuple[str, int]] = {}
-        sized = {s.value for s in self.graph.states}
+        sized = [s.value for s in self.graph.states]
         for node, lowered in self.lowered.items():
             for v, (root, offset) in views_of(node).items():
                 if v not in self.external and root not in self.external and self._in_arena(root):
@@ -254,7 +255,7 @@ class _Room:
             scratch = lowered.scratch if self.each else self.scratch_of(lowered)
             step = Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
             listed.append(step)
-            sized |= set(node.outputs)
+            sized += node.outputs
         _check_bounds(self.graph)
         for v in sized:
             if v not in self.external and isinstance(v.type, Type):
@@ -339,7 +340,7 @@ class _Room:
         views = views_of(node)
         if not views:
             return False
-        operands = {v for v in node.inputs if v is not None}
+        operands = set(node.operands)
         if node.outputs[0] not in views and operands != set(views):
             return False
         return all(
@@ -432,7 +433,7 @@ def _parameter(name: str, value: Value, written: bool) -> Parameter:
 
 
 def _title(node: Node) -> str:
-    shapes = ", ".join(str(v.type) for v in node.inputs if v is not None and known(v) is None)
+    shapes = ", ".join(str(v.type) for v in node.operands if known(v) is None)
     made = ", ".join(str(v.type) for v in node.outputs)
     return f"{node.origin or node.op.name}: {node.op.name} {shapes} -> {made}"
 

@@ -53,51 +53,18 @@ INLINE vq quads_join(vq a, vq b, const int n) {
 INLINE vq quads_set(const s8 *p) { return quad_of(_mm512_loadu_si512(p)); }
 INLINE vq quad_interleave(const s8 *const *p, const int n) { return quad_of(quad_transpose(p, n)); }
 #else
-#define DOT8_SHIFT 0
-#define DOT8_PAIRS 1
 typedef __m512i vq_part;
-typedef __m512i vw_part;
-typedef struct {
-    vq_part part[2];
-} vq;
-typedef vq vw;
-INLINE vw_part part_load(const s8 *w, const int part) {
-    return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(w + 32 * part)));
-}
-INLINE vq_part part_set(const s8 *p, const int n, const int ready, const int part) {
-    const int left = n - 2 * part;
-    int pair = 0;
-    if (left <= 0) return _mm512_setzero_si512();
-    if (ready && left > 1)
-        __builtin_memcpy(&pair, p + 4 * part, 4);
-    else if (ready)
-        pair = ((const unsigned short *)p)[2 * part];
-    else
-        pair = (unsigned short)p[2 * part] | (left > 1 ? (unsigned)p[2 * part + 1] << 16 : 0);
-    return _mm512_set1_epi32(pair);
-}
-INLINE vi part_dot(vi acc, vq_part a, vw_part w) { return acc + (vi)_mm512_madd_epi16(a, w); }
-
-INLINE vw quad_load(const s8 *w) { return (vw){{part_load(w, 0), part_load(w, 1)}}; }
-INLINE vw quad_load_ready(const s8 *w) {
-    return (vw){{_mm512_loadu_si512(w), _mm512_loadu_si512(w + 64)}};
-}
-INLINE vq quads_set(const s8 *p) { return quad_load(p); }
-INLINE vq quad_set(const s8 *p, const int n, const int ready) {
-    return (vq){{part_set(p, n, ready, 0), part_set(p, n, ready, 1)}};
-}
-INLINE vq_part pair_interleave(const s8 *p, const s8 *q, const int n) {
+INLINE vq_part part_all(const int pair) { return _mm512_set1_epi32(pair); }
+INLINE vq_part part_ready(const s8 *p) { return _mm512_loadu_si512(p); }
+INLINE vq_part part_of(__m256i bytes) { return _mm512_cvtepi8_epi16(bytes); }
+INLINE vq_part part_widen(const s8 *p) { return part_of(_mm256_loadu_si256((const __m256i *)p)); }
+INLINE vq_part part_interleave(const s8 *p, const s8 *q, const int n) {
     const __mmask16 m = (__mmask16)lane_mask(n);
     const __m128i a = _mm_maskz_loadu_epi8(m, p), b = _mm_maskz_loadu_epi8(m, q);
-    return _mm512_cvtepi8_epi16(
-        _mm256_set_m128i(_mm_unpackhi_epi8(a, b), _mm_unpacklo_epi8(a, b)));
+    return part_of(_mm256_set_m128i(_mm_unpackhi_epi8(a, b), _mm_unpacklo_epi8(a, b)));
 }
-INLINE vq quad_interleave(const s8 *const *p, const int n) {
-    return (vq){{pair_interleave(p[0], p[1], n), pair_interleave(p[2], p[3], n)}};
-}
-INLINE vi dot4(vi acc, vq a, vw w) {
-    return part_dot(part_dot(acc, a.part[0], w.part[0]), a.part[1], w.part[1]);
-}
+INLINE vi part_dot(vi acc, vq_part a, vq_part w) { return acc + (vi)_mm512_madd_epi16(a, w); }
+#include "dot8_pairs.h"
 #endif
 
 INLINE vi load_s8(const s8 *p, const int n) {
