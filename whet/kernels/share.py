@@ -125,13 +125,15 @@ def _nanoseconds(nest: Nest) -> float:
 def balanced_gemm(tile: Tile, m: int, n: int, k: int, target: Target, size: int) -> Tile:
     """The tile of C[m, n] = A[m, k] B[k, n] with a block of rows that threads share evenly.
 
-    size: bytes of an element of B.
+    size: bytes of an element of B. Where the rows are the heavier side each thread has as many of
+    them as the others, from the same place on in every layer, so that what it made it reads again.
     """
+    if target.threads > 1 and k * n < m * (k + n):
+        blocks = target.threads * -(-m // (target.threads * tile.block))
+        return replace(tile, block=-(-m // blocks))
     tiles, whole = -(-m // tile.rows), tile.block // tile.rows
     panels = panel_vectors(n, tile, target)
-    block = balanced(
-        whole, tiles, panels, target.threads, by_rows=k * n < m * (k + n), weight_bytes=k * n * size
-    )
+    block = balanced(whole, tiles, panels, target.threads, by_rows=False, weight_bytes=k * n * size)
     return replace(tile, block=block * tile.rows)
 
 
