@@ -136,10 +136,8 @@ def space(node: Node, target: Target) -> list[Numbers]:
         return _tiles(b * oh * ow, o, c, target)
     w = w if w.ndim == 4 else w[:, None]
     groups = node.integer("groups", 1)
-    if w.shape[-1] == 1 and groups == c:
-        found = _depthwise_tiles(node, w, target)
-        if found or groups > 1:
-            return list(found)
+    if groups == c > 1:
+        return list(_depthwise_tiles(node, w, target))
     k = math.prod(w.shape[1:])
     tiles = tile_choices_s8(ow, o // groups, k, target.lanes, target.registers, rows=oh)
     return [astuple(t) for t in with_blocks(tiles, oh, of_tiles=False)]
@@ -184,10 +182,8 @@ def _lowered(
         row = width if by_rows else 0
         return gemm(found, m, found.w.reshape(-1, c).T, target, numbers, row)
     w = found.w if found.w.ndim == 4 else found.w[:, None]
-    if w.shape[-1] == 1 and node.integer("groups", 1) == c:
-        made = _depthwise(node, found, w, target, numbers)
-        if made is not None or c > 1:
-            return made
+    if node.integer("groups", 1) == c > 1:
+        return _depthwise(node, found, w, target, numbers)
     return _convolution(node, found, w, target, numbers, by_rows=by_rows)
 
 
