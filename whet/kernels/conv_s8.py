@@ -27,7 +27,7 @@ from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
-from whet.kernels.epilogue_s8 import tail
+from whet.kernels.epilogue_s8 import low_steps, tail
 from whet.kernels.kernel import Numbers, kernel_by_rows, kernel_of_choices
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, with_blocks
@@ -75,10 +75,13 @@ class Operands:
         bias = packing.started(packed.bias, ready)
         held: tuple[Array, ...] = (packed.weights, bias, *ready.arrays)
         after = tail(self.node, *limits, len(held), fused=target.fused)
-        code = ready.epilogue if ready.out == 1 else ready.codes
         pointers = tuple(Weight(i) for i in range(2, len(held)))
+        first, low = Ready(ready.epilogue, pointers), low_steps(after.steps)
         if not after.steps:
-            return ready.out, Ready(ready.epilogue, pointers), held
+            return ready.out, first, held
+        if ready.out == 2 and low:
+            return 2, Chain(first, low), held
+        code = ready.epilogue if ready.out == 1 else ready.codes
         return 1, Chain(Ready(code, pointers), after.steps), (*held, *after.tables)
 
     def in_order(self, order: Array, w: Array) -> tuple[Operands, Array]:
