@@ -61,7 +61,7 @@ def tail(node: Node, low: int, high: int, held: int = 0, *, fused: bool = False)
 
 
 def low_steps(steps: tuple[Then, ...]) -> tuple[Then, ...]:
-    """The steps on LINEAR_ZERO + code, which stays in the low 16 bits; none where they need codes."""
+    """The steps on LINEAR_ZERO + code, the code in the low 16 bits; none where they need codes."""
     if [step.function for step in steps] != ["add_linear_s8"]:
         return ()
     (step,) = steps

@@ -18,8 +18,13 @@ def random(near: float, rounding: Rounding) -> Multiplier:
 
 
 def check(
-    by: Multiplier, zero: int, limits: tuple[int, int], rounding: Rounding, reach: int = REACH,
-    *, split: bool = False,
+    by: Multiplier,
+    zero: int,
+    limits: tuple[int, int],
+    rounding: Rounding,
+    reach: int = REACH,
+    *,
+    split: bool = False,
 ) -> bool:
     """Compare every accumulator up to reach; whether there is a form, and that it is exact."""
     bound = np.full(by.m.shape, reach)
@@ -54,11 +59,9 @@ def test_double_rounding_has_one_where_codes_are_not_negative() -> None:
 
 
 @pytest.mark.parametrize("near", [0.0004, 0.01, 0.2])
-@pytest.mark.parametrize(("zero", "limits"), [(5, (-128, 127)), (-120, (-128, 90)), (126, (-9, 127))])
-def test_double_rounding_of_codes_of_both_signs_has_two_lines(
-    near: float, zero: int, limits: tuple[int, int]
-) -> None:
-    assert check(random(near, "double"), zero, limits, "double", split=True)
+@pytest.mark.parametrize("zero", [5, -120, 89])
+def test_double_rounding_of_codes_of_both_signs_has_two_lines(near: float, zero: int) -> None:
+    assert check(random(near, "double"), zero, (-128, 90), "double", split=True)
 
 
 def test_ties_go_up() -> None:
