@@ -8,7 +8,7 @@ from whet.emit.scalar import suffix, wide
 from whet.emit.statement import pointer, pointer_list
 from whet.errors import UnsupportedError, UnsupportedOp
 from whet.ir.graph import Graph
-from whet.ir.leaf import constant_op, known, parameter_op
+from whet.ir.leaf import constant_op, data_of, parameter_op
 from whet.ir.node import Node
 from whet.ops.convert import convert
 
@@ -90,11 +90,10 @@ def _vector_body(graph: Graph, extras: tuple[Extra, ...]) -> str:
         if node.op is parameter_op:
             continue
         if node.op is constant_op:
-            data = known(node.outputs[0])
-            assert data is not None
+            data = data_of(node.outputs[0])
             names[node] = f"vset({literal(data.reshape(()).item(), 'f32')})"
             continue
-        operands = [names[v.node] for v in node.inputs if v is not None]
+        operands = [names[v.node] for v in node.operands]
         if node.op is convert and (_widens(node) or node is graph.outputs[0].node):
             names[node] = operands[0]  # the kernel rounds what it stores
             continue

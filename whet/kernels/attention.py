@@ -15,7 +15,7 @@ from whet.targets.target import Target
 
 @kernel("attention_f32", attention)
 def lower(node: Node, target: Target) -> Lowered | None:
-    operands = [v.tensor for v in node.inputs if v is not None]
+    operands = [v.tensor for v in node.operands]
     if any(t.element != F32 or not t.static for t in operands):
         return None
     q, v, mask = operands[0], operands[2], node.operand(3)

@@ -105,7 +105,7 @@ def attention(node: Node, target: Target) -> Lowered | None:
     second = tile_s8(block, e, n, target.lanes, target.registers)
     masked = len(node.inputs) > 3
     mask: Argument = In(3) if masked else 0
-    one = masked and node.inputs[3].shape[0] == 1  # type: ignore[union-attr]
+    one = masked and node.input(3).shape[0] == 1
     tiles = (first.rows, first.vectors, second.rows, second.vectors, block)
     forms = (parts.narrow[0].left, parts.narrow[1].left, int(masked), 0 if one else n)
     call = Call(

@@ -118,9 +118,7 @@ def operands(node: Node, channels: int) -> Operands | None:
 
 def _pointwise(node: Node) -> bool:
     """Whether the convolution is a matrix product."""
-    x, w = node.inputs[0], node.inputs[1]
-    assert x is not None
-    assert w is not None
+    x, w = node.input(0), node.input(1)
     plain = all(v == 1 for v in node.integers("stride")) and node.integer("groups", 1) == 1
     taps = all(d == 1 for d in w.shape[1:-1])
     return taps and plain and x.shape[1:-1] == node.outputs[0].shape[1:-1]
@@ -130,7 +128,7 @@ def space(node: Node, target: Target) -> list[Numbers]:
     """Depthwise: rows and columns of a tile. Else its rows and vectors, and the rows of a block."""
     if operands(node, static_size(node.outputs[0].shape[-1])) is None:
         return []
-    x, w = node.inputs[0].shape, known(node.inputs[1])  # type: ignore[union-attr]
+    x, w = node.input(0).shape, known(node.inputs[1])
     if w is None or w.ndim > 4:
         return []
     b, _, _, c = image(x)
@@ -160,7 +158,7 @@ def _depthwise_tiles(node: Node, w: Array, target: Target) -> list[tuple[int, in
 
 def _wide(node: Node, w: Array, target: Target) -> int:
     """The channels of the wide form, whose order an epilogue's operands do not have."""
-    body, channels = node["epilogue"], node.inputs[0].shape[-1]  # type: ignore[union-attr]
+    body, channels = node["epilogue"], node.input(0).shape[-1]
     if w.shape[0] != channels or (isinstance(body, Graph) and len(body.inputs) > 1):
         return 0
     kh, kw, sh, sw, _, dw, *_ = _windows(node, w)
@@ -178,7 +176,7 @@ def _lowered(
     found = operands(node, static_size(node.outputs[0].shape[-1]))
     if found is None or found.w.ndim > 4:
         return None
-    shape = node.inputs[0].shape  # type: ignore[union-attr]
+    shape = node.input(0).shape
     *_, width, c = image(shape)
     if _pointwise(node):
         m = math.prod(image(shape)) // c
@@ -265,7 +263,7 @@ def _depthwise(
     tiles = _depthwise_tiles(node, w, target)
     if not tiles:
         return None
-    b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    b, h, width, c = image(node.input(0).shape)
     _, oh, ow, o = image(node.outputs[0].shape)
     k = found.constants
     _, _, sh, _, dh, *_ = windows = _windows(node, w)
@@ -289,7 +287,7 @@ def _depthwise(
 def _convolution(
     node: Node, found: Operands, w: Array, target: Target, numbers: Numbers | None, *, by_rows: bool
 ) -> Lowered:
-    b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    b, h, width, c = image(node.input(0).shape)
     _, oh, ow, o = image(node.outputs[0].shape)
     groups, k = node.integer("groups", 1), found.constants
     kh, kw, sh, sw, dh, dw, pt, pl = windows = _windows(node, w)

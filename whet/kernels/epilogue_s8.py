@@ -9,7 +9,7 @@ import numpy as np
 
 from whet.emit.program import Extra, In, Then, Weight
 from whet.ir.graph import Graph
-from whet.ir.leaf import known
+from whet.ir.leaf import data_of
 from whet.ir.node import Array, Node, Value
 from whet.ops.affine import clamped, operand, result, rounding
 from whet.ops.convert import bitcast
@@ -54,7 +54,7 @@ def tail(node: Node, low: int, high: int, held: int = 0, *, fused: bool = False)
             low, high = constants.low, constants.high
         elif inner.op is not bitcast:
             steps.append(Then("table_s8", (Weight(held + len(tables)),), low, high))
-            tables.append(_signed(known(inner.inputs[1])))
+            tables.append(_signed(data_of(inner.input(1))))
             low, high = -128, 127
         made = inner.outputs[0]
     return Tail(tuple(steps), tuple(tables), low, high)
@@ -76,9 +76,8 @@ def addition_of(node: Node) -> Addition:
     return clamped(addition_constants(a, b, result(node), Activation.NONE, rounding(node)), node)
 
 
-def _signed(table: Array | None) -> Array:
+def _signed(table: Array) -> Array:
     """A table by the byte of a code, in the order of the codes as numbers."""
-    assert table is not None
     return np.ascontiguousarray(np.roll(table.view(np.int8), 128))
 
 

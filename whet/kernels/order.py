@@ -26,8 +26,7 @@ def number_type(t: Type) -> str | None:
 
 @kernel("topk", topk)
 def greatest(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     s = number_type(x.tensor)
     if s is None:
         return None
@@ -40,8 +39,7 @@ def greatest(node: Node, target: Target) -> Lowered | None:
 
 @kernel("unique", unique)
 def distinct(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     s = number_type(x.tensor)
     if s is None:
         return None
@@ -58,8 +56,7 @@ def distinct(node: Node, target: Target) -> Lowered | None:
 
 @kernel("nms", nms)
 def best_boxes(node: Node, target: Target) -> Lowered | None:
-    scores = node.inputs[1]
-    assert scores is not None
+    scores = node.input(1)
     sizes = scores.shape
     call = Call(
         "non_max_suppression",
@@ -72,8 +69,7 @@ def best_boxes(node: Node, target: Target) -> Lowered | None:
 
 @kernel("cumulative", cumsum, cumprod)
 def running(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     s = number_type(x.tensor)
     if s is None or isinstance(x.tensor.element, Quant):
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
 from whet.ir.dim import static_shape
 from whet.ir.element import F32, Quant
-from whet.ir.leaf import known
+from whet.ir.leaf import data_of, known
 from whet.ir.node import Array, Node, Value
 from whet.kernels.kernel import kernel
 from whet.kernels.packing_recurrent import Layout
@@ -86,9 +86,7 @@ def _constants(
     layout: Layout, x: Value, w: Value, r: Value, bias: Array | None
 ) -> tuple[tuple[Array, ...], list[Argument]]:
     """What is packed, and the pointers in the order of recurrent_constants of the header."""
-    data, back = known(w), known(r)
-    assert data is not None
-    assert back is not None
+    data, back = data_of(w), data_of(r)
     elements = [v.tensor.element for v in (x, w, r)]
     given, inner, recurrent = (e if isinstance(e, Quant) else None for e in elements)
     first_scale: list[Array | None] = [None, None]

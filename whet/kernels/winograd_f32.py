@@ -46,7 +46,7 @@ def space(node: Node, target: Target) -> list[Numbers]:
     w = _weights(node, target)
     if w is None or vector_epilogue(node, 3) is None:
         return []
-    c = image(node.inputs[0].shape)[3]  # type: ignore[union-attr]
+    c = image(node.input(0).shape)[3]
     _, oh, ow, n = image(node.outputs[0].shape)
     found: dict[Numbers, int] = {}
     for m in (2, 4) if winograd_outputs(oh, ow, c, n, target) == 2 else (4, 2):
@@ -68,7 +68,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     w, epilogue = _weights(node, target), vector_epilogue(node, 3)
     if w is None or epilogue is None:
         return None
-    b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    b, h, width, c = image(node.input(0).shape)
     _, oh, ow, n = image(node.outputs[0].shape)
     m = numbers[0] if numbers else winograd_outputs(oh, ow, c, n, target)
     if m == 0 or winograd_loss(w, m) > LOSS:

@@ -234,7 +234,7 @@ class _Room:
         listed: list[Step] = []
         sizes: dict[str, int] = {}
         views: dict[str, tuple[str, int]] = {}
-        sized = {s.value for s in self.graph.states}
+        sized = [s.value for s in self.graph.states]
         for node, lowered in self.lowered.items():
             for v, (root, offset) in views_of(node).items():
                 if v not in self.external and root not in self.external and self._in_arena(root):
@@ -245,7 +245,7 @@ class _Room:
             scratch = self.scratch_of(lowered)
             step = Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
             listed.append(step)
-            sized |= set(node.outputs)
+            sized += node.outputs
         _check_bounds(self.graph)
         for v in sized:
             if v not in self.external and isinstance(v.type, Type):
@@ -327,7 +327,7 @@ class _Room:
         views = views_of(node)
         if not views:
             return False
-        operands = {v for v in node.inputs if v is not None}
+        operands = set(node.operands)
         if node.outputs[0] not in views and operands != set(views):
             return False
         return all(
@@ -415,7 +415,7 @@ def _parameter(name: str, value: Value, written: bool) -> Parameter:
 
 
 def _title(node: Node) -> str:
-    shapes = ", ".join(str(v.type) for v in node.inputs if v is not None and known(v) is None)
+    shapes = ", ".join(str(v.type) for v in node.operands if known(v) is None)
     made = ", ".join(str(v.type) for v in node.outputs)
     return f"{node.origin or node.op.name}: {node.op.name} {shapes} -> {made}"
 

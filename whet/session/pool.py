@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import weakref
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from whet.compile.build import shared_library
@@ -25,9 +25,9 @@ class Pool:
 
     def __init__(self, threads: int) -> None:
         library = _library()
-        self._run = library.pool_run
         self.memory = aligned(library.pool_bytes())
         address = ctypes.c_void_p(self.memory.ctypes.data)
+        self._run = partial(library.pool_run, address)
         library.pool_start(address, threads)
         arguments = [(library, self.memory, part) for part in range(1, threads)]
         self.workers = [threading.Thread(target=_work, args=a, daemon=True) for a in arguments]
@@ -35,10 +35,9 @@ class Pool:
             worker.start()
         weakref.finalize(self, library.pool_stop, address)
 
-    def run(self, function: int, *arguments: object) -> int:
-        """Run all parts of `function` (an address) and return its status."""
-        memory = ctypes.c_void_p(self.memory.ctypes.data)
-        return int(self._run(memory, ctypes.c_void_p(function), *arguments))
+    def run(self, function: ctypes.c_void_p, *arguments: object) -> int:
+        """Run all parts of `function` and return its status."""
+        return int(self._run(function, *arguments))
 
 
 def _work(library: ctypes.CDLL, memory: object, part: int) -> None:

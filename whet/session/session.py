@@ -113,11 +113,9 @@ class Session:
         return run
 
     @cached_property
-    def _part(self) -> int:
+    def _part(self) -> ctypes.c_void_p:
         """The address of what each thread of the pool runs."""
-        address = ctypes.cast(self._library.model_run_part, ctypes.c_void_p).value
-        assert address is not None
-        return address
+        return ctypes.cast(self._library.model_run_part, ctypes.c_void_p)
 
     def _call(self, inputs: object, outputs: object) -> int:
         dims = self._dims if self.interface.symbols else None

@@ -86,8 +86,7 @@ int run(const void *const *inputs, void *const *outputs, void *memory, const voi
 def test_the_caller_sleeps_on_a_processor_of_its_own() -> None:
     library = load_library(shared_library((BUSY,), host()))
     pool, stopped, stop = Pool(2), np.ones(1, np.int32), np.zeros(1, np.int32)
-    function = ctypes.cast(library.run, ctypes.c_void_p).value
-    assert function is not None
+    function = ctypes.cast(library.run, ctypes.c_void_p)
     own: list[set[int]] = []
     dealt = threading.Event()
 
