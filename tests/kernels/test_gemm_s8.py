@@ -66,6 +66,7 @@ def cases() -> list[Case]:
     rng = np.random.default_rng(1)
     out = [Case(49, 24, 96, 7, 2, 7, 0, 0, "single", 0, -128, 127),
            Case(1, 500, 66, 1, 8, 1, 0, 0, "double", 0, -128, 127),
+           Case(13, 8, 20, 6, 1, 2, 0, 0, "single", 0, -128, 100),
            Case(7, 1, 1, 6, 1, 1, 0, 3, "single", 0, -128, 127)]  # fmt: skip
     for i in range(21):
         m, n, k = (int(2 ** rng.uniform(0, 6)) for _ in range(3))

@@ -147,9 +147,12 @@ INLINE __m512i quads_in_order(__m512i y) {
     return _mm512_permutexvar_epi32(
         _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), y);
 }
+INLINE __m512i quads_of_bytes(vi a, vi b, vi c, vi d) {
+    return _mm512_packs_epi16(_mm512_packs_epi32((__m512i)a, (__m512i)b),
+                              _mm512_packs_epi32((__m512i)c, (__m512i)d));
+}
 INLINE __m512i bytes_in_order(vi a, vi b, vi c, vi d) {
-    return quads_in_order(_mm512_packs_epi16(_mm512_packs_epi32((__m512i)a, (__m512i)b),
-                                             _mm512_packs_epi32((__m512i)c, (__m512i)d)));
+    return quads_in_order(quads_of_bytes(a, b, c, d));
 }
 INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int low, const int high) {
     const int fours = NV / 4, rest = NV % 4;
@@ -198,17 +201,23 @@ INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const in
         store_bytes(p + fours * 64, low_bytes_in_order(low_bytes(v + 4 * fours, rest)),
                     (rest - 1) * 16 + n, low, high);
 }
+// Four bytes of each of 4 vectors by turns.
+INLINE __m512i quads_in_turn(const vi *v, const int OUT) {
+    return OUT == 2 ? quads_of_low_bytes(low_bytes(v, 4)) : quads_of_bytes(v[0], v[1], v[2], v[3]);
+}
 #define DOT8_STORE_ROWS
+// 4 rows of one vector, of n lanes.
 INLINE void store_rows_s8(s8 *p, const long ldp, const vi *v, const int n, const int OUT,
                           const int low, const int high) {
-    const __m512i low_halves = low_bytes_in_order(low_bytes(v, 4));
-    const __m512i y =
-        clamp_bytes(OUT == 2 ? low_halves : bytes_in_order(v[0], v[1], v[2], v[3]), low, high);
     if (n == 8 && ldp == 8) {
-        const __m512i first = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
-        store_bytes(p, _mm512_permutexvar_epi64(first, y), 32, -128, 127);
+        const __m512i quads = quads_in_turn(v, OUT);
+        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        const __m512i first = _mm512_permutexvar_epi32(_mm512_castsi256_si512(order), quads);
+        store_bytes(p, first, 32, low, high);
         return;
     }
+    const __m512i y = clamp_bytes(OUT == 2 ? low_bytes_in_order(low_bytes(v, 4))
+                                           : bytes_in_order(v[0], v[1], v[2], v[3]), low, high);
     const __m128i row[4] = {_mm512_castsi512_si128(y), _mm512_extracti32x4_epi32(y, 1),
                             _mm512_extracti32x4_epi32(y, 2), _mm512_extracti32x4_epi32(y, 3)};
     UNROLL(i, 4) {
@@ -253,8 +262,5 @@ INLINE void quad_interleave_wide(const s8 *const (*p)[WIDE_PIXELS], const int pi
 #endif
 }
 INLINE void store_wide_s8(s8 *p, const vi *v, const int OUT, const int low, const int high) {
-    const __m512i first = _mm512_packs_epi32((__m512i)v[0], (__m512i)v[1]);
-    const __m512i second = _mm512_packs_epi32((__m512i)v[2], (__m512i)v[3]);
-    const __m512i codes = _mm512_packs_epi16(first, second);
-    store_bytes(p, OUT == 2 ? quads_of_low_bytes(low_bytes(v, 4)) : codes, 64, low, high);
+    store_bytes(p, quads_in_turn(v, OUT), 64, low, high);
 }
