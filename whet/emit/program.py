@@ -339,7 +339,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A stage applied to places; scratch is None where it has none."""
+    """A stage applied to places; scratch is None where it has none.
+
+    each: bytes from the scratch of one thread to that of the next; 0 where it is one for all.
+    """
 
     stage: Stage
     inputs: tuple[Place | None, ...]
@@ -347,6 +350,7 @@ class Step:
     weights: tuple[Place, ...]
     scratch: Place | None
     origin: str
+    each: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from whet.emit.headers import header_number
 from whet.kernels.tiling import Tile, tiles_f32
 
 __all__ = [
@@ -20,8 +21,8 @@ __all__ = [
 Pair = tuple[int, int]
 
 COPIED_BYTES = 24 << 10
-# Input rows that a strip of depthwise_s8 has room for: DEPTHWISE_MAX_ROWS.
-DEPTHWISE_ROWS = 24
+# Input rows that a strip of depthwise_s8 has room for.
+DEPTHWISE_ROWS = header_number("depthwise_s8.h", "DEPTHWISE_MAX_ROWS")
 # Channels that depthwise_s8 does in its wide form sooner than in the other.
 NARROWEST = 8
 
