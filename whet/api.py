@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from whet.artifact.artifact import open_artifact
-from whet.artifact.choices import open_choices
-from whet.compile.pipeline import Compiled, compile_graph
-from whet.errors import ArtifactError, InputError
-from whet.importers import import_model
-from whet.ir.graph import Graph
-from whet.kernels.kernel import Choice
-from whet.passes.pipeline import in_precision
-from whet.plan.patches import Room
-from whet.session.session import Session
-from whet.targets.host import host, missing_features
-from whet.targets.registry import target as target_named
-from whet.targets.target import Target
-from whet.tune.measure import Progress
-from whet.tune.tune import tune as tune_graph
+from whet.errors import InputError
+from whet.session.load import load
+
+if TYPE_CHECKING:
+    from whet.compile.pipeline import Compiled
+    from whet.ir.graph import Graph
+    from whet.kernels.kernel import Choice
+    from whet.plan.patches import Room
+    from whet.targets.target import Target
+    from whet.tune.measure import Progress
+
+__all__ = ["compile", "load"]
 
 
 def compile(
@@ -57,12 +54,17 @@ def compile(
             unknown precision; patches that are no pair of sizes; or no choices are in the file.
         CompileError: it could not be planned or built.
     """
+    # The compiler is imported when something is compiled: running an artifact needs none of it.
+    from whet.artifact.choices import open_choices
+    from whet.compile.pipeline import compile_graph
+    from whet.importers import import_model
+    from whet.ir.graph import Graph
+    from whet.passes.pipeline import in_precision
+    from whet.tune.tune import tune as tune_graph
+
     imported = model if isinstance(model, Graph) else import_model(model, sizes)
     graph = in_precision(imported, precision)
-    if isinstance(target, str):
-        if target != "host" and cpu != "native":
-            raise InputError(f"cpu {cpu} with target {target}", why="a cpu is for the host alone")
-        target = host(cpu) if target == "host" else target_named(target)
+    target = _target(target, cpu) if isinstance(target, str) else target
     room = _room(ram, patches)
     if tune and choices is not None:
         raise InputError("tune and choices", why="either measure them or give them")
@@ -72,7 +74,18 @@ def compile(
     return compile_graph(graph, target, given, room)
 
 
+def _target(name: str, cpu: str) -> Target:
+    from whet.targets.host import host
+    from whet.targets.registry import target
+
+    if name != "host" and cpu != "native":
+        raise InputError(f"cpu {cpu} with target {name}", why="a cpu is for the host alone")
+    return host(cpu) if name == "host" else target(name)
+
+
 def _room(ram: int | None, patches: tuple[int, int] | Literal["auto"] | None) -> Room | None:
+    from whet.plan.patches import Room
+
     if patches is None:
         return None if ram is None else Room(ram)
     if isinstance(patches, str) and patches == "auto":
@@ -83,27 +96,3 @@ def _room(ram: int | None, patches: tuple[int, int] | Literal["auto"] | None) ->
         why = "patches are (rows, columns), both at least 1"
         raise InputError(f"patches {given!r}", why=why, hint='patches=(4, 4) or "auto"')
     return Room(ram, (patches,))
-
-
-def load(path: str | Path, threads: int = 1) -> Session:
-    """Map an artifact and make it ready to run in this process.
-
-    threads: how many threads a call uses, the caller's included.
-
-    Raises:
-        ArtifactError: not an artifact, altered, or built for another machine. Weights and the
-            graph are not read whole here: `verify` checks them.
-    """
-    artifact = open_artifact(path)
-    if artifact.target.get("name") != "host":
-        raise ArtifactError(
-            f"built for {artifact.target.get('name')}", str(path), "it cannot run in this process",
-            "whet compile --target host",
-        )  # fmt: skip
-    missing = missing_features(artifact.target.get("features", ""))
-    if missing:
-        why = f"this processor has no {', '.join(missing)}"
-        raise ArtifactError(
-            "built for another processor", str(path), why, "compile it here, or with --cpu x86-64"
-        )
-    return Session(artifact.interface, artifact.code, artifact.weights, threads)

@@ -16,6 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from whet.targets.host import levels
+from whet.targets.processor import cpu_flags
+
 Array = npt.NDArray[np.float32]
 Argument = Array | Sequence[Array] | None
 """An array, a table of pointers to arrays, or null."""
@@ -29,10 +32,11 @@ FLAGS = [
 EMULATOR = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64") or ""
 CPUS = ["native"]
 """What can run here: zig names of CPUs of different vector width."""
+LEVELS = ["native", *levels()]
+"""What can run here, as whet names it."""
 if platform.machine() == "x86_64":
-    features = Path("/proc/cpuinfo").read_text().split()
     wide = {"x86_64_v3": "avx2", "x86_64_v4": "avx512dq"}
-    CPUS = ["x86_64", *(cpu for cpu, needs in wide.items() if needs in features)]
+    CPUS = ["x86_64", *(cpu for cpu, needs in wide.items() if needs in cpu_flags())]
     CPUS += ["aarch64"] * bool(EMULATOR)
 
 PRELUDE = """

@@ -15,10 +15,11 @@ import pytest
 from tests.kernels.native import CPUS, EMULATOR, compile_c
 from whet.kernels.packing_s8 import Requantization, accumulator_bounds, requantization
 from whet.ops.integer.requantize import Multiplier
+from whet.targets.processor import cpu_flags
 
 Ints = npt.NDArray[np.int64]
 
-_native = "avx512_vnni" in Path("/proc/cpuinfo").read_text().split()
+_native = "avx512_vnni" in cpu_flags()
 ARM = ("generic", "generic+dotprod")
 HERE = [cpu for cpu in CPUS if cpu != "aarch64"]
 PATHS = [

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernels.longtail_library import TARGETS, compile_c
+from whet.targets.processor import cpu_flags
 
 SOURCE = (Path(__file__).parent / "integer_everywhere.c").read_text()
 WASM = """
@@ -42,8 +43,7 @@ def tool(name: str) -> str:
 
 
 def vector_unit(target: str) -> bool:
-    flags = Path("/proc/cpuinfo")
-    return target != "x86_64_v4" or (flags.exists() and "avx512vl" in flags.read_text())
+    return target != "x86_64_v4" or "avx512vl" in cpu_flags()
 
 
 @pytest.mark.parametrize("target", ["x86_64", "x86_64_v4"])

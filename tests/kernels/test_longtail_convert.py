@@ -11,6 +11,7 @@ import onnx.numpy_helper
 import pytest
 
 from tests.kernels.longtail_library import EXPORT, TARGETS, compile_c
+from whet.targets.processor import cpu_flags
 
 PLAIN = {
     "f64": np.float64,
@@ -74,20 +75,12 @@ def _array_loops() -> Iterable[str]:
 @pytest.fixture(scope="module", params=["x86_64", "x86_64_v4"])
 def loops(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """Without F16C, the portable half conversions run; with it, the machine's own."""
-    if request.param == "x86_64_v4" and "avx512bw" not in _cpu_flags():
+    if request.param == "x86_64_v4" and "avx512bw" not in cpu_flags():
         pytest.skip("this machine has no AVX-512")
     path = tmp_path_factory.mktemp("convert") / f"{request.param}.so"
     source = '#include "convert.h"\n' + "\n".join(_array_loops())
     compile_c(source, path, "-O0", "-shared", "-fPIC", EXPORT, *TARGETS[request.param])
     return ctypes.CDLL(str(path))
-
-
-def _cpu_flags() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="ascii") as info:
-            return info.read()
-    except OSError:
-        return ""
 
 
 def _run(loops: ctypes.CDLL, name: str, x: np.ndarray, dtype: type) -> np.ndarray:

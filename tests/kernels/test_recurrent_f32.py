@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 
 import whet
+from tests.kernels.native import LEVELS
 from whet.emit.program import Step
 from whet.ir.element import F32
 from whet.ir.graph import Graph
@@ -15,22 +16,9 @@ from whet.ir.leaf import constant, parameter
 from whet.ir.type import Type
 from whet.ops.evaluate import evaluate
 from whet.ops.recurrent import USUAL, gru, lstm
-from whet.targets.host import X86_LEVELS, host
 
 GATES = {"GRU": 3, "LSTM": 4}
 RNG = np.random.default_rng(23)
-
-
-def _levels() -> list[str]:
-    """The x86-64 levels this machine can run; `native` alone elsewhere."""
-    found = ["native"]
-    for name in X86_LEVELS:
-        try:
-            host(name)
-        except whet.WhetError:
-            continue
-        found.append(name)
-    return found
 
 
 def _model(
@@ -102,7 +90,7 @@ def _check(model: onnx.ModelProto, feeds: dict[str, np.ndarray], layout: int, cp
         np.testing.assert_array_equal(got, together[name])
 
 
-@pytest.mark.parametrize("cpu", _levels())
+@pytest.mark.parametrize("cpu", LEVELS)
 @pytest.mark.parametrize("hidden", [1, 16, 37, 80])
 @pytest.mark.parametrize("op", GATES)
 def test_widths(op: str, hidden: int, cpu: str) -> None:

@@ -8,11 +8,11 @@ import onnxruntime
 import pytest
 
 import whet
+from tests.kernels.native import LEVELS
 from tests.kernels.native_s8 import PATHS, library
 from whet.emit.program import Step
 from whet.ir.element import I8, Quant
 from whet.kernels.packing_recurrent import Layout
-from whet.targets.host import X86_LEVELS, host
 
 RNG = np.random.default_rng(29)
 GATES = {"GRU": 3, "LSTM": 4}
@@ -123,19 +123,7 @@ def _check(
         np.testing.assert_array_equal(got, together[name])
 
 
-def _levels() -> list[str]:
-    """The x86-64 levels this machine can run; `native` alone elsewhere."""
-    found = ["native"]
-    for name in X86_LEVELS:
-        try:
-            host(name)
-        except whet.WhetError:
-            continue
-        found.append(name)
-    return found
-
-
-@pytest.mark.parametrize("cpu", _levels())
+@pytest.mark.parametrize("cpu", LEVELS)
 @pytest.mark.parametrize("hidden", [1, 16, 37, 80])
 @pytest.mark.parametrize("op", GATES)
 def test_widths(op: str, hidden: int, cpu: str) -> None:

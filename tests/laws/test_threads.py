@@ -64,7 +64,7 @@ class InOrder(Session):
         super().__init__(interface_of(made), code, made.weights)
         self.order: Sequence[int] = ()
         self._steps = [
-            (getattr(self._library, STEP_NAME.format(i)), _is_split(step))
+            (self._library[STEP_NAME.format(i)], _is_split(step))
             for i, step in enumerate(made.main.steps)
         ]
         self._host = aligned(24)

@@ -11,7 +11,7 @@ import pytest
 
 import whet
 from whet.compile.pipeline import Compiled
-from whet.emit.program import Port
+from whet.emit.port import Port
 from whet.media import TensorSpec
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from whet.artifact import file
-from whet.artifact.graph import ARRAYS, TEXT
+from whet.artifact.file import GRAPH_ARRAYS, GRAPH_TEXT
 from whet.artifact.interface import Interface, Json, from_json, to_json
 from whet.errors import ArtifactError
 
 SCHEMA = 1
-LARGE = ("weights.bin", f"extra/{TEXT}", f"extra/{ARRAYS}")
+LARGE = ("weights.bin", f"extra/{GRAPH_TEXT}", f"extra/{GRAPH_ARRAYS}")
 MANIFEST_LIMIT = 16 << 20
 REQUIRED = ("manifest.json", "model.c", "model.h", "weights.bin")
 

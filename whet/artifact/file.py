@@ -13,6 +13,7 @@ from pathlib import Path
 
 from whet.errors import ArtifactError
 
+GRAPH_TEXT, GRAPH_ARRAYS = "graph.txt", "graph.npz"
 PAGE = 4096
 LOCAL_HEADER = 30
 ALIGNMENT_FIELD = 0xD935  # the extra field that zipalign uses
@@ -61,7 +62,7 @@ def read(path: Path) -> dict[str, memoryview]:
             if not size:
                 raise ArtifactError("the artifact is empty", str(path))
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            with zipfile.ZipFile(file) as archive:
+            with zipfile.ZipFile(file, metadata_encoding="utf-8") as archive:
                 infos, directory = archive.infolist(), archive.start_dir
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, struct.error) as error:
         hint = "compile the model again"

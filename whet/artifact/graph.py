@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import ml_dtypes
 import numpy as np
 
+from whet.artifact.file import GRAPH_ARRAYS as ARRAYS
+from whet.artifact.file import GRAPH_TEXT as TEXT
 from whet.errors import ArtifactError
 from whet.ir.graph import Graph
 from whet.ir.node import Array
@@ -17,7 +19,6 @@ from whet.ir.parse import parse_graph
 from whet.ir.text import graph_text
 from whet.ops.registry import ops
 
-TEXT, ARRAYS = "graph.txt", "graph.npz"
 FAILURES = (
     OSError, ValueError, LookupError, EOFError, AttributeError, TypeError, zipfile.BadZipFile,
     zlib.error,

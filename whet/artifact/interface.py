@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from whet.emit.program import Port, Program
+from whet.emit.port import Port
 from whet.errors import ArtifactError
 from whet.ir.dim import Dim, Operation, Size, Symbol, of
 from whet.ir.element import SCALARS
+
+if TYPE_CHECKING:
+    from whet.emit.program import Program
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 

@@ -18,7 +18,7 @@ Load = Callable[[Path, int], Run]
 
 def load_whet(path: Path, threads: int) -> Run:
     """A `.whet` artifact."""
-    from whet.api import load
+    from whet.session.load import load
 
     session = load(path, threads)
     names = [port.name for port in session.interface.inputs]
@@ -116,8 +116,8 @@ def load_ncnn(path: Path, threads: int) -> Run:
 
 # Engine: how it loads, the module it needs, the files it reads.
 ENGINES: dict[str, tuple[Load, str, tuple[str, ...]]] = {
-    "whet": (load_whet, "whet.api", (".whet",)),
-    "whet_avx2": (load_whet, "whet.api", (".whet",)),
+    "whet": (load_whet, "whet.session.load", (".whet",)),
+    "whet_avx2": (load_whet, "whet.session.load", (".whet",)),
     "onnxruntime": (load_onnxruntime, "onnxruntime", (".onnx",)),
     "openvino": (load_openvino, "openvino", (".onnx", ".tflite")),
     "openvino_bf16": (load_openvino_bf16, "openvino", (".onnx", ".tflite")),

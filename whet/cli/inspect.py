@@ -140,7 +140,7 @@ def _cost_cells(c: Cost) -> tuple[Cell, ...]:
 def _document(path: Path, graph: Graph, optimized: Graph) -> dict[str, Json]:
     nodes = [node for node in optimized.nodes if node.op.family != "leaf"]
     total = sum((cost(node) for node in nodes), Cost())
-    constants = {v for n in optimized.nodes for v in n.inputs if v is not None}
+    constants = {v for n in optimized.nodes for v in n.operands}
     sizes = [data.size for data in map(known, constants) if data is not None]
     layers: list[Json] = [
         {

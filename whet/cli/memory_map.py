@@ -56,11 +56,11 @@ def _held(placements: Sequence[Placement], step: int, low: int, high: int) -> st
 
 
 def layer_of(compiled: Compiled, name: str) -> str:
-    """The user's layer whose result (or scratch) a buffer holds."""
+    """The user's layer whose result (or scratch) a buffer holds, or what else it is for."""
     found = re.match(r"v(\d+)\.\d+", name)
     nodes = compiled.graph.nodes
     if not found or int(found[1]) >= len(nodes):
-        return ""
+        return name
     node = nodes[int(found[1])]
     layer = node.origin or str(node["name"] or node.op.name)
     return layer.replace("[", "\\[")

@@ -14,7 +14,7 @@ from whet.artifact.interface import Interface
 from whet.cli.memory import Memory
 from whet.cli.show import Step, silent
 from whet.compile.pipeline import Compiled
-from whet.emit.program import Port
+from whet.emit.port import Port
 from whet.errors import ArtifactError, InputError
 from whet.importers import Sizes, import_model
 from whet.ir.dim import UNBOUNDED

@@ -21,6 +21,7 @@ from whet.passes.pipeline import optimize
 from whet.plan.memory import MemoryPlan
 from whet.plan.patches import Patched, Room, plan_in_patches
 from whet.plan.program import Planned, plan_program
+from whet.session.pool import pool_c
 from whet.session.session import Session
 from whet.targets.host import features, host
 from whet.targets.target import Target
@@ -104,7 +105,9 @@ def compile_graph(
     planned = patched.planned if patched else planner(optimized, in_strips=True)
     source = model_c(planned.program)
     if chosen.emulator is None:
-        code = shared_library(model_units(planned.program, chosen.threads), chosen)
+        units = model_units(planned.program, chosen.threads)
+        pool = (pool_c(),) if planned.program.shared else ()
+        code = shared_library((*units, *pool), chosen)
     else:
         code = object_code(source, chosen)
     return Compiled(

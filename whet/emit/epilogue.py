@@ -10,7 +10,7 @@ from whet.emit.scalar import suffix, wide
 from whet.emit.statement import pointer, pointer_list
 from whet.errors import UnsupportedError, UnsupportedOp
 from whet.ir.graph import Graph
-from whet.ir.leaf import constant_op, known, parameter_op
+from whet.ir.leaf import constant_op, data_of, parameter_op
 from whet.ir.node import Node
 from whet.ops.convert import convert
 from whet.ops.elementwise import add, mul, sigmoid
@@ -94,15 +94,14 @@ def _vector_body(graph: Graph, extras: tuple[Extra, ...]) -> str:
         if node.op is parameter_op or node in parts.values():
             continue
         if node.op is constant_op:
-            data = known(node.outputs[0])
-            assert data is not None
+            data = data_of(node.outputs[0])
             names[node] = f"vset({literal(data.reshape(()).item(), 'f32')})"
             continue
         part = parts.get(node)
         if part is not None:
             expression = _expression_of_two(node, part, names)
         else:
-            operands = [names[v.node] for v in node.inputs if v is not None]
+            operands = [names[v.node] for v in node.operands]
             if node.op is convert and (_widens(node) or node is graph.outputs[0].node):
                 names[node] = operands[0]  # the kernel rounds what it stores
                 continue
@@ -115,24 +114,24 @@ def _vector_body(graph: Graph, extras: tuple[Extra, ...]) -> str:
 def _joined(graph: Graph) -> dict[Node, Node]:
     """Nodes that one expression computes together with the one of their operands that nothing else
     reads: x * sigmoid(x), and the sum of a product and something."""
-    reads = Counter(v for node in graph.nodes for v in node.inputs)
+    reads = Counter(v for node in graph.nodes for v in node.operands)
     found: dict[Node, Node] = {}
     for node in graph.nodes:
-        for value in node.inputs:
-            if value is None or reads[value] > 1 or value in graph.outputs or node in found:
+        for value in node.operands:
+            if reads[value] > 1 or value in graph.outputs or node in found:
                 continue
             part = value.node
-            swish = node.op is mul and part.op is sigmoid and part.inputs[0] in node.inputs
+            swish = node.op is mul and part.op is sigmoid and part.inputs[0] in node.operands
             if (swish or (node.op is add and part.op is mul)) and part not in found:
                 found[node] = part
     return found
 
 
 def _expression_of_two(node: Node, part: Node, names: dict[Node, str]) -> str:
-    x, *others = [names[v.node] for v in part.inputs if v is not None]
+    x, *others = [names[v.node] for v in part.operands]
     if part.op is sigmoid:
         return f"vswish({x})"
-    (rest,) = [names[v.node] for v in node.inputs if v is not None and v.node is not part]
+    (rest,) = [names[v.node] for v in node.operands if v.node is not part]
     return f"vfma({x}, {others[0]}, {rest})"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 INCLUDE = Path(__file__).parent.parent / "kernels" / "include"
@@ -13,6 +14,15 @@ def amalgamate(headers: Iterable[str]) -> str:
     """The kernel headers' text in one piece, each once, in the order of inclusion."""
     done: set[str] = set()
     return "\n".join(_expand(name, done) for name in ("scalar.h", *headers))
+
+
+@cache
+def header_number(header: str, name: str) -> int:
+    """What an enumerator of a kernel header is, where the header gives it as a number."""
+    found = re.search(rf"\b{name} = (\w+)", (INCLUDE / header).read_text())
+    if found is None:
+        raise LookupError(f"no number {name} in {header}")
+    return int(found[1], 0)
 
 
 def _expand(name: str, done: set[str]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from whet.emit.port import Port
 from whet.ir.dim import Size
 from whet.ir.element import Scalar
 from whet.ir.graph import Graph
@@ -338,7 +339,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A stage applied to places; scratch is None where it has none."""
+    """A stage applied to places; scratch is None where it has none.
+
+    each: bytes from the scratch of one thread to that of the next; 0 where it is one for all.
+    """
 
     stage: Stage
     inputs: tuple[Place | None, ...]
@@ -346,6 +350,7 @@ class Step:
     weights: tuple[Place, ...]
     scratch: Place | None
     origin: str
+    each: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,21 +440,6 @@ class Function:
     outputs: int
     steps: tuple[Action, ...]
     arena: int
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """One public input, output or state: name, C element, shape, bytes at the bound.
-
-    scale, zero: where codes stand for reals, real = scale * (code - zero).
-    """
-
-    name: str
-    element: Scalar
-    shape: tuple[Size, ...]
-    nbytes: int
-    scale: float | None = None
-    zero: int = 0
 
 
 @dataclass(frozen=True, slots=True)

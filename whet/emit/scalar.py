@@ -9,7 +9,7 @@ from whet.emit.expression import literal
 from whet.errors import UnsupportedError, UnsupportedOp
 from whet.ir.element import Element, Scalar
 from whet.ir.graph import Graph
-from whet.ir.leaf import constant_op, known, parameter_op
+from whet.ir.leaf import constant_op, data_of, parameter_op
 from whet.ir.node import Node
 
 NARROW = ("f16", "bf16")
@@ -113,7 +113,7 @@ def body(graph: Graph, arguments: Sequence[str]) -> Lines:
         if node.op is constant_op:
             names[node] = _constant(node)
             continue
-        operands = [names[v.node] for v in node.inputs if v is not None]
+        operands = [names[v.node] for v in node.operands]
         name = f"t{len(lines)}"
         kind = wide(node.outputs[0].tensor.element)
         lines.append(f"const {kind} {name} = {expression(node, operands)};")
@@ -122,8 +122,7 @@ def body(graph: Graph, arguments: Sequence[str]) -> Lines:
 
 
 def _constant(node: Node) -> str:
-    data = known(node.outputs[0])
-    assert data is not None
+    data = data_of(node.outputs[0])
     return literal(data.reshape(()).item(), wide(node.outputs[0].tensor.element))
 
 
@@ -133,8 +132,7 @@ def expression(node: Node, operands: Sequence[str]) -> str:
     Raises:
         UnsupportedError: the op has no scalar C form.
     """
-    first = node.inputs[0]
-    assert first is not None
+    first = node.input(0)
     name, s = node.op.name, wide(first.tensor.element)
     if name in INFIX:
         text = f"{operands[0]} {INFIX[name]} {operands[1]}"

@@ -190,7 +190,7 @@ class Writer:
         ]
         arguments += [_address(p) for p in (*step.outputs, *step.weights)]
         if step.scratch is not None:
-            each = stage.lowered.scratch_each if public and not span else 0
+            each = step.each if public and not span else 0
             shift = f" + part * {each}" if each else ""
             base = "held" if span else "arena"
             arguments.append(f"(void *)({base} + {step.scratch.offset}{shift})")

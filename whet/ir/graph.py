@@ -64,7 +64,7 @@ class Graph:
         """The nodes that read each value."""
         found: dict[Value, list[Node]] = {}
         for node in self.nodes:
-            for value in {v for v in node.inputs if v is not None}:
+            for value in set(node.operands):
                 found.setdefault(value, []).append(node)
         return {value: tuple(nodes) for value, nodes in found.items()}
 
@@ -106,7 +106,7 @@ def _node_symbols(node: Node) -> Iterator[Symbol]:
 
 def dependencies(node: Node, bound: dict[Symbol, Value]) -> Iterable[Node]:
     """The nodes that must run before this one."""
-    before = [v.node for v in node.inputs if v is not None]
+    before = [v.node for v in node.operands]
     if bound:
         own = set(node.outputs)
         sources = (bound.get(s) for s in _node_symbols(node))

@@ -51,3 +51,15 @@ def known(value: Value | None) -> Array | None:
         return None
     data = value.node["data"]
     return data if isinstance(data, np.ndarray) else None
+
+
+def data_of(value: Value) -> Array:
+    """The array a constant holds.
+
+    Raises:
+        ShapeError: the value is no constant.
+    """
+    data = known(value)
+    if data is None:
+        raise ShapeError(f"a {value.op} where a constant is needed", where=value.node.origin)
+    return data

@@ -121,9 +121,27 @@ class Node:
         assert isinstance(value, tuple)
         return tuple(v for v in value if isinstance(v, int))
 
+    def sizes(self, attr: str) -> tuple[Size, ...]:
+        """A tuple of sizes, numbers or symbols."""
+        value = self.attrs[attr]
+        assert isinstance(value, tuple)
+        return tuple(v for v in value if isinstance(v, int | Dim))
+
+    def input(self, index: int) -> Value:
+        """The input at `index`, which must be there."""
+        value = self.operand(index)
+        if value is None:
+            raise ShapeError(f"{self.op} has no input {index}", where=self.origin)
+        return value
+
     def operand(self, index: int) -> Value | None:
         """The input at `index`, or None where it is absent."""
         return self.inputs[index] if index < len(self.inputs) else None
+
+    @property
+    def operands(self) -> tuple[Value, ...]:
+        """The inputs that are there."""
+        return tuple(v for v in self.inputs if v is not None)
 
     @property
     def bodies(self) -> tuple[tuple[str, Graph], ...]:

@@ -14,6 +14,7 @@ from whet.ir.node import Node
 from whet.kernels.epilogue_s8 import addition_of
 from whet.kernels.kernel import kernel
 from whet.kernels.rows_s8 import exponentials
+from whet.kernels.scratch import whole_lines
 from whet.kernels.tiling_s8 import tile_s8
 from whet.ops.coded_attention import coded_attention
 from whet.ops.convolution import contraction_of
@@ -79,13 +80,13 @@ def _scratch(n: int, d: int, e: int, block: int, target: Target) -> int:
     """Bytes that attention_split shares out."""
     columns, wide = (-(-v // target.lanes) * target.lanes for v in (n, e))
     quads, depth = -(-n // 4), -(-d // 4)
-    row, longest = (-(-v // 64) * 64 for v in (n, max(n, d)))
+    row, longest = (whole_lines(v) for v in (n, max(n, d)))
     ready = 2 * block * longest if target.dot8_pairs else 0
     lengths = (
         columns * 4 * depth, wide * 4 * quads, block * row, ready, columns * 4, wide * 4,
         columns * 4, block * 4,
     )  # fmt: skip
-    return sum(-(-length // 64) * 64 for length in lengths)
+    return sum(whole_lines(length) for length in lengths)
 
 
 @kernel("attention_s8", coded_attention)
@@ -105,7 +106,7 @@ def attention(node: Node, target: Target) -> Lowered | None:
     second = tile_s8(block, e, n, target.lanes, target.registers)
     masked = len(node.inputs) > 3
     mask: Argument = In(3) if masked else 0
-    one = masked and node.inputs[3].shape[0] == 1  # type: ignore[union-attr]
+    one = masked and node.input(3).shape[0] == 1
     tiles = (first.rows, first.vectors, second.rows, second.vectors, block)
     forms = (parts.narrow[0].left, parts.narrow[1].left, int(masked), 0 if one else n)
     call = Call(

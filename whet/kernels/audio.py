@@ -15,8 +15,7 @@ from whet.targets.target import Target
 
 
 def _count(node: Node, index: int = 0) -> int:
-    value = node.inputs[index]
-    assert value is not None
+    value = node.input(index)
     return static_size(value.tensor.elements)
 
 
@@ -44,7 +43,7 @@ def spectrum(node: Node, target: Target) -> Lowered:
     length = node.integer("length")
     c = real_fft_constants(length)
     shape = node.outputs[0].shape
-    n = static_size(node.inputs[0].shape[-1])  # type: ignore[union-attr]
+    n = static_size(node.input(0).shape[-1])
     tables = (Weight(0), Weight(1), Weight(2), Scratch())
     calls = [
         Call(

@@ -18,8 +18,7 @@ from whet.targets.target import Target
 
 @kernel("bilinear", bilinear)
 def lower(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     batch, h, w, c = static_shape(x.shape)
     out_h, out_w = sizes(node)
     tables = tuple(Weight(i) for i in range(6))

@@ -25,7 +25,7 @@ def _constants(node: Node) -> Contraction | None:
     elements = [v.tensor.element for v in (*node.inputs[:2], node.outputs[0]) if v is not None]
     quants = [e for e in elements if isinstance(e, Quant)]
     known_stores = all(q.store in (I8, U8, I16) for q in quants)
-    static = all(v.tensor.static for v in node.inputs if v is not None)
+    static = all(v.tensor.static for v in node.operands)
     if len(quants) != 3 or not known_stores or quants[0].store != quants[2].store or not static:
         return None
     try:
@@ -54,7 +54,7 @@ def _conv(
 
 
 def _weight_store(node: Node) -> Argument:
-    element = node.inputs[1].tensor.element  # type: ignore[union-attr]
+    element = node.input(1).tensor.element
     assert isinstance(element, Quant)
     return Name(f"INTEGER_{str(element.store).upper()}")
 

@@ -7,6 +7,7 @@ from whet.ir.graph import Graph, symbols_of
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.kernel import kernel
+from whet.kernels.scratch import whole_lines
 from whet.ops.control import branch, loop
 from whet.targets.target import Target
 
@@ -38,7 +39,7 @@ def repeat(node: Node, target: Target) -> Lowered | None:
     for begin, end, value in zip(begins, ends[:count], made, strict=True):
         first = begin.elements * begin.element.size
         carried.append(Carried(end.nbytes, first, scratch))
-        scratch += -(-max(end.nbytes, value.tensor.nbytes) // 64) * 64
+        scratch += whole_lines(max(end.nbytes, value.tensor.nbytes))
     slices = [Type(t.shape[1:], t.element) for t in ends[count:-1]]
     if any(True for t in slices for _ in symbols_of(t)):
         return None

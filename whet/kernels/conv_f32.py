@@ -40,8 +40,7 @@ def weights_of(node: Node) -> Array | None:
 
 def _pointwise(node: Node, w: Array) -> bool:
     """Whether the convolution is a matrix product."""
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     plain = pair(node.integers("stride"), 1) == (1, 1) and node.integer("groups", 1) == 1
     same = image(x.shape)[1:3] == image(node.outputs[0].shape)[1:3]
     return w.shape[1:3] == (1, 1) and plain and same
@@ -72,7 +71,7 @@ def _pixels(ow: int, target: Target) -> int:
 
 def _windowed(node: Node, w: Array, target: Target) -> list[Tile]:
     """Tiles for a convolution that conv_f32 does, the likely fastest first."""
-    _, _, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    _, _, width, c = image(node.input(0).shape)
     b, oh, ow, o = image(node.outputs[0].shape)
     (down, right), groups = pair(node.integers("stride"), 1), node.integer("groups", 1)
     return tile_choices_f32(

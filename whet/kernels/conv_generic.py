@@ -17,8 +17,7 @@ MAX_SPATIAL = 3
 
 def _taps(node: Node) -> tuple[int, ...] | None:
     """The kernel's size, where the header can do it."""
-    w = node.inputs[1]
-    assert w is not None
+    w = node.input(1)
     taps = tuple(d for d in w.shape[1:-1] if isinstance(d, int))
     fits = len(taps) == len(w.shape) - 2 <= MAX_SPATIAL
     plain = node["epilogue"] is None and node["element"] is None

@@ -27,8 +27,9 @@ from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
-from whet.kernels.epilogue_s8 import tail
+from whet.kernels.epilogue_s8 import low_steps, tail
 from whet.kernels.kernel import Numbers, kernel_by_rows, kernel_of_choices
+from whet.kernels.scratch import whole_lines
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, with_blocks
 from whet.kernels.tiling_s8 import (
@@ -75,10 +76,13 @@ class Operands:
         bias = packing.started(packed.bias, ready)
         held: tuple[Array, ...] = (packed.weights, bias, *ready.arrays)
         after = tail(self.node, *limits, len(held), fused=target.fused)
-        code = ready.epilogue if ready.out == 1 else ready.codes
         pointers = tuple(Weight(i) for i in range(2, len(held)))
+        first, low = Ready(ready.epilogue, pointers), low_steps(after.steps)
         if not after.steps:
-            return ready.out, Ready(ready.epilogue, pointers), held
+            return ready.out, first, held
+        if ready.out == 2 and low:
+            return 2, Chain(first, low), held
+        code = ready.epilogue if ready.out == 1 else ready.codes
         return 1, Chain(Ready(code, pointers), after.steps), (*held, *after.tables)
 
     def in_order(self, order: Array, w: Array) -> tuple[Operands, Array]:
@@ -115,9 +119,7 @@ def operands(node: Node, channels: int) -> Operands | None:
 
 def _pointwise(node: Node) -> bool:
     """Whether the convolution is a matrix product."""
-    x, w = node.inputs[0], node.inputs[1]
-    assert x is not None
-    assert w is not None
+    x, w = node.input(0), node.input(1)
     plain = all(v == 1 for v in node.integers("stride")) and node.integer("groups", 1) == 1
     taps = all(d == 1 for d in w.shape[1:-1])
     return taps and plain and x.shape[1:-1] == node.outputs[0].shape[1:-1]
@@ -127,7 +129,7 @@ def space(node: Node, target: Target) -> list[Numbers]:
     """Depthwise: rows and columns of a tile. Else its rows and vectors, and the rows of a block."""
     if operands(node, static_size(node.outputs[0].shape[-1])) is None:
         return []
-    x, w = node.inputs[0].shape, known(node.inputs[1])  # type: ignore[union-attr]
+    x, w = node.input(0).shape, known(node.inputs[1])
     if w is None or w.ndim > 4:
         return []
     b, _, _, c = image(x)
@@ -136,10 +138,8 @@ def space(node: Node, target: Target) -> list[Numbers]:
         return _tiles(b * oh * ow, o, c, target)
     w = w if w.ndim == 4 else w[:, None]
     groups = node.integer("groups", 1)
-    if w.shape[-1] == 1 and groups == c:
-        found = _depthwise_tiles(node, w, target)
-        if found or groups > 1:
-            return list(found)
+    if groups == c > 1:
+        return list(_depthwise_tiles(node, w, target))
     k = math.prod(w.shape[1:])
     tiles = tile_choices_s8(ow, o // groups, k, target.lanes, target.registers, rows=oh)
     return [astuple(t) for t in with_blocks(tiles, oh, of_tiles=False)]
@@ -159,7 +159,7 @@ def _depthwise_tiles(node: Node, w: Array, target: Target) -> list[tuple[int, in
 
 def _wide(node: Node, w: Array, target: Target) -> int:
     """The channels of the wide form, whose order an epilogue's operands do not have."""
-    body, channels = node["epilogue"], node.inputs[0].shape[-1]  # type: ignore[union-attr]
+    body, channels = node["epilogue"], node.input(0).shape[-1]
     if w.shape[0] != channels or (isinstance(body, Graph) and len(body.inputs) > 1):
         return 0
     kh, kw, sh, sw, _, dw, *_ = _windows(node, w)
@@ -177,17 +177,15 @@ def _lowered(
     found = operands(node, static_size(node.outputs[0].shape[-1]))
     if found is None or found.w.ndim > 4:
         return None
-    shape = node.inputs[0].shape  # type: ignore[union-attr]
+    shape = node.input(0).shape
     *_, width, c = image(shape)
     if _pointwise(node):
         m = math.prod(image(shape)) // c
         row = width if by_rows else 0
         return gemm(found, m, found.w.reshape(-1, c).T, target, numbers, row)
     w = found.w if found.w.ndim == 4 else found.w[:, None]
-    if w.shape[-1] == 1 and node.integer("groups", 1) == c:
-        made = _depthwise(node, found, w, target, numbers)
-        if made is not None or c > 1:
-            return made
+    if node.integer("groups", 1) == c > 1:
+        return _depthwise(node, found, w, target, numbers)
     return _convolution(node, found, w, target, numbers, by_rows=by_rows)
 
 
@@ -247,7 +245,7 @@ def gemm(
     ends = (In(0), Weight(0), Weight(1), Out(), Scratch() if copied else 0, epilogue)
     call = Call("gemm_s8", (m, n, k, k, n, *tile, *SPAN, *ends))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
-    room = -(-min(m, t.block) * k * each // 64) * 64 if copied else 0
+    room = whole_lines(min(m, t.block) * k * each) if copied else 0
     return Lowered(
         (call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room, grain=int(row > 0)
     )
@@ -266,7 +264,7 @@ def _depthwise(
     tiles = _depthwise_tiles(node, w, target)
     if not tiles:
         return None
-    b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    b, h, width, c = image(node.input(0).shape)
     _, oh, ow, o = image(node.outputs[0].shape)
     k = found.constants
     _, _, sh, _, dh, *_ = windows = _windows(node, w)
@@ -290,7 +288,7 @@ def _depthwise(
 def _convolution(
     node: Node, found: Operands, w: Array, target: Target, numbers: Numbers | None, *, by_rows: bool
 ) -> Lowered:
-    b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    b, h, width, c = image(node.input(0).shape)
     _, oh, ow, o = image(node.outputs[0].shape)
     groups, k = node.integer("groups", 1), found.constants
     kh, kw, sh, sw, dh, dw, pt, pl = windows = _windows(node, w)
@@ -321,6 +319,6 @@ def _convolution(
     ends = (In(0), Weight(0), Weight(1), Out(), scratch, epilogue)
     call = Call("conv_s8", (*shape, *windows, *tile, *SPAN, *ends))
     units = b * -(-oh // t.block) * len(panels)
-    rounded = -(-each // 64) * 64
+    rounded = whole_lines(each)
     grain = t.block if by_rows else 0
     return Lowered((call,), ("conv_s8.h",), constants, 0, units, "conv_s8", rounded, grain=grain)

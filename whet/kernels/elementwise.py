@@ -21,7 +21,7 @@ OPS = [op for op in vars(elementwise).values() if getattr(op, "family", "") == "
 
 @kernel("map", *OPS, convert.convert, map_op)
 def lower(node: Node, target: Target) -> Lowered | None:
-    operands = [v.tensor for v in node.inputs if v is not None]
+    operands = [v.tensor for v in node.operands]
     out = node.outputs[0].tensor
     elements = [t.element for t in (*operands, out)]
     if any(isinstance(e, Quant) or e == STRING for e in elements) or len(node.outputs) > 1:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from whet.emit.program import Extra, In, Then, Weight
 from whet.ir.graph import Graph
-from whet.ir.leaf import known
+from whet.ir.leaf import data_of
 from whet.ir.node import Array, Node, Value
 from whet.ops.affine import clamped, operand, result, rounding
 from whet.ops.convert import bitcast
@@ -20,6 +20,7 @@ from whet.ops.integer.requantize import Multiplier
 
 # Of the offset of a sum in f32: a code is 1, and a sum is off by less than this.
 NUDGES = tuple(sign * step * 2.0**-20 for step in range(24) for sign in (1, -1))
+LINEAR_ZERO = 0x4B400000  # of requantize.h
 EXTRAS = 3  # inputs of a contraction before those of its epilogue
 
 
@@ -53,10 +54,20 @@ def tail(node: Node, low: int, high: int, held: int = 0, *, fused: bool = False)
             low, high = constants.low, constants.high
         elif inner.op is not bitcast:
             steps.append(Then("table_s8", (Weight(held + len(tables)),), low, high))
-            tables.append(_signed(known(inner.inputs[1])))
+            tables.append(_signed(data_of(inner.input(1))))
             low, high = -128, 127
         made = inner.outputs[0]
     return Tail(tuple(steps), tuple(tables), low, high)
+
+
+def low_steps(steps: tuple[Then, ...]) -> tuple[Then, ...]:
+    """The steps on LINEAR_ZERO + code, the code in the low 16 bits; none where they need codes."""
+    if [step.function for step in steps] != ["add_linear_s8"]:
+        return ()
+    (step,) = steps
+    zero = LINEAR_ZERO
+    name = "add_linear_low_s8"
+    return (replace(step, function=name, low=zero + step.low, high=zero + step.high),)
 
 
 def addition_of(node: Node) -> Addition:
@@ -65,9 +76,8 @@ def addition_of(node: Node) -> Addition:
     return clamped(addition_constants(a, b, result(node), Activation.NONE, rounding(node)), node)
 
 
-def _signed(table: Array | None) -> Array:
+def _signed(table: Array) -> Array:
     """A table by the byte of a code, in the order of the codes as numbers."""
-    assert table is not None
     return np.ascontiguousarray(np.roll(table.view(np.int8), 128))
 
 
@@ -117,7 +127,8 @@ def _linear(
         offset = np.float32(middle + nudge)
         partial = (r * float(r_scale) + float(offset)).astype(np.float32)
         total = (x * float(x_scale) + partial).astype(np.float32)
-        if (np.clip(np.rint(total), c.low, c.high) == want).all():
+        narrow = np.abs(total).max() < (1 << 15) - 2
+        if narrow and (np.clip(np.rint(total), c.low, c.high) == want).all():
             return float(x_scale), float(r_scale), float(offset)
     return None
 

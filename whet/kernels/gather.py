@@ -19,7 +19,7 @@ COMBINE = {"add": 1, "mul": 2, "max": 3, "min": 4}
 
 def _operands(node: Node) -> tuple[Type, ...] | None:
     """The operands' types, where they are elements of known size."""
-    types = tuple(v.tensor for v in node.inputs if v is not None)
+    types = tuple(v.tensor for v in node.operands)
     return None if any(t.element == STRING for t in types) else types
 
 
@@ -107,7 +107,6 @@ def scatter_nd(node: Node, target: Target) -> Lowered | None:
 
 @kernel("nonzero", nonzero)
 def positions(node: Node, target: Target) -> Lowered | None:
-    mask = node.inputs[0]
-    assert mask is not None
+    mask = node.input(0)
     arguments = (In(0), Out(), Longs(mask.shape), len(mask.shape), 1, 0)
     return Lowered((Call("nonzero", arguments),), ("gather.h",))

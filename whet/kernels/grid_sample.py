@@ -13,9 +13,7 @@ from whet.targets.target import Target
 
 @kernel("grid_sample", grid_sample)
 def lower(node: Node, target: Target) -> Lowered | None:
-    x, grid, y = node.inputs[0], node.inputs[1], node.outputs[0]
-    assert x is not None
-    assert grid is not None
+    x, grid, y = node.input(0), node.input(1), node.outputs[0]
     s = float_type(y.tensor)
     if s is None or grid.tensor.element != x.tensor.element:
         return None

@@ -126,7 +126,7 @@ def lower(node: Node, target: Target, choice: Choice | None = None) -> Lowered:
         lowered = candidate.lower(node, target, None if choice is None else choice.numbers)
         if lowered is not None:
             return lowered if lowered.kernel else _named(lowered, candidate.name)
-    types = ", ".join(str(v.type) for v in node.inputs if v is not None)
+    types = ", ".join(str(v.type) for v in node.operands)
     reason = f"no kernel on {target.name} for {types}"
     raise UnsupportedError([UnsupportedOp(node.op.name, node.origin, reason)])
 

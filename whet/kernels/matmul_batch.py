@@ -22,8 +22,7 @@ MAX_RANK = 8
 
 def batch_strides(node: Node, index: int) -> tuple[Size, ...]:
     """Elements between the matrices of an operand along each axis of the result's batch."""
-    x, batch = node.inputs[index], node.outputs[0].shape[:-2]
-    assert x is not None
+    x, batch = node.input(index), node.outputs[0].shape[:-2]
     size = x.shape[-2] * x.shape[-1]
     return tuple(s * size for s in broadcast_strides(x.shape[:-2], batch))
 
@@ -54,9 +53,7 @@ def generic(node: Node, target: Target) -> Lowered | None:
 
 def _sizes(node: Node) -> tuple[int, int, int] | None:
     """M, N and K where all are known and there is something to compute."""
-    a, b, y = node.inputs[0], node.inputs[1], node.outputs[0]
-    assert a is not None
-    assert b is not None
+    a, b, y = node.input(0), node.input(1), node.outputs[0]
     static = a.tensor.static and b.tensor.static
     if not _plain(node) or not static or y.tensor.element != F32:
         return None

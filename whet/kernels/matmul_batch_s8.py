@@ -13,6 +13,7 @@ from whet.ir.leaf import known
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
 from whet.kernels.matmul_batch import batch_strides
+from whet.kernels.scratch import whole_lines
 from whet.kernels.tiling_s8 import tile_s8
 from whet.ops.convolution import contraction_of
 from whet.ops.integer.narrow import narrow
@@ -53,7 +54,7 @@ def batched(node: Node, target: Target) -> Lowered | None:
     shape: tuple[Argument, ...] = (Longs(tuple(batch)), *strides, len(batch))
     sizes = (m, n, k, t.rows, t.vectors, block, form.left, Name("begin"), Name("end"))
     call = Call("gemm_batch_s8", (*shape, *sizes, Weight(0), In(0), In(1), Out(), Scratch()))
-    each = sum(-(-length // 64) * 64 for length in lengths)
+    each = sum(whole_lines(length) for length in lengths)
     return Lowered(
         (call,), ("gemm_batch_s8.h",), (numbers,), parallel=prod(batch) * units, scratch_each=each
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whet.emit.program import Access, Call, In, Lowered, Nest, Out
 from whet.ir.dim import Size
-from whet.ir.node import Attr, Node
+from whet.ir.node import Node
 from whet.kernels.checks import after, broadcasts, equal
 from whet.kernels.kernel import kernel
 from whet.kernels.share import nests
@@ -12,12 +12,6 @@ from whet.kernels.strides import broadcast_strides, row_major
 from whet.ops import movement
 from whet.ops.convert import bitcast
 from whet.targets.target import Target
-
-
-def sizes(attr: Attr) -> tuple[Size, ...]:
-    """A tuple attribute of sizes."""
-    assert isinstance(attr, tuple)
-    return attr  # type: ignore[return-value]
 
 
 def _copy(shape: tuple[Size, ...], strides: tuple[Size, ...], offset: Size = 0) -> Lowered:
@@ -34,35 +28,31 @@ def same_bytes(node: Node, target: Target) -> Lowered | None:
 
 @kernel("reshape", movement.reshape)
 def reshape(node: Node, target: Target) -> Lowered | None:
-    x, out = node.inputs[0], node.outputs[0].tensor
-    assert x is not None
+    x, out = node.input(0), node.outputs[0].tensor
     return after(equal(x.tensor.elements, out.elements), _copy(out.shape, row_major(out.shape)))
 
 
 @kernel("transpose", movement.transpose)
 def transpose(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     strides = row_major(x.shape)
     return _copy(node.outputs[0].shape, tuple(strides[p] for p in node.integers("perm")))
 
 
 @kernel("slice", movement.slice_op)
 def slice_copy(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     own = row_major(x.shape)
     offset: Size = 0
-    for b, s in zip(sizes(node["begin"]), own, strict=True):
+    for b, s in zip(node.sizes("begin"), own, strict=True):
         offset = offset + b * s
-    strides = tuple(s * t for s, t in zip(own, sizes(node["step"]), strict=True))
+    strides = tuple(s * t for s, t in zip(own, node.sizes("step"), strict=True))
     return _copy(node.outputs[0].shape, strides, offset)
 
 
 @kernel("broadcast", movement.broadcast)
 def broadcast(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     shape = node.outputs[0].shape
     return after(broadcasts(x.shape, shape), _copy(shape, broadcast_strides(x.shape, shape)))
 
@@ -73,8 +63,7 @@ def concat(node: Node, target: Target) -> Lowered | None:
     strides, copies = row_major(out), []
     offset: Size = 0
     checks: tuple[Call, ...] = ()
-    for i, x in enumerate(node.inputs):
-        assert x is not None
+    for i, x in enumerate(node.operands):
         pairs = enumerate(zip(x.shape, out, strict=True))
         checks += tuple(c for j, (d, n) in pairs if j != axis for c in equal(d, n))
         write = Access(Out(), strides, offset)
@@ -85,11 +74,10 @@ def concat(node: Node, target: Target) -> Lowered | None:
 
 @kernel("pad", movement.pad)
 def pad(node: Node, target: Target) -> Lowered | None:
-    x, out = node.inputs[0], node.outputs[0].shape
-    assert x is not None
+    x, out = node.input(0), node.outputs[0].shape
     if node["mode"] not in (None, "constant"):
         return None
-    low, strides = sizes(node["low"]), row_major(out)
+    low, strides = node.sizes("low"), row_major(out)
     offset: Size = 0
     borders = []
     for d, (before, size, n) in enumerate(zip(low, x.shape, out, strict=True)):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whet.emit.headers import header_number
 from whet.emit.program import Call, In, Lowered, Name, Out
 from whet.ir.dim import Size
 from whet.ir.node import Node, Value
@@ -23,7 +24,7 @@ from whet.ops.integer.requantize import Multiplier
 from whet.targets.target import Target
 
 # Rows shorter than this, in elements, are read with those beside them as one.
-SHORT = 256
+SHORT = header_number("mul_s8.h", "MUL_BLOCK")
 
 
 @dataclass(frozen=True, slots=True)

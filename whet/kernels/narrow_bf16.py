@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from whet.emit.headers import header_number
 from whet.emit.program import Call, In, Lowered, Name, Out
 from whet.ir.dim import static_size
 from whet.ir.element import BF16, F32
@@ -10,7 +11,7 @@ from whet.kernels.kernel import kernel
 from whet.ops.convert import convert
 from whet.targets.target import Target
 
-NARROW_BLOCK = 4096  # as in narrow_bf16.h
+NARROW_BLOCK = header_number("narrow_bf16.h", "NARROW_BLOCK")
 
 
 @kernel("narrow_bf16", convert)

@@ -10,6 +10,7 @@ from whet.ir.node import Node
 from whet.ir.type import Type
 from whet.kernels.checks import after, at_most
 from whet.kernels.kernel import kernel
+from whet.kernels.scratch import whole_lines
 from whet.ops.cumulative import cumprod, cumsum
 from whet.ops.movement import flattened
 from whet.ops.order import nms, topk, unique
@@ -26,8 +27,7 @@ def number_type(t: Type) -> str | None:
 
 @kernel("topk", topk)
 def greatest(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     s = number_type(x.tensor)
     if s is None:
         return None
@@ -40,13 +40,12 @@ def greatest(node: Node, target: Target) -> Lowered | None:
 
 @kernel("unique", unique)
 def distinct(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     s = number_type(x.tensor)
     if s is None:
         return None
     outer, n, inner = flattened(x.shape, node.integer("axis"))
-    order = -(-x.tensor.nbytes // 64) * 64
+    order = whole_lines(x.tensor.nbytes)
     call = Call(
         f"unique_{s}",
         (In(0), Scratch(0), Out(0), Out(1), Out(2), Scratch(order), outer, n, inner,
@@ -58,8 +57,7 @@ def distinct(node: Node, target: Target) -> Lowered | None:
 
 @kernel("nms", nms)
 def best_boxes(node: Node, target: Target) -> Lowered | None:
-    scores = node.inputs[1]
-    assert scores is not None
+    scores = node.input(1)
     sizes = scores.shape
     call = Call(
         "non_max_suppression",
@@ -72,8 +70,7 @@ def best_boxes(node: Node, target: Target) -> Lowered | None:
 
 @kernel("cumulative", cumsum, cumprod)
 def running(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     s = number_type(x.tensor)
     if s is None or isinstance(x.tensor.element, Quant):
         return None

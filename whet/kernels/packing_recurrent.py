@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whet.emit.headers import header_number
 from whet.ir.element import Quant
 from whet.ir.node import Array
 from whet.kernels.packing import pack_panels
@@ -13,7 +14,7 @@ from whet.kernels.packing_s8 import in_pairs, pack_gemm_s8
 from whet.ops.recurrent import GATES
 
 QUAD = 4
-FRACTION_BITS = 22  # of h as recurrent_s8.h reads it
+FRACTION_BITS = header_number("recurrent_s8.h", "RECURRENT_FRACTION")  # of h
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,7 @@ def window_shape(
 
     each: how the outermost spatial axis of the result is shared.
     """
-    x, y = node.inputs[0], node.outputs[0].shape
-    assert x is not None
+    x, y = node.input(0), node.outputs[0].shape
     high = node.integers("high") if node["high"] is not None else (0,) * len(kernel_size)
     after = tuple(h - e for h, e in zip(high, extra or (0,) * len(high), strict=True))
     stride = node.integers("stride")

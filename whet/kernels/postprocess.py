@@ -8,6 +8,7 @@ from whet.emit.program import Argument, Call, In, Lowered, Out, Record, Scratch,
 from whet.ir.dim import static_size
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
+from whet.kernels.scratch import whole_lines
 from whet.ops.postprocess import detection_postprocess, settings
 from whet.targets.target import Target
 
@@ -33,4 +34,4 @@ def lower(node: Node, target: Target) -> Lowered | None:
         (*head, In(0), In(1), In(2), Scratch(), Out(0), Out(1), Out(2), Out(3)),
     )
     scales = np.array(s.scales, np.float32)
-    return Lowered((call,), ("postprocess.h",), (scales,), scratch=-(-work // 64) * 64)
+    return Lowered((call,), ("postprocess.h",), (scales,), scratch=whole_lines(work))

@@ -90,12 +90,9 @@ def pairwise(node: Node) -> Pairs | None:
     a, b = node.inputs[0], node.inputs[1]
     if not quantised(node) or a is None or b is None:
         return None
-    strides = (_stride(a, node), _stride(b, node))
-    if None in strides or operand(node, 0).store != operand(node, 1).store:
+    first, second = _stride(a, node), _stride(b, node)
+    if first is None or second is None or operand(node, 0).store != operand(node, 1).store:
         return None
-    first, second = strides
-    assert first is not None
-    assert second is not None
     each = flat(node.outputs[0].tensor.elements, NANOSECONDS)
     return Pairs(each, (first, second), (each.count, first, second, store(result(node))))
 
@@ -228,8 +225,7 @@ def represent(node: Node, target: Target) -> Lowered | None:
 
 @kernel("quantize_channels_last", channels_last)
 def represent_channels_last(node: Node, target: Target) -> Lowered | None:
-    x, to = node.inputs[0], node["to"]
-    assert x is not None
+    x, to = node.input(0), node["to"]
     assert isinstance(to, Quant)
     batch, channels, *image = x.shape
     few = bounds(channels)[1] <= PLANES

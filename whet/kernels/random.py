@@ -22,8 +22,7 @@ def draw(node: Node, target: Target) -> Lowered | None:
 
 @kernel("multinomial", random_multinomial)
 def choose(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     s = number_type(x.tensor)
     if s is None:
         return None

@@ -22,10 +22,7 @@ def _activations(node: Node) -> Field:
 
 
 def _shape(node: Node) -> Record:
-    x, w, r = node.inputs[:3]
-    assert x is not None
-    assert w is not None
-    assert r is not None
+    x, w, r = (node.input(i) for i in range(3))
     steps, batch, size = x.shape
     if node["batch_first"]:
         steps, batch = batch, steps
@@ -40,8 +37,7 @@ def _shape(node: Node) -> Record:
 
 @kernel("recurrent", rnn, gru, lstm)
 def lower(node: Node, target: Target) -> Lowered | None:
-    r = node.inputs[2]
-    assert r is not None
+    r = node.input(2)
     s, hidden = float_type(node.outputs[0].tensor), r.shape[2]
     coded = any(v is not None and isinstance(v.tensor.element, Quant) for v in node.inputs)
     if s is None or coded or not isinstance(hidden, int):

@@ -5,10 +5,11 @@ Results are floats; weights, and the inputs beside them, are floats or codes.
 
 from __future__ import annotations
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
+from whet.emit.headers import header_number
+from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Record, Scratch, Weight
 from whet.ir.dim import static_shape
 from whet.ir.element import F32, Quant
-from whet.ir.leaf import known
+from whet.ir.leaf import data_of, known
 from whet.ir.node import Array, Node, Value
 from whet.kernels.kernel import kernel
 from whet.kernels.packing_recurrent import Layout
@@ -19,7 +20,16 @@ from whet.ops.recurrent import GATES, gru, is_usual, lstm
 from whet.targets.target import Target
 
 MOST_STEPS = 128  # whose gates are computed together
-DIGITS = 3  # of h, each a sum of its own: recurrent_s8.h
+DIGITS = header_number("recurrent_s8.h", "RECURRENT_DIGITS")  # of h, each a sum of its own
+
+CONSTANTS = ("w", "bias", "r", "back", "w_start", "w_scale", "r_start", "r_scale")
+THREAD = Record(
+    "recurrent_thread",
+    (
+        ("part", Name("part")), ("parts", Name("parts")),
+        ("wait", Name("host->wait")), ("pool", Name("host->pool")),
+    ),
+)  # fmt: skip
 
 
 @kernel("recurrent_f32", gru, lstm)
@@ -47,16 +57,15 @@ def lower(node: Node, target: Target) -> Lowered | None:
         gates, vectors * target.lanes, tile.vectors, target.lanes, target.dot8_shift,
         target.dot8_pairs,
     )  # fmt: skip
-    constants, weights = _constants(layout, x, w, r, bias)
+    constants, record = _constants(layout, x, w, r, bias)
     flags = (bool(node["reverse"]), bool(node["batch_first"]))
     shape = (*codes, steps, batch, size, hidden, directions, *flags)
     sizes = (gates, *map(int, shape), vectors, chunk, tile.rows, tile.vectors)
     outputs = [Out(i) for i in range(len(node.outputs))] + [0] * (node.op is gru)
-    pointers: list[Argument] = [In(0), *weights, *_states(node), *outputs, Scratch()]
-    threads = map(Name, ("part", "parts", "host->wait", "host->pool"))
+    pointers: list[Argument] = [In(0), record, *_states(node), *outputs, Scratch(), THREAD]
     each = 2 if target.dot8_pairs else 1
     scratch = 4 * (chunk * gates * units + 3 * units) + 2 * DIGITS * units * codes[0] * each
-    call = Call("recurrent_f32", (*sizes, *pointers, *threads))
+    call = Call("recurrent_f32", (*sizes, *pointers))
     return Lowered((call,), ("recurrent_f32.h",), constants, scratch, together=True)
 
 
@@ -84,11 +93,9 @@ def _states(node: Node) -> list[Argument]:
 
 def _constants(
     layout: Layout, x: Value, w: Value, r: Value, bias: Array | None
-) -> tuple[tuple[Array, ...], list[Argument]]:
-    """What is packed, and the pointers in the order of recurrent_constants of the header."""
-    data, back = known(w), known(r)
-    assert data is not None
-    assert back is not None
+) -> tuple[tuple[Array, ...], Record]:
+    """What is packed, and the pointers to it."""
+    data, back = data_of(w), data_of(r)
     elements = [v.tensor.element for v in (x, w, r)]
     given, inner, recurrent = (e if isinstance(e, Quant) else None for e in elements)
     first_scale: list[Array | None] = [None, None]
@@ -102,7 +109,7 @@ def _constants(
     else:
         second = layout.recurrent(back)
     sums, last = layout.biases(bias, back)
-    found = (first, sums, second, last, *first_scale, *second_scale)
-    constants = tuple(a for a in found if a is not None)
-    places = iter(range(len(constants)))
-    return constants, [0 if a is None else Weight(next(places)) for a in found]
+    found = zip(CONSTANTS, (first, sums, second, last, *first_scale, *second_scale), strict=True)
+    held = {name: array for name, array in found if array is not None}
+    pointers = tuple((name, Weight(i)) for i, name in enumerate(held))
+    return tuple(held.values()), Record("recurrent_constants", pointers)

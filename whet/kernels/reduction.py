@@ -9,6 +9,7 @@ from whet.ir.element import BOOL, Quant
 from whet.ir.node import Node
 from whet.ir.type import size_product
 from whet.kernels.kernel import kernel
+from whet.kernels.scratch import whole_lines
 from whet.kernels.share import PARTS, THREADS, together
 from whet.ops import reduction as r
 from whet.ops.movement import flattened
@@ -59,7 +60,7 @@ def lower(node: Node, target: Target) -> Lowered | None:
         target_: Argument = Out() if i == len(steps) - 1 else Scratch(scratch)
         calls.append(Call(f"reduce_{kind}_{s}", (source, target_, outer, n, inner)))
         if i < len(steps) - 1:
-            source, scratch = target_, scratch + -(-nbytes // 64) * 64  # type: ignore[assignment]
+            source, scratch = target_, scratch + whole_lines(nbytes)  # type: ignore[assignment]
     return Lowered(tuple(calls), ("reduce.h",), scratch=scratch)
 
 

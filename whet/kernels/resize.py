@@ -20,8 +20,7 @@ TRANSFORM = {
 
 @kernel("resize", resize)
 def lower(node: Node, target: Target) -> Lowered | None:
-    x, y = node.inputs[0], node.outputs[0]
-    assert x is not None
+    x, y = node.input(0), node.outputs[0]
     axis, mode, element = node.integer("axis"), str(node["mode"]), x.tensor.element
     outer, n, inner = flattened(x.shape, axis)
     roi: Argument = 0 if node.operand(2) is None else In(2)

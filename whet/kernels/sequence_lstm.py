@@ -20,9 +20,7 @@ RESULTS = (Out(0), Out(1), Out(2))
 
 @kernel("sequence_lstm", sequence_lstm)
 def lower(node: Node, target: Target) -> Lowered | None:
-    x, cell = node.inputs[X], node.inputs[CELL]
-    assert x is not None
-    assert cell is not None
+    x, cell = node.input(X), node.input(CELL)
     shape = (*static_shape(x.shape), static_size(cell.shape[-1]))
     if is_integer(node):
         return _integer(node, shape)

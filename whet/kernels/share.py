@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
+from whet.emit.headers import header_number
 from whet.emit.program import From, In, Lowered, Name, Nest, Out, Portion, collapse
 from whet.ir.dim import Size, static_size
 from whet.ir.type import size_product
@@ -23,8 +24,8 @@ GRAIN = 128
 LONG = 16
 # How much longer than an even share the longest may take before units are cut smaller.
 UNEVEN = 1.04
-# Runs of rows that a reduction over the only image sums on their own: REDUCE_PARTS, INTEGER_PARTS.
-PARTS = 8
+# Runs of rows that a reduction over the only image sums on their own.
+PARTS = header_number("types.h", "SHARED_RUNS")
 # Elements from which on it does.
 TOGETHER = 1 << 14
 # What a call of a stage that all threads enter together is told of them.
@@ -124,13 +125,15 @@ def _nanoseconds(nest: Nest) -> float:
 def balanced_gemm(tile: Tile, m: int, n: int, k: int, target: Target, size: int) -> Tile:
     """The tile of C[m, n] = A[m, k] B[k, n] with a block of rows that threads share evenly.
 
-    size: bytes of an element of B.
+    size: bytes of an element of B. Where the rows are the heavier side each thread has as many of
+    them as the others, from the same place on in every layer, so that what it made it reads again.
     """
+    if target.threads > 1 and k * n < m * (k + n):
+        blocks = target.threads * -(-m // (target.threads * tile.block))
+        return replace(tile, block=-(-m // blocks))
     tiles, whole = -(-m // tile.rows), tile.block // tile.rows
     panels = panel_vectors(n, tile, target)
-    block = balanced(
-        whole, tiles, panels, target.threads, by_rows=k * n < m * (k + n), weight_bytes=k * n * size
-    )
+    block = balanced(whole, tiles, panels, target.threads, by_rows=False, weight_bytes=k * n * size)
     return replace(tile, block=block * tile.rows)
 
 

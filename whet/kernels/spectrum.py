@@ -18,8 +18,7 @@ WIDEST = 8
 
 @kernel("dft", dft)
 def transform(node: Node, target: Target) -> Lowered | None:
-    x, y = node.inputs[0], node.outputs[0]
-    assert x is not None
+    x, y = node.input(0), node.outputs[0]
     s, axis = float_type(y.tensor), node.integer("axis")
     if s is None:
         return None
@@ -33,8 +32,7 @@ def transform(node: Node, target: Target) -> Lowered | None:
 
 @kernel("det", det)
 def determinant(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     s, n = float_type(x.tensor), x.shape[-1]
     if s is None:
         return None

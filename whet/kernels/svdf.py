@@ -15,9 +15,7 @@ from whet.targets.target import Target
 
 @kernel("svdf", svdf)
 def lower(node: Node, target: Target) -> Lowered | None:
-    x, state = node.inputs[0], node.inputs[1]
-    assert x is not None
-    assert state is not None
+    x, state = node.input(0), node.input(1)
     batch, depth = static_shape(x.shape)
     _, filters, memory = static_shape(state.shape)
     rank = node.integer("rank")

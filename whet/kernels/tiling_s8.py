@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from whet.emit.headers import header_number
 from whet.kernels.tiling import Tile, tiles_f32
 
 __all__ = [
@@ -15,21 +16,15 @@ __all__ = [
     "depthwise_tiles_s8",
     "tile_choices_s8",
     "tile_s8",
-    "tiles_s8",
 ]
 
 Pair = tuple[int, int]
 
 COPIED_BYTES = 24 << 10
-# Input rows that a strip of depthwise_s8 has room for: DEPTHWISE_MAX_ROWS.
-DEPTHWISE_ROWS = 24
+# Input rows that a strip of depthwise_s8 has room for.
+DEPTHWISE_ROWS = header_number("depthwise_s8.h", "DEPTHWISE_MAX_ROWS")
 # Channels that depthwise_s8 does in its wide form sooner than in the other.
 NARROWEST = 8
-
-
-def tiles_s8(registers: int) -> list[tuple[int, int]]:
-    """All (MR, NV) that stay in registers: the space of a tuner."""
-    return tiles_f32(registers)
 
 
 def _cost(m: int, n: int, k: int, lanes: int, mr: int, nv: int) -> float:
@@ -65,7 +60,7 @@ def tile_choices_s8(
     m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0, l2: int = 1 << 20
 ) -> list[Tile]:
     """Tiles for the shape of `tile_s8`, the likely fastest first."""
-    ranked = sorted(tiles_s8(registers), key=lambda t: (_cost(m, n, k, lanes, *t), t[0] + t[1]))
+    ranked = sorted(tiles_f32(registers), key=lambda t: (_cost(m, n, k, lanes, *t), t[0] + t[1]))
     return [_blocked(m, k, lanes, rows, l2, *t) for t in ranked]
 
 

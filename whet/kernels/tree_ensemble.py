@@ -14,8 +14,7 @@ from whet.targets.target import Target
 
 @kernel("tree_ensemble", tree_ensemble)
 def lower(node: Node, target: Target) -> Lowered | None:
-    x = node.inputs[0]
-    assert x is not None
+    x = node.input(0)
     s, t, dtype = float_type(x.tensor), trees_of(node), x.tensor.element.dtype
     table = {
         "feature": t.feature, "yes": t.yes, "no": t.no, "mode": t.mode,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from whet.emit.program import Call, Longs, Lowered, Out
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
-from whet.kernels.movement import sizes
 from whet.ops.iota import iota_op
 from whet.ops.size import sizes_op
 from whet.targets.target import Target
@@ -13,7 +12,7 @@ from whet.targets.target import Target
 
 @kernel("sizes", sizes_op)
 def write_sizes(node: Node, target: Target) -> Lowered | None:
-    values = sizes(node["sizes"])
+    values = node.sizes("sizes")
     return Lowered((Call("sizes_i64", (Out(), Longs(values), len(values))),), ("whole.h",))
 
 

@@ -10,6 +10,7 @@ from whet.kernels.conv_f32 import image, pair, weights_of
 from whet.kernels.epilogue import vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_winograd
+from whet.kernels.scratch import whole_lines
 from whet.kernels.share import THREADS, UNEVEN
 from whet.kernels.tiling import (
     Tile,
@@ -46,7 +47,7 @@ def space(node: Node, target: Target) -> list[Numbers]:
     w = _weights(node, target)
     if w is None or vector_epilogue(node, 3) is None:
         return []
-    c = image(node.inputs[0].shape)[3]  # type: ignore[union-attr]
+    c = image(node.input(0).shape)[3]
     _, oh, ow, n = image(node.outputs[0].shape)
     found: dict[Numbers, int] = {}
     for m in (2, 4) if winograd_outputs(oh, ow, c, n, target) == 2 else (4, 2):
@@ -68,7 +69,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     w, epilogue = _weights(node, target), vector_epilogue(node, 3)
     if w is None or epilogue is None:
         return None
-    b, h, width, c = image(node.inputs[0].shape)  # type: ignore[union-attr]
+    b, h, width, c = image(node.input(0).shape)
     _, oh, ow, n = image(node.outputs[0].shape)
     m = numbers[0] if numbers else winograd_outputs(oh, ow, c, n, target)
     if m == 0 or winograd_loss(w, m) > LOSS:
@@ -82,7 +83,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     blocks = even or -(-down // t.block)
     shape = (b, m, h, width, c, c, oh, ow, n, n, top, left, blocks, t.rows, t.vectors)
     ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue)
-    scratch = -(-winograd_scratch(m, ow, c, n, -(-down // blocks)) * 4 // 64) * 64
+    scratch = whole_lines(winograd_scratch(m, ow, c, n, -(-down // blocks)) * 4)
     if even:
         span = (Name("begin"), Name("end"))
         call = Call("winograd_f32", (*shape, *span, *ends, 0, 1, 0, 0))

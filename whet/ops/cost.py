@@ -37,7 +37,7 @@ def cost(node: Node) -> Cost:
     """The cost of one run of a node; both arms of a branch, and one iteration of a loop."""
     if node.op.family == "leaf":
         return Cost()
-    inputs = [v for v in node.inputs if v is not None]
+    inputs = node.operands
     weights = sum(_bytes(v) for v in inputs if known(v) is not None)
     total = Cost(
         _operations(node), weights, sum(_bytes(v) for v in inputs) + sum(map(_bytes, node.outputs))
@@ -74,7 +74,7 @@ def _operations(node: Node) -> int:
         return 0
     if family == "composite":
         return sum(graph_cost(body).operations for _, body in node.bodies)
-    operands = [_count(v) for v in node.inputs if v is not None]
+    operands = [_count(v) for v in node.operands]
     if family == "reduction":
         return max(operands, default=0)
     if family != "contraction" or len(operands) < 2:

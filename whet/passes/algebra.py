@@ -19,7 +19,7 @@ from whet.ops.gather import gather
 from whet.ops.movement import reshape, slice_op
 from whet.ops.pooling import average_pool, max_pool
 from whet.ops.reduction import reduce_max, reduce_mean, reduce_min, reduce_prod, reduce_sum
-from whet.passes.movement import source, unary
+from whet.passes.movement import unary
 from whet.rewrite.rule import Example, Replacement, Rule, Uses, rule
 
 NEUTRAL: dict[Op, float] = {e.add: 0, e.sub: 0, e.mul: 1, e.div: 1, e.pow: 1}
@@ -75,8 +75,8 @@ def neutral_operand(node: Node, uses: Uses) -> Replacement:
 @rule(e.neg, e.bit_not, example=_pair(lambda x: e.neg(e.neg(x))))
 def double_negation(node: Node, uses: Uses) -> Replacement:
     """-(-x) -> x; ~(~x) -> x."""
-    inner = source(node)
-    return source(inner.node) if inner.op is node.op else None
+    inner = node.input(0)
+    return inner.node.input(0) if inner.op is node.op else None
 
 
 @rule(e.minimum, e.maximum, e.bit_and, e.bit_or, example=_pair(lambda x: e.maximum(x, x)))
@@ -109,7 +109,7 @@ def constants_of_chain(node: Node, uses: Uses) -> Replacement:
 @rule(e.pow, example=_pair(lambda x: e.pow(x, number(2))))
 def small_power(node: Node, uses: Uses) -> Replacement:
     """x ** 2 -> x * x; x ** 3 -> x * x * x; x ** 0.5 -> sqrt(x), of floats."""
-    x = source(node)
+    x = node.input(0)
     exponent = one_number(node.inputs[1])
     if x.type != node.types[0] or not e.is_float(x.tensor.element):
         return None
@@ -123,7 +123,7 @@ def small_power(node: Node, uses: Uses) -> Replacement:
 @rule(e.div, example=_pair(lambda x: e.div(x, number(8))))
 def exact_reciprocal(node: Node, uses: Uses) -> Replacement:
     """x / c -> x * (1 / c) where c is a power of two: the same bits."""
-    x, c = source(node), one_number(node.inputs[1])
+    x, c = node.input(0), one_number(node.inputs[1])
     element = node.outputs[0].tensor.element
     if c is None or c == 0 or not math.isfinite(c) or not e.is_float(element):
         return None
@@ -153,10 +153,10 @@ def _select() -> Graph:
 @rule(convert, example=lambda: _narrowed())
 def convert_of_convert(node: Node, uses: Uses) -> Replacement:
     """convert(convert(x)) -> convert(x) where the middle element holds every value of x."""
-    inner, to = source(node), node["to"]
+    inner, to = node.input(0), node["to"]
     if inner.op is not convert or not isinstance(to, Scalar):
         return None
-    x = source(inner.node)
+    x = inner.node.input(0)
     if not _holds(inner.tensor.element, x.tensor.element):
         return None
     if x.tensor.element == to:
@@ -193,7 +193,7 @@ def _holds(wide: Element, narrow: Element) -> bool:
 )  # fmt: skip
 def reduction_of_one(node: Node, uses: Uses) -> Replacement:
     """A reduction over axes of one element -> reshape."""
-    x = source(node)
+    x = node.input(0)
     if any(x.shape[a] != 1 for a in node.integers("axes")) or node["element"] is not None:
         return None
     return reshape(x, shape=node.outputs[0].shape)
@@ -204,8 +204,8 @@ def pool_of_one(node: Node, uses: Uses) -> Replacement:
     """A window of one element, in steps of one, without padding -> x."""
     ones = all(v == 1 for name in ("kernel", "stride") for v in node.integers(name))
     pads = any(v for name in ("low", "high") for v in node.integers(name))
-    same = source(node).type == node.types[0] and node["clamp"] is None
-    return source(node) if ones and same and not pads else None
+    same = node.input(0).type == node.types[0] and node["clamp"] is None
+    return node.input(0) if ones and same and not pads else None
 
 
 def _pooled(x: Value) -> Value:
@@ -219,7 +219,7 @@ def _pooled(x: Value) -> Value:
 )
 def gather_of_run(node: Node, uses: Uses) -> Replacement:
     """gather at known, evenly spaced indices -> slice, which may be a view."""
-    x, indices = source(node), known(node.inputs[1])
+    x, indices = node.input(0), known(node.inputs[1])
     axis = node["axis"]
     if indices is None or not isinstance(axis, int) or indices.ndim > 1 or not indices.size:
         return None

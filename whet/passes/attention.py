@@ -16,7 +16,6 @@ from whet.ops.matmul import matmul
 from whet.ops.movement import transpose
 from whet.ops.normalization import softmax
 from whet.passes.heads import side_by_side
-from whet.passes.movement import source
 from whet.passes.normalization import either, operands, scalar_of
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
@@ -89,7 +88,7 @@ def recognise_attention(node: Node, uses: Uses) -> Replacement:
         return None
     if weights.node["beta"] not in (None, 1.0) or not weights.tensor.static:
         return None
-    found = _scores(source(weights.node), uses)
+    found = _scores(weights.node.input(0), uses)
     if found is None or not all(x.tensor.static for x in (found.q, found.k, v)):
         return None
     given = (found.q, found.k, v) if found.mask is None else (found.q, found.k, v, found.mask)

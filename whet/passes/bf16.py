@@ -21,7 +21,7 @@ import numpy as np
 
 from whet.ir.element import BF16, F32
 from whet.ir.graph import Graph
-from whet.ir.leaf import constant, known, parameter
+from whet.ir.leaf import constant, data_of, known, parameter
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.ops.convert import convert
@@ -74,12 +74,9 @@ def _fits(node: Node) -> bool:
 
 
 def _narrow(node: Node) -> Node:
-    x, w, *rest = node.inputs
-    weights = known(w)
-    assert x is not None
-    assert weights is not None
-    rounded = constant(weights.astype(ml_dtypes.bfloat16), BF16)
-    return node.replace((convert(x, to=BF16), rounded, *rest), epilogue=UNROUNDED)
+    rounded = constant(data_of(node.input(1)).astype(ml_dtypes.bfloat16), BF16)
+    inputs = (convert(node.input(0), to=BF16), rounded, *node.inputs[2:])
+    return node.replace(inputs, epilogue=UNROUNDED)
 
 
 def _stored(graph: Graph, chosen: set[Node]) -> set[Value]:

@@ -10,7 +10,6 @@ from whet.ir.type import Type
 from whet.ops.channels_last import channels_last, order
 from whet.ops.convert import convert
 from whet.ops.movement import transpose
-from whet.passes.movement import source
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 CHANNELS = 4
@@ -25,10 +24,10 @@ def _image() -> Graph:
 @rule(transpose, example=_image)
 def quantize_channels_last(node: Node, uses: Uses) -> Replacement:
     """transpose(quantise(x), perm=(0, 2, ..., 1)) -> channels_last(x) of few channels."""
-    codes = source(node)
+    codes = node.input(0)
     if codes.op is not convert or uses(codes) > 1:
         return None
-    x, to = source(codes.node), codes.tensor.element
+    x, to = codes.node.input(0), codes.tensor.element
     if not isinstance(to, Quant) or to.store not in (I8, U8) or to.axis is not None:
         return None
     image = x.tensor.static and len(x.shape) > 2 and x.tensor.element == F32

@@ -18,7 +18,6 @@ from whet.ops.matmul import matmul
 from whet.ops.movement import broadcast, reshape, transpose
 from whet.ops.normalization import softmax
 from whet.passes.heads import side_by_side
-from whet.passes.movement import source
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 
@@ -40,19 +39,19 @@ def _example() -> Graph:
 def attention_of_codes(node: Node, uses: Uses) -> Replacement:
     """transpose(softmax(transpose(q) @ transpose(k) [+ mask]) @ transpose(v)) ->
     coded_attention(q, k, v, mask), on codes."""
-    mixed = source(node)
+    mixed = node.input(0)
     if node["perm"] != ROWS or not _product(mixed, uses):
         return None
     weights, v = mixed.node.inputs
     if weights is None or weights.op is not softmax or weights.node["element"] is None:
         return None
-    logits = source(weights.node)
+    logits = weights.node.input(0)
     scores, mask = _masked(logits, uses)
     if scores is None or uses(weights) > 1 or weights.node.integer("axis") != 3:
         return None
     through = scores
     while through.op is bitcast and uses(through) == 1:
-        through = source(through.node)
+        through = through.node.input(0)
     if not _product(through, uses):
         return None
     q, k = through.node.inputs
@@ -91,7 +90,7 @@ def _masked(logits: Value, uses: Uses) -> tuple[Value | None, Value | None]:
     if quant_of(logits).rounding != "single":
         return None, None
     for scores, wide in ((a, b), (b, a)):
-        mask = source(wide.node) if wide.op is broadcast else None
+        mask = wide.node.input(0) if wide.op is broadcast else None
         if mask is not None and len(mask.shape) == 4 and mask.shape[1:3] == (1, 1):
             whole = mask.shape[0] in (1, wide.shape[0]) and mask.shape[3] == wide.shape[3]
             return (scores, mask) if whole and scores is not wide else (None, None)

@@ -18,7 +18,6 @@ from whet.ops.lookup import lookup
 from whet.ops.matmul import matmul
 from whet.ops.normalization import layer_norm, layer_norm_of, softmax, softmax8_of
 from whet.passes.codes import codes_of, is_code, real_constant
-from whet.passes.movement import source
 from whet.passes.quantize import peeled
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
@@ -69,7 +68,7 @@ def _probabilities() -> Graph:
 @rule(convert, example=_probabilities)
 def quantized_softmax(node: Node, uses: Uses) -> Replacement:
     """quantise(softmax(dequantise(x))) -> softmax(x) on codes, along the last axis."""
-    y, to = source(node), node["to"]
+    y, to = node.input(0), node["to"]
     if y.op is not softmax or uses(y) > 1 or not isinstance(to, Quant) or not is_code(to):
         return None
     x = codes_of(y.node.inputs[0])
@@ -92,7 +91,7 @@ def _normalised() -> Graph:
 def quantized_layer_norm(node: Node, uses: Uses) -> Replacement:
     """quantise(layer_norm(dequantise(x), scale, bias)) -> layer_norm(x, scale, bias) on codes, over
     the last axis, scale and bias constant."""
-    y, to = source(node), node["to"]
+    y, to = node.input(0), node["to"]
     if y.op is not layer_norm or uses(y) > 1 or not isinstance(to, Quant) or not is_code(to):
         return None
     x, bias = codes_of(y.node.inputs[0]), y.node.operand(2)

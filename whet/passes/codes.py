@@ -14,7 +14,6 @@ from whet.ir.type import Type
 from whet.ops.convert import bitcast, convert, dequantize, quantize
 from whet.ops.movement import broadcast, concat, pad, reshape, slice_op, transpose
 from whet.ops.pooling import max_pool
-from whet.passes.movement import source
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 MOVES = (reshape, transpose, slice_op, broadcast)
@@ -25,7 +24,7 @@ def codes_of(value: Value | None) -> Value | None:
     """The per-tensor 8-bit codes behind a dequantised value."""
     if value is None or value.op is not convert or value.tensor.element != F32:
         return None
-    x = source(value.node)
+    x = value.node.input(0)
     return x if is_code(x.tensor.element) else None
 
 
@@ -40,11 +39,11 @@ def real_constant(value: Value | None) -> Array | None:
     if data is not None or value is None:
         return data
     if value.op is reshape:
-        inner = real_constant(source(value.node))
+        inner = real_constant(value.node.input(0))
         return None if inner is None else inner.reshape(value.node.integers("shape"))
     if value.op is not convert:
         return None
-    x = source(value.node)
+    x = value.node.input(0)
     codes, element = known(x), x.tensor.element
     if codes is None or not isinstance(element, Quant):
         return None
@@ -69,12 +68,12 @@ def _bitcasts() -> Graph:
 @rule(bitcast, example=_bitcasts)
 def bitcast_of_bitcast(node: Node, uses: Uses) -> Replacement:
     """bitcast(bitcast(x)) -> bitcast(x), or x where that is what it was."""
-    x = source(node)
+    x = node.input(0)
     if x.type == node.types[0]:
         return x
     if x.op is not bitcast:
         return None
-    first = source(x.node)
+    first = x.node.input(0)
     to = node["to"]
     assert isinstance(to, Element)
     return first if first.type == node.types[0] else bitcast(first, to=to)
@@ -89,10 +88,10 @@ def _recoded() -> Graph:
 @rule(convert, example=_recoded)
 def codes_of_same_numbers(node: Node, uses: Uses) -> Replacement:
     """convert(convert(codes, other codes of the same numbers)) -> codes."""
-    inner = source(node)
+    inner = node.input(0)
     if inner.op is not convert:
         return None
-    x = source(inner.node)
+    x = inner.node.input(0)
     same = x.type == node.types[0] and _same_numbers(x.tensor.element, inner.tensor.element)
     return x if same else None
 
@@ -115,7 +114,7 @@ def _requantized() -> Graph:
 @rule(convert, example=_requantized)
 def requantize(node: Node, uses: Uses) -> Replacement:
     """quantise(dequantise(codes)) -> codes, converted where the elements differ."""
-    q, to = codes_of(source(node)), node["to"]
+    q, to = codes_of(node.input(0)), node["to"]
     if q is None or not isinstance(to, Quant):
         return None
     return q if q.tensor.element == to else convert(q, to=to)
@@ -137,10 +136,10 @@ def _recoded_late() -> Graph:
 def move_recoded(node: Node, uses: Uses) -> Replacement:
     """move(recode(codes)) -> recode(move(codes)), and move(bitcast(x)) -> bitcast(move(x)): so
     that what undoes it can meet it."""
-    x = source(node)
+    x = node.input(0)
     if x.op not in (convert, bitcast):
         return None
-    inner, to = source(x.node), x.tensor.element
+    inner, to = x.node.input(0), x.tensor.element
     elements = (inner.tensor.element, to)
     if any(isinstance(e, Quant) and e.axis is not None for e in elements):
         return None
@@ -204,12 +203,12 @@ def _quantized_late() -> Graph:
 @rule(convert, example=_quantized_late)
 def quantize_first(node: Node, uses: Uses) -> Replacement:
     """quantise(move(x)) -> move(quantise(x)): fewer bytes move."""
-    x, to = source(node), node["to"]
+    x, to = node.input(0), node["to"]
     if x.op not in MOVES or x.op is broadcast or uses(x) > 1 or x.tensor.element != F32:
         return None
     if not isinstance(to, Quant) or not is_code(to) or x.op is slice_op:
         return None
-    return x.node.replace((convert(source(x.node), to=to),)).outputs[0]
+    return x.node.replace((convert(x.node.input(0), to=to),)).outputs[0]
 
 
 def _quantized_parts() -> Graph:
@@ -222,7 +221,7 @@ def _quantized_parts() -> Graph:
 @rule(convert, example=_quantized_parts)
 def quantize_parts(node: Node, uses: Uses) -> Replacement:
     """quantise(concat(dequantise(a), ...)) -> concat(convert(a), ...)."""
-    x, to = source(node), node["to"]
+    x, to = node.input(0), node["to"]
     if x.op is not concat or uses(x) > 1 or not isinstance(to, Quant) or not is_code(to):
         return None
     if any(codes_of(v) is None and known(v) is None for v in x.node.inputs):

@@ -36,7 +36,7 @@ def fuse_epilogue(node: Node, uses: Uses) -> Replacement:
     the convolution; a residual then cannot depend on it."""
     if not fusable(node):
         return None
-    for value in dict.fromkeys(v for v in node.inputs if v is not None):
+    for value in dict.fromkeys(node.operands):
         if uses(value) == node.inputs.count(value) and accepts(value, node):
             return _fused(node, value)
     return None
@@ -55,7 +55,7 @@ def accepts(value: Value, node: Node) -> bool:
     w = known(value.node.inputs[1])
     if w is None or w.ndim != (2 if value.op is matmul else result.rank) or result.rank > 4:
         return False
-    others = [v for v in node.inputs if v is not None and v is not value]
+    others = [v for v in node.operands if v is not value]
     held = len(value.node.inputs[3:])
     if held + len(others) > EXTRAS:
         return False
@@ -83,8 +83,7 @@ def _fused(node: Node, value: Value) -> Value:
         result = inputs[0]
     extras = list(value.node.inputs[3:])
     arguments = []
-    for v in node.inputs:
-        assert v is not None
+    for v in node.operands:
         if v is value:
             arguments.append(result)
             continue

@@ -88,7 +88,7 @@ def _accepts(value: Value) -> bool:
 
 def _tall(node: Node) -> bool:
     """Whether the kernels with epilogues leave the node to others."""
-    taps, groups = node.inputs[1].shape[1:], node.integer("groups", 1)  # type: ignore[union-attr]
+    taps, groups = node.input(1).shape[1:], node.integer("groups", 1)
     return groups > 1 and len(taps) == 3 and taps[2] == 1 and static_size(taps[0]) > TALLEST
 
 

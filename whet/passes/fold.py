@@ -56,16 +56,16 @@ def _dequantizes(node: Node) -> bool:
 
 def folded(node: Node) -> Replacement:
     """The constants a node over constants computes, or None."""
-    if not node.inputs or any(v is None or v.op is not constant_op for v in node.inputs if v):
+    if not node.inputs or any(v.op is not constant_op for v in node.operands):
         return None
     types = [t for t in node.types if isinstance(t, Type) and t.static]
     made = sum(t.nbytes for t in types)
-    held = sum(v.tensor.nbytes for v in node.inputs if v is not None)
+    held = sum(v.tensor.nbytes for v in node.operands)
     if len(types) != len(node.types) or made > min(LIMIT_BYTES, FREE_BYTES + GROWTH * held):
         return None
     if any(True for a in node.attrs.values() for _ in symbols_of(a)):
         return None
-    values: dict[Value, object] = {v: v.node["data"] for v in node.inputs if v is not None}
+    values: dict[Value, object] = {v: v.node["data"] for v in node.operands}
     try:
         evaluate_node(node, values, {})
     except (WhetError, ArithmeticError, ValueError):

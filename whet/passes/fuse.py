@@ -7,7 +7,7 @@ import numpy as np
 from whet.errors import ShapeError
 from whet.ir.element import BF16, F32, STRING, Element, Quant
 from whet.ir.graph import Graph
-from whet.ir.leaf import constant, known, parameter
+from whet.ir.leaf import constant, data_of, known, parameter
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.ops.broadcast import broadcast_shapes
@@ -49,7 +49,7 @@ def fuse_elementwise(node: Node, uses: Uses) -> Replacement:
     if not fusable(node):
         return None
     out = node.outputs[0]
-    operands = [v for v in node.inputs if v is not None]
+    operands = node.operands
     merged = {v for v in operands if _merges(v, node, uses)}
     scalars = {v for v in operands if is_scalar(v)}
     if not merged and not scalars:
@@ -85,11 +85,9 @@ def _source(value: Value) -> Element | None:
 def _argument(value: Value, merge: bool, read: dict[Value, Value]) -> Value:
     """The scalar that stands for an operand; what it reads is added to `read`."""
     if is_scalar(value):
-        data = known(value)
-        assert data is not None
-        return constant(data.reshape(()), value.tensor.element)
+        return constant(data_of(value).reshape(()), value.tensor.element)
     if merge:
-        inner = [_argument(v, False, read) for v in value.node.inputs if v is not None]
+        inner = [_argument(v, False, read) for v in value.node.operands]
         return inlined(scalar_body(value.node), inner)
     if value not in read:
         read[value] = parameter(f"x{len(read)}", Type((), value.tensor.element))

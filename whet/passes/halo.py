@@ -104,7 +104,7 @@ def _concat(node: Node, box: Box) -> Reach | None:
     axis = node.integer("axis")
     if box[axis] != (0, node.outputs[0].shape[axis]):
         return None
-    parts = [(*box[:axis], (0, _size(v, axis)), *box[axis + 1 :]) for v in _present(node)]
+    parts = [(*box[:axis], (0, _size(v, axis)), *box[axis + 1 :]) for v in node.operands]
     return Reach(tuple(parts))
 
 
@@ -112,7 +112,7 @@ def _concat(node: Node, box: Box) -> Reach | None:
 def _pad(node: Node, box: Box) -> Reach | None:
     if node["mode"] not in (None, "constant"):
         return None
-    x = _present(node)[0]
+    x = node.input(0)
     spans, low, high = list[Span](), list[int](), list[int]()
     for axis, (begin, end) in enumerate(box):
         shift = node.integers("low")[axis]
@@ -126,7 +126,7 @@ def _pad(node: Node, box: Box) -> Reach | None:
 @reaches(conv, max_pool, average_pool)
 def _window(node: Node, box: Box) -> Reach | None:
     """Spatial axes; batch and channels stay whole but for the batch of the part."""
-    x = _present(node)[0]
+    x = node.input(0)
     rank = len(x.shape)
     if box[-1] != (0, node.outputs[0].shape[-1]):
         return None
@@ -161,13 +161,9 @@ def _clipped(begin: int, end: int, size: int) -> tuple[Span, int, int]:
 
 def _taps(node: Node) -> tuple[int, ...]:
     if node.op is conv:
-        w = _present(node)[1]
+        w = node.input(1)
         return tuple(_size(w, i) for i in range(1, len(w.shape) - 1))
     return node.integers("kernel")
-
-
-def _present(node: Node) -> list[Value]:
-    return [v for v in node.inputs if v is not None]
 
 
 def _size(value: Value, axis: int) -> int:

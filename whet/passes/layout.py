@@ -21,7 +21,7 @@ from whet.ops.lookup import lookup
 from whet.ops.matmul import matmul
 from whet.ops.movement import broadcast, concat, pad, reshape, slice_op, transpose
 from whet.ops.normalization import layer_norm, log_softmax, rms_norm, softmax
-from whet.passes.movement import sizes, source, unary
+from whet.passes.movement import unary
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 Perm = tuple[int, ...]
@@ -62,7 +62,7 @@ def moved_element(element: Element, perm: Perm) -> Element:
 )
 def sink_transpose(node: Node, uses: Uses) -> Replacement:
     """op(transpose(x)) -> transpose(op(x)), axes renamed."""
-    first = next((v for v in node.inputs if v is not None and v.op is transpose), None)
+    first = next((v for v in node.operands if v.op is transpose), None)
     if first is None or (node.bodies and node.op.family != "elementwise"):
         return None
     sink = SINKS.get(node.op)
@@ -75,7 +75,7 @@ def sink_transpose(node: Node, uses: Uses) -> Replacement:
 
 def _elementwise(node: Node, perm: Perm) -> Value | None:
     out = node.outputs[0]
-    operands = [v for v in node.inputs if v is not None]
+    operands = node.operands
     full = any(v.op is transpose and v.shape == out.shape for v in operands)
     if len(perm) != len(out.shape) or not full or len(operands) != len(node.inputs):
         return None
@@ -96,7 +96,7 @@ def unpermuted(value: Value, perm: Perm) -> Value | None:
     A value of fewer axes is read as broadcast over the leading ones.
     """
     if value.op is transpose and value.node.integers("perm") == perm:
-        return source(value.node)
+        return value.node.input(0)
     rank = len(perm)
     inverse = tuple(perm.index(i) for i in range(rank))
     shape = (1,) * (rank - len(value.shape)) + value.shape
@@ -122,14 +122,14 @@ def unpermuted(value: Value, perm: Perm) -> Value | None:
 def _reduction(node: Node, perm: Perm) -> Value | None:
     axes = node.integers("axes")
     inner = tuple(sorted(perm[a] for a in axes))
-    y = node.replace((source(source(node).node),), axes=inner).outputs[0]
+    y = node.replace((node.input(0).node.input(0),), axes=inner).outputs[0]
     return transpose(y, perm=_kept(perm, axes, bool(node.attrs.get("keep", True))))
 
 
 @sinks(r.argmax, r.argmin)
 def _extreme(node: Node, perm: Perm) -> Value | None:
     axis = node.integer("axis")
-    y = node.replace((source(source(node).node),), axis=perm[axis]).outputs[0]
+    y = node.replace((node.input(0).node.input(0),), axis=perm[axis]).outputs[0]
     return transpose(y, perm=_kept(perm, (axis,), bool(node.attrs.get("keep", True))))
 
 
@@ -142,7 +142,7 @@ def _kept(perm: Perm, axes: tuple[int, ...], keep: bool) -> Perm:
 
 @sinks(softmax, log_softmax)
 def _softmax(node: Node, perm: Perm) -> Value | None:
-    y = node.replace((source(source(node).node),), axis=perm[node.integer("axis")]).outputs[0]
+    y = node.replace((node.input(0).node.input(0),), axis=perm[node.integer("axis")]).outputs[0]
     return transpose(y, perm=perm)
 
 
@@ -150,15 +150,15 @@ def _softmax(node: Node, perm: Perm) -> Value | None:
 def _norm(node: Node, perm: Perm) -> Value | None:
     """Axes that are not normalised over may come in any order."""
     axis = node.integer("axis")
-    if source(node).op is not transpose or perm[axis:] != tuple(range(axis, len(perm))):
+    if node.input(0).op is not transpose or perm[axis:] != tuple(range(axis, len(perm))):
         return None
-    y = node.replace((source(source(node).node), *node.inputs[1:])).outputs[0]
+    y = node.replace((node.input(0).node.input(0), *node.inputs[1:])).outputs[0]
     return transpose(y, perm=perm)
 
 
 @sinks(concat)
 def _concat(node: Node, perm: Perm) -> Value | None:
-    taken = [unpermuted(v, perm) for v in node.inputs if v is not None]
+    taken = [unpermuted(v, perm) for v in node.operands]
     if any(v is None for v in taken):
         return None
     if not any(v is not None and v.op is transpose for v in node.inputs):
@@ -169,17 +169,17 @@ def _concat(node: Node, perm: Perm) -> Value | None:
 
 @sinks(slice_op)
 def _slice(node: Node, perm: Perm) -> Value | None:
-    attrs = {k: permuted(sizes(node[k]), perm) for k in ("begin", "size", "step")}
-    x = source(source(node).node)
+    attrs = {k: permuted(node.sizes(k), perm) for k in ("begin", "size", "step")}
+    x = node.input(0).node.input(0)
     return transpose(node.replace((x,), **attrs).outputs[0], perm=perm)
 
 
 @sinks(pad)
 def _pad(node: Node, perm: Perm) -> Value | None:
-    if source(node).op is not transpose:
+    if node.input(0).op is not transpose:
         return None
-    attrs = {k: permuted(sizes(node[k]), perm) for k in ("low", "high")}
-    x = source(source(node).node)
+    attrs = {k: permuted(node.sizes(k), perm) for k in ("low", "high")}
+    x = node.input(0).node.input(0)
     return transpose(node.replace((x, *node.inputs[1:]), **attrs).outputs[0], perm=perm)
 
 
@@ -187,15 +187,15 @@ def _pad(node: Node, perm: Perm) -> Value | None:
 def _bitcast(node: Node, perm: Perm) -> Value | None:
     to = node["to"]
     assert isinstance(to, Element)
-    x = source(source(node).node)
+    x = node.input(0).node.input(0)
     return transpose(bitcast(x, to=moved_element(to, perm)), perm=perm)
 
 
 @sinks(lookup)
 def _lookup(node: Node, perm: Perm) -> Value | None:
-    if source(node).op is not transpose:
+    if node.input(0).op is not transpose:
         return None
-    x = source(source(node).node)
+    x = node.input(0).node.input(0)
     return transpose(node.replace((x, *node.inputs[1:])).outputs[0], perm=perm)
 
 
@@ -205,7 +205,7 @@ def _broadcast(node: Node, perm: Perm) -> Value | None:
     lead = len(shape) - len(perm)
     grown = (*range(lead), *(p + lead for p in perm))
     inner = permuted(shape, grown)
-    return transpose(broadcast(source(source(node).node), shape=inner), perm=grown)
+    return transpose(broadcast(node.input(0).node.input(0), shape=inner), perm=grown)
 
 
 @sinks(matmul)
@@ -216,15 +216,15 @@ def _matmul(node: Node, perm: Perm) -> Value | None:
         return None
     if perm[-1] != len(perm) - 1 or node["epilogue"] is not None:
         return None
-    y = node.replace((source(a.node), *node.inputs[1:])).outputs[0]
+    y = node.replace((a.node.input(0), *node.inputs[1:])).outputs[0]
     return transpose(y, perm=perm)
 
 
 @sinks(reshape)
 def _reshape(node: Node, perm: Perm) -> Value | None:
     """A reshape that splits and merges axes which lie together in the source as well."""
-    x = source(source(node).node)
-    given, wanted = source(node).shape, node.outputs[0].shape
+    x = node.input(0).node.input(0)
+    given, wanted = node.input(0).shape, node.outputs[0].shape
     element = x.tensor.element
     if isinstance(element, Quant) and element.axis is not None:
         return None
@@ -295,7 +295,7 @@ def flatten_of_transpose(node: Node, uses: Uses) -> Replacement:
         or len(a.shape) != 2
     ):
         return None
-    t = source(a.node)
+    t = a.node.input(0)
     if t.op is not transpose or isinstance(b.tensor.element, Quant):
         return None
     perm, shape = t.node.integers("perm"), t.shape
@@ -304,7 +304,7 @@ def flatten_of_transpose(node: Node, uses: Uses) -> Replacement:
     inverse = tuple(perm.index(i) for i in range(len(perm)))[1:]
     split = w.reshape(*static_shape(shape[1:]), w.shape[1])
     rows = split.transpose(*(i - 1 for i in inverse), len(inverse)).reshape(w.shape)
-    x = reshape(source(t.node), shape=a.shape)
+    x = reshape(t.node.input(0), shape=a.shape)
     weights = constant(np.ascontiguousarray(rows), b.tensor.element)
     return node.replace((x, weights, *node.inputs[2:])).outputs[0]
 

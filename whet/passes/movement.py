@@ -8,7 +8,7 @@ from whet.ir.dim import Size, bounds
 from whet.ir.element import F32, Element, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, known, parameter
-from whet.ir.node import Attr, Node, Value
+from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.ops.broadcast import broadcast_shapes, is_row
 from whet.ops.convert import convert
@@ -16,19 +16,6 @@ from whet.ops.elementwise import add, mul
 from whet.ops.lookup import lookup
 from whet.ops.movement import broadcast, concat, pad, reshape, slice_op, transpose
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
-
-
-def sizes(attr: Attr) -> tuple[Size, ...]:
-    """A tuple attribute of sizes."""
-    assert isinstance(attr, tuple)
-    return attr  # type: ignore[return-value]
-
-
-def source(node: Node) -> Value:
-    """The first operand."""
-    x = node.inputs[0]
-    assert x is not None
-    return x
 
 
 def unary(shape: tuple[Size, ...], make: object, element: Element = F32) -> Graph:
@@ -41,7 +28,7 @@ def unary(shape: tuple[Size, ...], make: object, element: Element = F32) -> Grap
 @rule(transpose, example=lambda: unary((2, 3), lambda x: transpose(x, perm=(0, 1))))
 def identity_transpose(node: Node, uses: Uses) -> Replacement:
     """transpose(x, perm=(0, 1, ...)) -> x."""
-    x = source(node)
+    x = node.input(0)
     return x if node.integers("perm") == tuple(range(len(x.shape))) else None
 
 
@@ -53,11 +40,11 @@ def identity_transpose(node: Node, uses: Uses) -> Replacement:
 )
 def transpose_of_transpose(node: Node, uses: Uses) -> Replacement:
     """transpose(transpose(x, p), q) -> transpose(x, p[q])."""
-    inner = source(node)
+    inner = node.input(0)
     if inner.op is not transpose:
         return None
     first = inner.node.integers("perm")
-    return transpose(source(inner.node), perm=tuple(first[q] for q in node.integers("perm")))
+    return transpose(inner.node.input(0), perm=tuple(first[q] for q in node.integers("perm")))
 
 
 @rule(
@@ -68,11 +55,11 @@ def transpose_of_transpose(node: Node, uses: Uses) -> Replacement:
 )
 def hoist_to_constant(node: Node, uses: Uses) -> Replacement:
     """transpose(convert(constant)) -> convert(transpose(constant))."""
-    x = source(node)
-    if x.op is not convert or known(source(x.node)) is None:
+    x = node.input(0)
+    if x.op is not convert or known(x.node.input(0)) is None:
         return None
     perm = node.integers("perm")
-    inner = transpose(source(x.node), perm=perm)
+    inner = transpose(x.node.input(0), perm=perm)
     to = x.node["to"]
     assert isinstance(to, Element)
     if isinstance(to, Quant) and to.axis is not None:
@@ -87,7 +74,7 @@ def _codes() -> Value:
 @rule(transpose, example=lambda: unary((1, 3, 1, 4), lambda x: transpose(x, perm=(1, 0, 3, 2))))
 def transpose_of_unit_axes(node: Node, uses: Uses) -> Replacement:
     """A transpose that keeps the order of all axes longer than one -> reshape."""
-    x = source(node)
+    x = node.input(0)
     moved = [p for p in node.integers("perm") if x.shape[p] != 1]
     if moved != sorted(moved) or _per_axis(x):
         return None
@@ -102,7 +89,7 @@ def _per_axis(x: Value) -> bool:
 @rule(reshape, example=lambda: unary((2, 3), lambda x: reshape(x, shape=(2, 3))))
 def identity_reshape(node: Node, uses: Uses) -> Replacement:
     """reshape(x, x.shape) -> x."""
-    x = source(node)
+    x = node.input(0)
     return x if x.shape == node.outputs[0].shape else None
 
 
@@ -111,10 +98,10 @@ def identity_reshape(node: Node, uses: Uses) -> Replacement:
 )
 def reshape_of_reshape(node: Node, uses: Uses) -> Replacement:
     """reshape(reshape(x, s), t) -> reshape(x, t)."""
-    inner = source(node)
+    inner = node.input(0)
     if inner.op is not reshape:
         return None
-    return reshape(source(inner.node), shape=node.outputs[0].shape)
+    return reshape(inner.node.input(0), shape=node.outputs[0].shape)
 
 
 @rule(
@@ -123,9 +110,9 @@ def reshape_of_reshape(node: Node, uses: Uses) -> Replacement:
 )
 def identity_slice(node: Node, uses: Uses) -> Replacement:
     """A slice of everything in order -> x."""
-    x = source(node)
-    steps = sizes(node["step"])
-    whole = x.shape == node.outputs[0].shape and all(b == 0 for b in sizes(node["begin"]))
+    x = node.input(0)
+    steps = node.sizes("step")
+    whole = x.shape == node.outputs[0].shape and all(b == 0 for b in node.sizes("begin"))
     forward = all(s == 1 or d == 1 for s, d in zip(steps, x.shape, strict=True))
     return x if whole and forward else None
 
@@ -141,14 +128,14 @@ def identity_slice(node: Node, uses: Uses) -> Replacement:
 )
 def slice_of_slice(node: Node, uses: Uses) -> Replacement:
     """slice(slice(x)) -> one slice, offsets and steps composed."""
-    inner = source(node)
+    inner = node.input(0)
     if inner.op is not slice_op:
         return None
-    outer_begin, inner_begin = sizes(node["begin"]), sizes(inner.node["begin"])
-    outer_step, inner_step = sizes(node["step"]), sizes(inner.node["step"])
+    outer_begin, inner_begin = node.sizes("begin"), inner.node.sizes("begin")
+    outer_step, inner_step = node.sizes("step"), inner.node.sizes("step")
     begin = tuple(a + b * s for a, b, s in zip(inner_begin, outer_begin, inner_step, strict=True))
     step = tuple(a * b for a, b in zip(inner_step, outer_step, strict=True))
-    return slice_op(source(inner.node), begin=begin, size=sizes(node["size"]), step=step)
+    return slice_op(inner.node.input(0), begin=begin, size=node.sizes("size"), step=step)
 
 
 @rule(
@@ -159,18 +146,17 @@ def slice_of_slice(node: Node, uses: Uses) -> Replacement:
 )
 def slice_of_concat(node: Node, uses: Uses) -> Replacement:
     """slice(concat(..., x, ...)) that stays within x -> slice(x)."""
-    joined = source(node)
+    joined = node.input(0)
     if joined.op is not concat:
         return None
     axis = joined.node.integer("axis")
-    begin, size, step = (sizes(node[name]) for name in ("begin", "size", "step"))
+    begin, size, step = (node.sizes(name) for name in ("begin", "size", "step"))
     low, n, by = begin[axis], size[axis], step[axis]
     if not (isinstance(low, int) and isinstance(n, int) and isinstance(by, int)) or n == 0:
         return None
     first, last = sorted((low, low + (n - 1) * by))
     at = 0
-    for part in joined.node.inputs:
-        assert part is not None
+    for part in joined.node.operands:
         length = part.shape[axis]
         if not isinstance(length, int):
             return None
@@ -184,8 +170,8 @@ def slice_of_concat(node: Node, uses: Uses) -> Replacement:
 @rule(pad, example=lambda: unary((2, 3), lambda x: pad(x, _zero(), low=(0, 0), high=(0, 0))))
 def identity_pad(node: Node, uses: Uses) -> Replacement:
     """A pad of nothing -> x."""
-    nothing = all(n == 0 for n in (*sizes(node["low"]), *sizes(node["high"])))
-    return source(node) if nothing else None
+    nothing = all(n == 0 for n in (*node.sizes("low"), *node.sizes("high")))
+    return node.input(0) if nothing else None
 
 
 @rule(
@@ -197,7 +183,7 @@ def identity_pad(node: Node, uses: Uses) -> Replacement:
 )
 def pad_of_pad(node: Node, uses: Uses) -> Replacement:
     """pad(pad(x, v), v) -> one pad, both constant with the same fill."""
-    inner = source(node)
+    inner = node.input(0)
     if (
         inner.op is not pad
         or uses(inner) > 1
@@ -208,10 +194,10 @@ def pad_of_pad(node: Node, uses: Uses) -> Replacement:
     if a is None or b is None or a.tobytes() != b.tobytes():
         return None
     both = {
-        side: tuple(m + n for m, n in zip(sizes(node[side]), sizes(inner.node[side]), strict=True))
+        side: tuple(m + n for m, n in zip(node.sizes(side), inner.node.sizes(side), strict=True))
         for side in ("low", "high")
     }
-    return node.replace((source(inner.node), node.inputs[1]), **both).outputs[0]
+    return node.replace((inner.node.input(0), node.inputs[1]), **both).outputs[0]
 
 
 def _zero() -> Value:
@@ -222,7 +208,7 @@ def _zero() -> Value:
 def identity_concat(node: Node, uses: Uses) -> Replacement:
     """A concat of one -> x; empty parts are dropped."""
     axis = node.integer("axis")
-    kept = tuple(v for v in node.inputs if v is not None and v.shape[axis] != 0)
+    kept = tuple(v for v in node.operands if v.shape[axis] != 0)
     if len(kept) == 1 and kept[0].type == node.types[0]:
         return kept[0]
     return node.replace(kept).outputs[0] if 0 < len(kept) < len(node.inputs) else None
@@ -235,11 +221,10 @@ def identity_concat(node: Node, uses: Uses) -> Replacement:
 def concat_of_concat(node: Node, uses: Uses) -> Replacement:
     """concat(concat(a, b), c) -> concat(a, b, c) along the same axis."""
     axis, grown = node.integer("axis"), False
-    parts: list[Value | None] = []
-    for v in node.inputs:
-        assert v is not None
+    parts: list[Value] = []
+    for v in node.operands:
         if v.op is concat and v.node.integer("axis") == axis and uses(v) == 1:
-            parts.extend(v.node.inputs)
+            parts.extend(v.node.operands)
             grown = True
         else:
             parts.append(v)
@@ -249,7 +234,7 @@ def concat_of_concat(node: Node, uses: Uses) -> Replacement:
 @rule(broadcast, example=lambda: unary((2, 3), lambda x: broadcast(x, shape=(2, 3))))
 def identity_broadcast(node: Node, uses: Uses) -> Replacement:
     """A broadcast to the same shape -> x, to more unit axes -> reshape."""
-    x, out = source(node), node.outputs[0]
+    x, out = node.input(0), node.outputs[0]
     if x.shape == out.shape:
         return x
     lead = len(out.shape) - len(x.shape)
@@ -261,7 +246,7 @@ def identity_broadcast(node: Node, uses: Uses) -> Replacement:
 @rule(convert, example=lambda: unary((2, 3), lambda x: convert(x, to=F32)))
 def identity_convert(node: Node, uses: Uses) -> Replacement:
     """convert(x) to the element x has -> x."""
-    x = source(node)
+    x = node.input(0)
     return x if x.type == node.types[0] else None
 
 
@@ -272,15 +257,15 @@ def broadcast_operand(node: Node, uses: Uses) -> Replacement:
     if node.op.family != "elementwise" or node.op is lookup:
         return None
     coded = node["element"] is not None
-    if coded and (node.op is not mul or all(v.op is broadcast for v in node.inputs if v)):
+    if coded and (node.op is not mul or all(v.op is broadcast for v in node.operands)):
         return None
-    if not any(v.op is broadcast for v in node.inputs if v):
+    if not any(v.op is broadcast for v in node.operands):
         return None
     chosen = list(node.inputs)
     for i, v in enumerate(node.inputs):
         if v is None or v.op is not broadcast:
             continue
-        x = source(v.node)
+        x = v.node.input(0)
         if coded and not is_row(x.shape, node.outputs[0].shape):
             continue
         trial = [x if j == i else w for j, w in enumerate(chosen)]

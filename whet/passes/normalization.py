@@ -211,8 +211,7 @@ def scale_of_normalisation(node: Node, uses: Uses) -> Replacement:
     for y, c in either(node.outputs[0], mul):
         if y.op not in (layer_norm, rms_norm) or y.node.operand(2) is not None or uses(y) > 1:
             continue
-        x, scale = y.node.inputs[:2]
-        assert x is not None
+        x, scale = y.node.input(0), y.node.input(1)
         factor = real_constant(_affine(c, x, y.node.integer("axis"))) if _held(c) else None
         held = known(scale)
         if factor is not None and held is not None and y.type == node.types[0]:
@@ -238,8 +237,7 @@ def bias_of_layer_norm(node: Node, uses: Uses) -> Replacement:
     for y, b in either(node.outputs[0], add):
         if y.op is not layer_norm or y.node.operand(2) is not None or uses(y) > 1:
             continue
-        x, scale = y.node.inputs[:2]
-        assert x is not None
+        x, scale = y.node.input(0), y.node.input(1)
         bias = _affine(b, x, y.node.integer("axis")) if _held(b) else None
         if bias is not None and y.shape == node.outputs[0].shape:
             return y.node.replace((x, scale, bias)).outputs[0]

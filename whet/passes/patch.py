@@ -56,7 +56,7 @@ def between(graph: Graph, start: Value, cut: Value) -> tuple[Node, ...] | None:
         if node.op.family == "leaf":
             return None
         needed.add(node)
-        waiting += [v.node for v in node.inputs if v is not None]
+        waiting += [v.node for v in node.operands]
     return tuple(node for node in graph.nodes if node in needed)
 
 

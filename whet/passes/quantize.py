@@ -24,7 +24,6 @@ from whet.ops.movement import broadcast
 from whet.ops.pooling import average_pool
 from whet.ops.reduction import reduce_mean, reduce_sum
 from whet.passes.codes import codes_of, is_code, real_constant
-from whet.passes.movement import source
 from whet.rewrite.rule import Example, Replacement, Rule, Uses, rule
 
 Clamp = tuple[int, int]
@@ -36,7 +35,7 @@ def peeled(node: Node, uses: Uses) -> tuple[Value, Quant, Clamp | None] | None:
 
     None where the node is no quantise to 8-bit codes of something only it reads.
     """
-    x, to = source(node), node["to"]
+    x, to = node.input(0), node["to"]
     if not isinstance(to, Quant) or not is_code(to) or x.tensor.element != F32:
         return None
     low, high, clipped = -128, 127, False
@@ -61,7 +60,7 @@ def _weights(value: Value | None, axis: int) -> Value | None:
     """Constant int8 weights, symmetric or with one zero, with one scale or one along `axis`."""
     if value is None or value.op is not convert:
         return None
-    w = source(value.node)
+    w = value.node.input(0)
     element = w.tensor.element
     if known(w) is None or not isinstance(element, Quant) or element.store != I8:
         return None
@@ -186,7 +185,7 @@ def _mean_example() -> Graph:
 @rule(convert, example=_mean_example)
 def quantized_reduction(node: Node, uses: Uses) -> Replacement:
     """quantise(mean(dequantise(x))) -> mean(x) on codes; sum and average_pool alike."""
-    x, to = source(node), node["to"]
+    x, to = node.input(0), node["to"]
     if x.op not in (reduce_mean, reduce_sum, average_pool) or uses(x) > 1:
         return None
     q = codes_of(x.node.inputs[0])

@@ -13,7 +13,6 @@ from whet.ir.type import Type
 from whet.ops.convert import convert
 from whet.ops.recurrent import gru, is_usual, lstm
 from whet.passes.codes import codes_of, real_constant
-from whet.passes.movement import source
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 ROWS = 1  # the axis of the weights that has the gates
@@ -60,7 +59,7 @@ def _codes(value: Value | None) -> Value | None:
     of a gate."""
     if value is None or value.op is not convert or value.tensor.element != F32:
         return None
-    codes = source(value.node)
+    codes = value.node.input(0)
     element = codes.tensor.element
     if known(codes) is None or not isinstance(element, Quant) or element.store != I8:
         return None
@@ -71,7 +70,7 @@ def _sequence() -> Graph:
     numbers = np.random.default_rng(1)
     x = parameter("x", Type((4, 1, 5), F32))
     given = convert(convert(x, to=Quant(I8, (0.03,), (3,))), to=F32)
-    w, r = (source(_weights(numbers, size).node) for size in (5, 3))
+    w, r = (_weights(numbers, size).node.input(0) for size in (5, 3))
     y = lstm(given, w, r, activations=ACTIVATIONS)
     return Graph((x,), y.node.outputs, ("y", "h", "c"))
 

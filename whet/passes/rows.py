@@ -15,7 +15,6 @@ from whet.ops.lookup import lookup
 from whet.ops.matmul import matmul
 from whet.ops.movement import reshape
 from whet.ops.normalization import layer_norm, rms_norm
-from whet.passes.movement import source
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 
@@ -40,7 +39,7 @@ def sink_reshape(node: Node, uses: Uses) -> Replacement:
     first = next(iter(moved), None)
     if len(moved) != 1 or first is None or first.op is not reshape or uses(first) > 1:
         return None
-    out, x = node.outputs[0], source(first.node)
+    out, x = node.outputs[0], first.node.input(0)
     elements = (x.tensor.element, out.tensor.element)
     if out.shape != first.shape or any(
         isinstance(e, Quant) and e.axis is not None for e in elements
@@ -66,10 +65,10 @@ def _rows() -> Graph:
 @rule(matmul, layer_norm, rms_norm, example=_rows)
 def sink_reshape_of_rows(node: Node, uses: Uses) -> Replacement:
     """f(reshape(x)) -> reshape(f(x)) where f works on each row and the rows stay as they are."""
-    first = source(node)
+    first = node.input(0)
     if first.op is not reshape or node["epilogue"] is not None:
         return None
-    x = source(first.node)
+    x = first.node.input(0)
     if node.op is matmul:
         w = known(node.inputs[1])
         if w is None or w.ndim != 2 or len(x.shape) < 2 or x.shape[-1] != first.shape[-1]:
@@ -96,14 +95,14 @@ def sink_reshape_to_residual(node: Node, uses: Uses) -> Replacement:
     contraction; any op of two operands alike."""
     if node.op.family != "elementwise" or len(node.inputs) != 2 or len(node.outputs) != 1:
         return None
-    values = [v for v in node.inputs if v is not None]
+    values = node.operands
     if len(values) != 2 or any(v.op in (conv, matmul) for v in values):
         return None
     out = node.outputs[0]
     for v, other in (values, values[::-1]):
         if v.op is not reshape or v is other or not _same_shape(v, other, out):
             continue
-        y = source(v.node)
+        y = v.node.input(0)
         if y.op in (conv, matmul) and uses(v) == 1 and uses(y) == 1 and y.tensor.element == F32:
             moved = {v: y, other: reshape(other, shape=y.shape)}
             inputs = tuple(moved[w] for w in values)

@@ -15,13 +15,12 @@ import numpy as np
 from whet.ir.dim import static_size
 from whet.ir.element import Element, Quant
 from whet.ir.graph import Graph
-from whet.ir.leaf import constant, known
+from whet.ir.leaf import constant, data_of, known
 from whet.ir.node import Node, Value
 from whet.ir.type import size_product
 from whet.ops.convolution import conv
 from whet.ops.matmul import matmul
 from whet.ops.movement import reshape, slice_op
-from whet.passes.movement import sizes
 from whet.rewrite.driver import substitute
 
 
@@ -68,7 +67,7 @@ def _part(user: Node, whole: Value, y: Value) -> Part | None:
     if user.op is not slice_op or not y.tensor.static:
         return None
     begin, size = user.integers("begin"), user.integers("size")
-    whole_steps = all(s == 1 for s in sizes(user["step"]))
+    whole_steps = all(s == 1 for s in user.sizes("step"))
     if not len(begin) == len(size) == len(y.shape) or not whole_steps:
         return None
     partial = [i for i, (n, d) in enumerate(zip(size, y.shape, strict=True)) if n != d]
@@ -94,22 +93,19 @@ def _worth(node: Node, parts: list[Part]) -> bool:
 
 def _computed(node: Node, part: Part) -> Value:
     axis = 0 if node.op is conv else 1
-    inputs = [node.inputs[0], _channels(node.inputs[1], axis, part)]
+    inputs = [node.input(0), _channels(node.input(1), axis, part)]
     if node.operand(2) is not None:
-        inputs.append(_channels(node.inputs[2], 0, part))
+        inputs.append(_channels(node.input(2), 0, part))
     made = node.replace(tuple(inputs)).outputs[0]
     return reshape(made, shape=part.value.shape)
 
 
-def _channels(value: Value | None, axis: int, part: Part) -> Value:
+def _channels(value: Value, axis: int, part: Part) -> Value:
     """The part of constant weights or bias along an axis."""
-    data = known(value)
-    assert value is not None
-    assert data is not None
     element: Element = value.tensor.element
     if isinstance(element, Quant) and element.axis == axis:
         scale = element.scale[part.begin : part.end]
         zero = element.zero[part.begin : part.end]
         element = replace(element, scale=scale, zero=zero)
-    taken = np.take(data, np.arange(part.begin, part.end), axis=axis)
+    taken = np.take(data_of(value), np.arange(part.begin, part.end), axis=axis)
     return constant(taken, element)

@@ -80,7 +80,7 @@ class _Graph:
     ) -> None:
         self.count = len(steps)
         self.scratch = [round_up(step.scratch_bytes, alignment) for step in steps]
-        root = {name: _root(name, views) for name in {*sizes, *views}}
+        root = {name: _root(name, views) for name in (*sizes, *views)}
         root = {name: top for name, top in root.items() if top in sizes}
         self.bytes = {top: round_up(sizes[top], alignment) for top in root.values()}
         self.users = dict.fromkeys(self.bytes, 0)

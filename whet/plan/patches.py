@@ -18,7 +18,7 @@ from whet.plan.draw import size_text
 from whet.plan.program import Planned
 from whet.plan.stages import Grid, outlooks, points
 
-__all__ = ["GRIDS", "Patched", "Room", "plan_in_patches"]
+__all__ = ["Patched", "Room", "plan_in_patches"]
 
 GRIDS: tuple[Grid, ...] = (*((n, 1) for n in range(2, 15)), *((n, n) for n in range(2, 9)))
 """Rows and columns of patches to choose from: strips, which need no copies, and squares."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from whet.emit.port import Port
 from whet.emit.program import (
     Access,
     Action,
@@ -21,7 +22,6 @@ from whet.emit.program import (
     Nest,
     Parameter,
     Place,
-    Port,
     Program,
     Repeat,
     Stage,
@@ -38,7 +38,9 @@ from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.call import call_key
 from whet.kernels.kernel import Choice, choices, load_all, lower, lower_by_rows
+from whet.kernels.scratch import whole_lines
 from whet.ops.cost import graph_cost
+from whet.plan.bound import round_up
 from whet.plan.lifetime import Step
 from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.order import order_steps
@@ -51,6 +53,10 @@ from whet.targets.target import Target
 # About what one thread does, and the shortest run that others take part in.
 OPERATIONS_A_NANOSECOND, BYTES_A_NANOSECOND = 100, 20
 SHORTEST_NANOSECONDS = 20_000
+# Bytes between what threads write, so that fetching a line and its neighbour takes no other's.
+APART = 128
+# The name of the scratch that threads keep from step to step.
+OWN = "scratch of the threads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ def plan_program(
 
     chosen: what to take for kernel calls, by `call_key`, instead of what is likely the fastest.
     One that does not fit its call is left out, and the notes say so. in_strips: layers may take
-    turns (`whet.plan.strips`); without it there is a step for each node.
+    turns (`whet.plan.strips`), and each thread has the same scratch in all steps, whose lines stay
+    with it; without it there is a step for each node, and scratch lies wherever there is room.
 
     Raises:
         UnsupportedError: nodes without a kernel on this target, all of them at once.
@@ -168,6 +175,9 @@ class _Room:
         self.lowered = self._lower_all()
         self.chains = self._chains() if in_strips else {}
         self.external = self._external()
+        own = in_strips and self.target.threads > 1
+        each = max((v.scratch_each for v in self.lowered.values() if own), default=0)
+        self.each = round_up(each, APART)
         self.memory = self._plan()
         self.function = self._function()
 
@@ -197,7 +207,7 @@ class _Room:
         self.headers += lowered.headers
         if any(_has_function(s) for s in lowered.statements):
             self.headers.append("math_f32.h")
-        start = -(-lowered.scratch // 64) * 64
+        start = whole_lines(lowered.scratch)
         arena = max((f.arena for f in self.bodies[node]), default=0)
         if not rooms:
             return lowered
@@ -234,7 +244,7 @@ class _Room:
         listed: list[Step] = []
         sizes: dict[str, int] = {}
         views: dict[str, tuple[str, int]] = {}
-        sized = {s.value for s in self.graph.states}
+        sized = [s.value for s in self.graph.states]
         for node, lowered in self.lowered.items():
             for v, (root, offset) in views_of(node).items():
                 if v not in self.external and root not in self.external and self._in_arena(root):
@@ -242,15 +252,18 @@ class _Room:
             operands = self.chains[node].reads if node in self.chains else node.inputs
             reads = {self.keys[v] for v in operands if v is not None}
             writes = tuple(self.keys[v] for v in node.outputs)
-            scratch = self.scratch_of(lowered)
+            scratch = lowered.scratch if self.each else self.scratch_of(lowered)
             step = Step(writes[0], tuple(sorted(reads)), writes, self._inplace(node), scratch)
             listed.append(step)
-            sized |= set(node.outputs)
+            sized += node.outputs
         _check_bounds(self.graph)
         for v in sized:
             if v not in self.external and isinstance(v.type, Type):
                 sizes[self.keys[v]] = max(1, v.tensor.nbytes)
         pinned = {self.keys[s.value]: self.keys[s.next] for s in self.graph.states}
+        if self.each:
+            sizes[OWN] = self.each * self.target.threads
+            pinned[OWN] = OWN
         kept = [self.keys[v] for v in self.graph.outputs if self.keys[v] in sizes]
         steps: Sequence[Step] = listed
         if not self.symbols:  # sizes that are data order steps in ways the planner does not see
@@ -327,7 +340,7 @@ class _Room:
         views = views_of(node)
         if not views:
             return False
-        operands = {v for v in node.inputs if v is not None}
+        operands = set(node.operands)
         if node.outputs[0] not in views and operands != set(views):
             return False
         return all(
@@ -338,8 +351,10 @@ class _Room:
 
     def _strips(self, chain: StripChain) -> Strips:
         steps = tuple(self._step(row.node, row.lowered, chain) for row in chain.rows)
-        held = Place("arena", self.memory.scratch[self.keys[chain.nodes[-1].outputs[0]]])
-        return Strips(chain.linked(steps), chain.strip, held, chain.each)
+        last = chain.nodes[-1]
+        held, each = self._scratch(last, self.lowered[last])
+        assert held is not None
+        return Strips(chain.linked(steps), chain.strip, held, each)
 
     def _step(self, node: Node, lowered: Lowered, chain: StripChain | None = None) -> RunStep:
         def place(value: Value) -> Place:
@@ -356,20 +371,23 @@ class _Room:
             Parameter(f"w{i}", _scalar_of(c), False) for i, c in enumerate(lowered.constants)
         )
         stage = Stage(lowered, tuple(inputs), outputs, weights, _title(node), self.bodies[node])
+        scratch, each = chain.room(lowered) if chain else self._scratch(node, lowered)
         return RunStep(
             stage,
             tuple(places),
             tuple(place(v) for v in node.outputs),
             tuple(Place("weights", self.weights.place(c)) for c in lowered.constants),
-            self._scratch(node, lowered, chain),
+            scratch,
             node.origin,
+            each,
         )
 
-    def _scratch(self, node: Node, lowered: Lowered, chain: StripChain | None) -> Place | None:
-        if chain is not None:
-            return Place("held", chain.scratch) if lowered.scratch_each else None
+    def _scratch(self, node: Node, lowered: Lowered) -> tuple[Place | None, int]:
+        """Where a step's scratch lies, and the bytes from one thread's to the next one's."""
+        if lowered.scratch_each and self.each:
+            return Place("arena", self.memory.offsets[OWN]), self.each
         offset = self.memory.scratch.get(self.keys[node.outputs[0]])
-        return None if offset is None else Place("arena", offset)
+        return None if offset is None else Place("arena", offset), lowered.scratch_each
 
 
 def _check_bounds(graph: Graph) -> None:
@@ -415,7 +433,7 @@ def _parameter(name: str, value: Value, written: bool) -> Parameter:
 
 
 def _title(node: Node) -> str:
-    shapes = ", ".join(str(v.type) for v in node.inputs if v is not None and known(v) is None)
+    shapes = ", ".join(str(v.type) for v in node.operands if known(v) is None)
     made = ", ".join(str(v.type) for v in node.outputs)
     return f"{node.origin or node.op.name}: {node.op.name} {shapes} -> {made}"
 

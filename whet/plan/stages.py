@@ -54,7 +54,7 @@ def points(graph: Graph, order: Sequence[Node]) -> list[Point]:
     """The points of a graph whose nodes run in this order, first to last."""
     last: dict[Value, int] = {}
     for place, node in enumerate(order):
-        last.update({v: place for v in node.inputs if v is not None and known(v) is None})
+        last.update({v: place for v in node.operands if known(v) is None})
     alive = {v for v in (*graph.inputs, *(s.value for s in graph.states)) if v in last}
     found = [Point(0, *alive)] if len(alive) == 1 else []
     for place, node in enumerate(order):
@@ -178,7 +178,7 @@ class _Sweep:
         live = _bytes(self.cut) * (1 + rows * self.copied)
         live += 0 if start.op.family == "leaf" else _bytes(start)
         work, peak = nothing, live
-        last = {v: node for node in self.nodes[::-1] for v in node.inputs if v is not None}
+        last = {v: node for node in self.nodes[::-1] for v in node.operands}
         view = start.op.family != "leaf" and self.axes == grid_axes(start)
         held = {start: _bytes(start) * self._most(start) * (self.copied if view else 1)}
         live = live + held[start]

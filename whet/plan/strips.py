@@ -114,6 +114,10 @@ class StripChain:
             made.append(Group(group, turn, first.taps, first.stride, first.low))
         return tuple(made)
 
+    def room(self, lowered: Lowered) -> tuple[Place | None, int]:
+        """Where a stage has its scratch, if any; it moves with what the thread holds."""
+        return (Place("held", self.scratch) if lowered.scratch_each else None), 0
+
     def place(self, value: Value) -> Place | None:
         """Where a value lies that the chain holds; None for others."""
         inner = [row.node.outputs[0] for row in self.rows[:-1]]

@@ -49,7 +49,7 @@ def _concat_views(node: Node) -> dict[Value, tuple[Value, int]]:
     outer: Size = 1
     for d in out.shape[:axis]:
         outer = outer * d
-    inputs = [v for v in node.inputs if v is not None]
+    inputs = node.operands
     static = all(v.tensor.static for v in (out, *inputs))
     if outer != 1 or not static or len(set(inputs)) != len(inputs):
         return {}

@@ -12,7 +12,7 @@ import numpy as np
 
 from whet.compile.build import FLAGS, compiler
 from whet.compile.pipeline import Compiled
-from whet.emit.program import Port
+from whet.emit.port import Port
 from whet.errors import CompileError, InputError
 from whet.ir.node import Array
 from whet.session.session import fit

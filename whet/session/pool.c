@@ -19,7 +19,7 @@ typedef int (*run_part_static)(const void *const *inputs, void *const *outputs, 
 enum {
     LINE = 64, /* bytes that processors pass to each other at once */
     MOST = 64, /* parts that get processors of their own */
-    SPINS = 64, /* looks between two looks at the clock */
+    SPINS = 256, /* looks between two looks at the clock */
     SPIN_NANOSECONDS = 100000,
     PROCESSORS = 1024, /* that an affinity mask has room for */
     FUTEX_WAIT_PRIVATE = 128,
@@ -39,10 +39,20 @@ struct host { /* the model's struct model_host */
     int status[2];
 };
 
-/* A counter that threads wait for, on a line of its own. */
+/* A counter that only grows, which threads wait for, on a line of its own. */
 struct signal {
-    _Alignas(LINE) int count;
+    _Alignas(LINE) int64_t count;
     int sleepers; /* threads that a wake in the kernel is for */
+};
+
+/* What every thread is given. */
+struct given {
+    void *function;
+    const void *const *inputs;
+    void *const *outputs;
+    void *memory;
+    const void *constants;
+    int64_t *dims; /* null for a model without symbolic sizes */
 };
 
 struct mask {
@@ -53,21 +63,16 @@ struct pool {
     int parts;
     int stopping;
     struct host host;
-    void *function;
-    const void *const *inputs;
-    void *const *outputs;
-    void *memory;
-    const void *constants;
-    int64_t *dims; /* null for a model without symbolic sizes */
-    int processor; /* the caller's when processors were last dealt out */
-    int dealt;     /* workers that had come by then */
-    int apart;     /* whether threads have processors of their own */
+    struct given given;
+    _Alignas(LINE) int processor; /* the caller's when processors were last dealt out */
+    int dealt; /* workers that had come by then */
+    int apart; /* whether threads have processors of their own */
+    int slow;  /* whether a thread waited long at a barrier since */
     int threads[MOST];
     struct mask allowed;
     _Alignas(LINE) int come; /* workers that have told their thread */
-    struct signal generation; /* counts runs; workers wait for it to move */
-    struct signal phase;      /* counts barriers passed */
-    _Alignas(LINE) int arrived; /* threads at the barrier */
+    struct signal runs;      /* those begun; workers wait for the next */
+    struct signal arrivals;  /* at barriers: each takes as many as there are threads */
 };
 
 static long kernel(long number, long first, const void *second, const void *third)
@@ -91,9 +96,10 @@ static long kernel(long number, long first, const void *second, const void *thir
 #endif
 }
 
-static void futex(int *word, long operation, long value)
+/* The kernel sees the low half of a count: the first in memory. */
+static void futex(int64_t *count, long operation, int64_t value)
 {
-    kernel(FUTEX, (long)word, (void *)operation, (void *)value);
+    kernel(FUTEX, (long)count, (void *)operation, (void *)(long)(int32_t)value);
 }
 
 static int64_t nanoseconds(void)
@@ -112,21 +118,26 @@ static void relax(void)
 #endif
 }
 
-static int is_past(struct signal *s, int old)
+static int has_come(struct signal *s, int64_t goal)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (__atomic_load_n(&s->count, __ATOMIC_ACQUIRE) != old)
+        if (__atomic_load_n(&s->count, __ATOMIC_ACQUIRE) >= goal)
             return 1;
         relax();
     }
     return 0;
 }
 
-static void advance(struct signal *s)
+static void wake(struct signal *s)
 {
-    __atomic_add_fetch(&s->count, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&s->sleepers, __ATOMIC_SEQ_CST))
         futex(&s->count, FUTEX_WAKE_PRIVATE, INT32_MAX);
+}
+
+static void begin_run(struct pool *p)
+{
+    __atomic_add_fetch(&p->runs.count, 1, __ATOMIC_SEQ_CST);
+    wake(&p->runs);
 }
 
 static int contains(const struct mask *mask, int processor)
@@ -153,44 +164,44 @@ static int is_caller(const struct pool *p)
     return 1;
 }
 
-/* Sleep until the count differs from `old`. */
-static void doze(struct pool *p, struct signal *s, int old)
+/* Sleep until the count reaches `goal`. */
+static void doze(struct pool *p, struct signal *s, int64_t goal)
 {
     struct mask free = {{0}}, own = {{0}};
     const int stays = is_caller(p) && p->apart
-                      && kernel(GETAFFINITY, 0, (void *)sizeof free, &free) >= 0;
+                      && kernel(GETAFFINITY, 0, (void *)sizeof free, &free) >= 0
+                      && contains(&free, p->processor);
     if (stays) {
         put(&own, p->processor);
         bind(0, &own);
     }
     __atomic_add_fetch(&s->sleepers, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&s->count, __ATOMIC_SEQ_CST) == old)
-        futex(&s->count, FUTEX_WAIT_PRIVATE, old);
+    for (int64_t now; (now = __atomic_load_n(&s->count, __ATOMIC_SEQ_CST)) < goal;)
+        futex(&s->count, FUTEX_WAIT_PRIVATE, now);
     __atomic_sub_fetch(&s->sleepers, 1, __ATOMIC_SEQ_CST);
     if (stays)
         bind(0, &free);
 }
 
-/* Return once the count differs from `old`. */
-static void await(struct pool *p, struct signal *s, int old)
+/* Return once the count has reached `goal`. */
+static void await(struct pool *p, struct signal *s, int64_t goal)
 {
-    if (is_past(s, old))
-        return;
     for (const int64_t end = nanoseconds() + SPIN_NANOSECONDS; nanoseconds() < end;)
-        if (is_past(s, old))
+        if (has_come(s, goal))
             return;
-    doze(p, s, old);
+    doze(p, s, goal);
 }
 
 static void barrier(void *shared)
 {
     struct pool *p = shared;
-    const int phase = __atomic_load_n(&p->phase.count, __ATOMIC_ACQUIRE);
-    if (__atomic_add_fetch(&p->arrived, 1, __ATOMIC_ACQ_REL) == p->parts) {
-        __atomic_store_n(&p->arrived, 0, __ATOMIC_RELEASE);
-        advance(&p->phase);
-    } else {
-        await(p, &p->phase, phase);
+    const int64_t before = __atomic_fetch_add(&p->arrivals.count, 1, __ATOMIC_SEQ_CST);
+    const int64_t all = (before / p->parts + 1) * p->parts;
+    if (before + 1 == all) {
+        wake(&p->arrivals);
+    } else if (!has_come(&p->arrivals, all)) {
+        __atomic_store_n(&p->slow, 1, __ATOMIC_RELAXED);
+        await(p, &p->arrivals, all);
     }
 }
 
@@ -215,11 +226,15 @@ static void deal(struct pool *p, int workers)
     }
 }
 
-/* Keep the workers off the processor that the caller runs on now. */
+/* Keep the workers off the processor that the caller runs on now. Where it shared one, waits were
+ * long. */
 static void keep_apart(struct pool *p)
 {
     unsigned processor = 0;
     const int come = __atomic_load_n(&p->come, __ATOMIC_ACQUIRE);
+    if (come == p->dealt && !__atomic_load_n(&p->slow, __ATOMIC_RELAXED))
+        return;
+    p->slow = 0;
     if (kernel(GETCPU, (long)&processor, 0, 0) < 0 || processor >= PROCESSORS)
         return;
     if ((int)processor == p->processor && come == p->dealt)
@@ -232,13 +247,20 @@ static void keep_apart(struct pool *p)
 
 static void take_part(struct pool *p, int part)
 {
-    if (p->dims)
-        ((run_part)p->function)(p->inputs, p->outputs, p->memory, p->constants, p->dims, part,
+    const struct given *g = &p->given;
+    if (g->dims)
+        ((run_part)g->function)(g->inputs, g->outputs, g->memory, g->constants, g->dims, part,
                                 p->parts, &p->host);
     else
-        ((run_part_static)p->function)(p->inputs, p->outputs, p->memory, p->constants, part,
+        ((run_part_static)g->function)(g->inputs, g->outputs, g->memory, g->constants, part,
                                        p->parts, &p->host);
     barrier(p);
+}
+
+static int is_same(const struct given *a, const struct given *b)
+{
+    return a->function == b->function && a->inputs == b->inputs && a->outputs == b->outputs
+           && a->memory == b->memory && a->constants == b->constants && a->dims == b->dims;
 }
 
 int pool_bytes(void) { return (int)sizeof(struct pool); }
@@ -262,27 +284,27 @@ void pool_work(void *memory, int part)
     if (part <= MOST)
         p->threads[part - 1] = (int)kernel(GETTID, 0, 0, 0);
     __atomic_add_fetch(&p->come, 1, __ATOMIC_RELEASE);
-    for (int seen = 0;; seen++) {
-        await(p, &p->generation, seen);
+    for (int64_t run = 1;; run++) {
+        if (!has_come(&p->runs, run))
+            await(p, &p->runs, run);
         if (__atomic_load_n(&p->stopping, __ATOMIC_ACQUIRE))
             return;
         take_part(p, part);
     }
 }
 
+/* Writes only what changed since the run before: lines that others have read stay with them. */
 int pool_run(void *memory, void *function, const void *const *inputs, void *const *outputs,
              void *arena, const void *constants, int64_t *dims)
 {
     struct pool *p = memory;
-    p->function = function;
-    p->inputs = inputs;
-    p->outputs = outputs;
-    p->memory = arena;
-    p->constants = constants;
-    p->dims = dims;
-    p->host.status[0] = p->host.status[1] = 0;
+    const struct given given = {function, inputs, outputs, arena, constants, dims};
+    if (!is_same(&p->given, &given))
+        p->given = given;
+    if (p->host.status[0] | p->host.status[1])
+        p->host.status[0] = p->host.status[1] = 0;
     keep_apart(p);
-    advance(&p->generation);
+    begin_run(p);
     take_part(p, 0);
     return p->host.status[0] | p->host.status[1];
 }
@@ -291,5 +313,5 @@ void pool_stop(void *memory)
 {
     struct pool *p = memory;
     __atomic_store_n(&p->stopping, 1, __ATOMIC_RELEASE);
-    advance(&p->generation);
+    begin_run(p);
 }

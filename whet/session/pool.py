@@ -1,45 +1,52 @@
-"""The thread pool of a session: OS threads that live inside `pool.c` between runs."""
+"""The thread pool of a session: OS threads that live inside `pool.c` between runs.
+
+It is built into the code of every model that threads can share: a machine that runs an artifact
+needs no compiler, and pool and model are always of one making.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import threading
 import weakref
-from functools import cache
+from functools import partial
 from pathlib import Path
 
-from whet.compile.build import shared_library
-from whet.session.library import aligned, load_library
-from whet.targets.host import host
+from whet.ir.node import Array
+from whet.session.library import Library, aligned
 
 
-@cache
-def _library() -> ctypes.CDLL:
-    source = Path(__file__).with_name("pool.c").read_text()
-    baseline = host("x86-64")  # computes nothing, so the sizes of caches need not be read
-    return load_library(shared_library((source,), baseline))
+def pool_c() -> str:
+    """The C file that the code of a shared model is built with."""
+    return Path(__file__).with_name("pool.c").read_text()
 
 
 class Pool:
-    """`threads` threads, the caller's included, that run the parts of a model together."""
+    """`threads` threads, the caller's included, that run the parts of a model together.
 
-    def __init__(self, threads: int) -> None:
-        library = _library()
-        self._run = library.pool_run
-        self.memory = aligned(library.pool_bytes())
+    library: the model's, which each worker holds until it has left it.
+    """
+
+    def __init__(self, library: Library, threads: int) -> None:
+        self.memory = aligned(library["pool_bytes"]())
         address = ctypes.c_void_p(self.memory.ctypes.data)
-        library.pool_start(address, threads)
+        self._run = partial(library["pool_run"], address)
+        library["pool_start"](address, threads)
         arguments = [(library, self.memory, part) for part in range(1, threads)]
         self.workers = [threading.Thread(target=_work, args=a, daemon=True) for a in arguments]
         for worker in self.workers:
             worker.start()
-        weakref.finalize(self, library.pool_stop, address)
+        weakref.finalize(self, _stop, library, address)
 
-    def run(self, function: int, *arguments: object) -> int:
-        """Run all parts of `function` (an address) and return its status."""
-        memory = ctypes.c_void_p(self.memory.ctypes.data)
-        return int(self._run(memory, ctypes.c_void_p(function), *arguments))
+    def run(self, function: ctypes.c_void_p, *arguments: object) -> int:
+        """Run all parts of `function` and return its status."""
+        return int(self._run(function, *arguments))
 
 
-def _work(library: ctypes.CDLL, memory: object, part: int) -> None:
-    library.pool_work(ctypes.c_void_p(memory.ctypes.data), part)  # type: ignore[attr-defined]
+def _stop(library: Library, address: ctypes.c_void_p) -> None:
+    # The library is held until the call is back: workers leave it while this wakes others.
+    library["pool_stop"](address)
+
+
+def _work(library: Library, memory: Array, part: int) -> None:
+    library["pool_work"](ctypes.c_void_p(memory.ctypes.data), part)

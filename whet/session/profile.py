@@ -66,9 +66,9 @@ class _StepSession(Session):
         code = shared_library((steps_c(program),), compiled.target)
         super().__init__(interface_of(program), code, program.weights)
         count = len(program.main.steps)
-        self._steps = [getattr(self._library, STEP_NAME.format(i)) for i in range(count)]
+        self._steps = [self._library[STEP_NAME.format(i)] for i in range(count)]
         self._host = aligned(HOST_BYTES)
-        self._empty = getattr(self._library, EMPTY_STEP)
+        self._empty = self._library[EMPTY_STEP]
         self.least = [float("inf")] * count
         self.repeated = [float("inf")] * count
         self.overhead = self.repeated_overhead = float("inf")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.emit.program import Port
+from whet.emit.port import Port
 from whet.ir.dim import Size, Symbol, static_size, substitute, symbols
 from whet.ir.node import Array
 

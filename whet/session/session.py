@@ -10,13 +10,13 @@ from functools import cached_property
 import numpy as np
 
 from whet.artifact.interface import Interface
-from whet.emit.program import Port
+from whet.emit.port import Port
 from whet.errors import InputError, WhetError
 from whet.ir.dim import Dim, Size, Symbol, of, static_shape, static_size, substitute, symbols
 from whet.ir.node import Array
 from whet.ir.type import size_product
 from whet.session.address import address
-from whet.session.library import aligned, load_library
+from whet.session.library import Library, aligned, present
 from whet.session.pool import Pool
 
 STATUS = {1: "an index lies outside its tensor", 2: "a size exceeds its bound"}
@@ -44,11 +44,12 @@ class Session:
             hint = f"1 to {interface.threads}, for which it was compiled"
             raise InputError("bad number of threads", why=str(threads), hint=hint)
         self.interface = interface
-        self._library = load_library(code, self)
-        self._arena = aligned(max(1, interface.arena_bytes))
+        self._library = Library(code)
+        memory = aligned if interface.symbols else present  # a bound is seldom used whole
+        self._arena = memory(max(1, interface.arena_bytes))
         self._weights = _in_place(weights)
         self._dims = (ctypes.c_int64 * max(1, len(interface.symbols)))()
-        self._pool = Pool(threads) if threads > 1 and interface.shared else None
+        self._pool = Pool(self._library, threads) if threads > 1 and interface.shared else None
         # What every call passes alike, made once: a call of a small model is as short as making it.
         self._shapes = _Shapes.of(interface)
         self._given = (ctypes.c_void_p * max(1, len(interface.inputs)))()
@@ -109,15 +110,12 @@ class Session:
 
     @cached_property
     def _run(self) -> Callable[..., int]:
-        run: Callable[..., int] = self._library.model_run
-        return run
+        return self._library["model_run"]
 
     @cached_property
-    def _part(self) -> int:
+    def _part(self) -> ctypes.c_void_p:
         """The address of what each thread of the pool runs."""
-        address = ctypes.cast(self._library.model_run_part, ctypes.c_void_p).value
-        assert address is not None
-        return address
+        return self._library.address("model_run_part")
 
     def _call(self, inputs: object, outputs: object) -> int:
         dims = self._dims if self.interface.symbols else None

@@ -38,6 +38,15 @@ AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32, fused=True)
 FAST_BF16 = ("AuthenticAMD",)
 
 
+def levels() -> tuple[str, ...]:
+    """The x86-64 levels that this machine runs, the widest first; none on another machine."""
+    if machine() in ("aarch64", "arm64"):
+        return ()
+    flags, known = cpu_flags(), tuple(X86_LEVELS)
+    best = "x86-64-v4" if "avx512bw" in flags else "x86-64-v3" if "avx2" in flags else "x86-64"
+    return known[known.index(best) :]
+
+
 def host(cpu: str = "native") -> Target:
     """The target for this machine.
 
@@ -48,8 +57,7 @@ def host(cpu: str = "native") -> Target:
     """
     if machine() in ("aarch64", "arm64"):
         return replace(AARCH64, threads=THREADS)
-    flags = cpu_flags()
-    best = "x86-64-v4" if "avx512bw" in flags else "x86-64-v3" if "avx2" in flags else "x86-64"
+    best, flags = levels()[0], cpu_flags()
     if cpu == "native":
         vnni = (best == "x86-64-v4" and "avx512_vnni" in flags) or "avx_vnni" in flags
         shift, pairs = 128 if vnni else 0, not vnni and best != "x86-64"
@@ -61,7 +69,7 @@ def host(cpu: str = "native") -> Target:
         )  # fmt: skip
     if cpu not in X86_LEVELS:
         raise CompileError(f"unknown cpu {cpu}", hint="native, " + ", ".join(X86_LEVELS))
-    if list(X86_LEVELS).index(cpu) < list(X86_LEVELS).index(best):
+    if cpu not in levels():
         raise CompileError(f"this machine cannot run {cpu}", hint=f"--cpu {best}")
     return replace(X86_LEVELS[cpu], threads=THREADS)
 

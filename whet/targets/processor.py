@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from platform import machine, processor
 
@@ -14,10 +15,10 @@ GUESSED_CACHES = (32 << 10, 1 << 20)
 def cpu_fields() -> Mapping[str, str]:
     """The first processor's fields of /proc/cpuinfo; empty where there are none."""
     try:
-        first = Path("/proc/cpuinfo").read_text().split("\n\n", 1)[0]
+        with open("/proc/cpuinfo") as file:
+            lines = [line.partition(":") for line in takewhile(str.strip, file)]
     except OSError:
         return {}
-    lines = [line.partition(":") for line in first.splitlines()]
     return {name.strip(): value.strip() for name, _, value in lines}
 
 

@@ -16,7 +16,7 @@ from whet.errors import CompileError
 from whet.ir.node import Array
 from whet.kernels.kernel import Choice
 from whet.plan.program import plan_program
-from whet.session.library import aligned, load_library
+from whet.session.library import Library, aligned
 from whet.session.samples import random_inputs
 from whet.session.verify import FLOAT_TOLERANCE
 from whet.targets.target import Target
@@ -61,11 +61,11 @@ class Trial:
 
     def __init__(self, built: Built, cold: int) -> None:
         self.built, programs = built, built.programs
-        library = load_library(built.code, self)
+        self._library = library = Library(built.code)
         self._inputs = random_inputs(programs[0].inputs, seed=1)
         self._outputs = [aligned(max(1, p.nbytes)) for p in programs[0].outputs]
         self._shapes = [(p.shape, p.element.dtype) for p in programs[0].outputs]
-        self._functions = [getattr(library, TRIAL_NAME.format(i)) for i in range(len(programs))]
+        self._functions = [library[TRIAL_NAME.format(i)] for i in range(len(programs))]
         self._memory = aligned(max(1, *(p.main.arena for p in programs)))
         self._weights = [_copies(p, cold) for p in programs]
         self._done = [0] * len(programs)

@@ -16,7 +16,7 @@ from whet.artifact import file
 from whet.artifact.artifact import Artifact, open_artifact
 from whet.artifact.graph import graph_entries, read_graph
 from whet.artifact.interface import HeldState, Interface, from_json, to_json
-from whet.emit.program import Port
+from whet.emit.port import Port
 from whet.errors import ArtifactError, WhetError
 from whet.ir.dim import Symbol, dim_max, of
 from whet.ir.element import F32, I8

@@ -68,7 +68,7 @@ def test_a_thread_that_is_slow_leaves_where_the_others_do(session: Session, slow
     def run(part: int) -> None:
         part_of.part = part
         memory, weights = session._memory
-        found[part] = session._library.model_run_part(
+        found[part] = session._library["model_run_part"](
             inputs, outputs, memory, weights, part, 2, ctypes.byref(host)
         )
 

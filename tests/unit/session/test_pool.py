@@ -20,8 +20,8 @@ from whet.ir.leaf import constant, parameter
 from whet.ir.type import Type
 from whet.ops.elementwise import add
 from whet.ops.matmul import matmul
-from whet.session.library import load_library
-from whet.session.pool import Pool
+from whet.session.library import Library
+from whet.session.pool import Pool, pool_c
 from whet.session.session import Session
 from whet.targets.host import host
 
@@ -84,10 +84,9 @@ int run(const void *const *inputs, void *const *outputs, void *memory, const voi
 
 @pytest.mark.skipif(len(ALLOWED) < 2, reason="one processor")
 def test_the_caller_sleeps_on_a_processor_of_its_own() -> None:
-    library = load_library(shared_library((BUSY,), host()))
-    pool, stopped, stop = Pool(2), np.ones(1, np.int32), np.zeros(1, np.int32)
-    function = ctypes.cast(library.run, ctypes.c_void_p).value
-    assert function is not None
+    library = Library(shared_library((BUSY, pool_c()), host()))
+    pool, stopped, stop = Pool(library, 2), np.ones(1, np.int32), np.zeros(1, np.int32)
+    function = library.address("run")
     own: list[set[int]] = []
     dealt = threading.Event()
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.cli.small_models import dense
 from whet.compile.pipeline import compile_graph
-from whet.emit.program import Port
+from whet.emit.port import Port
 from whet.importers.onnx import load_graph
 from whet.ir.dim import Symbol, of
 from whet.ir.element import SCALARS

@@ -213,9 +213,7 @@ def _unchanged(node: Node, memo: Memo) -> tuple[Value, tuple[int, ...]] | None:
 def _gathered(
     node: Node, place: tuple[int, ...], memo: Memo
 ) -> tuple[Value, tuple[int, ...]] | None:
-    x, indices = node.inputs[0], node.inputs[1]
-    assert x is not None
-    assert indices is not None
+    x, indices = node.input(0), node.input(1)
     axis, found = node.integer("axis"), sizes_of(indices, memo)
     index = None if found is None else found[place[axis : axis + len(indices.shape)]]
     extent = x.shape[axis]

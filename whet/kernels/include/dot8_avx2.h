@@ -35,48 +35,16 @@ INLINE vq quad_interleave(const s8 *const *p, const int n) {
 }
 INLINE vi dot4(vi acc, vq a, vw w) { return (vi)_mm256_dpbusd_avx_epi32((__m256i)acc, a, w); }
 #else
-#define DOT8_SHIFT 0
-#define DOT8_PAIRS 1
 typedef __m256i vq_part;
-typedef __m256i vw_part;
-typedef struct {
-    vq_part part[2];
-} vq;
-typedef vq vw;
-INLINE __m256i pair_of(__m128i bytes) { return _mm256_cvtepi8_epi16(bytes); }
-INLINE vw_part part_load(const s8 *w, const int part) {
-    return pair_of(_mm_loadu_si128((const __m128i *)(w + 16 * part)));
+INLINE vq_part part_all(const int pair) { return _mm256_set1_epi32(pair); }
+INLINE vq_part part_ready(const s8 *p) { return _mm256_loadu_si256((const __m256i *)p); }
+INLINE vq_part part_of(__m128i bytes) { return _mm256_cvtepi8_epi16(bytes); }
+INLINE vq_part part_widen(const s8 *p) { return part_of(_mm_loadu_si128((const __m128i *)p)); }
+INLINE vq_part part_interleave(const s8 *p, const s8 *q, const int n) {
+    return part_of(_mm_unpacklo_epi8(bytes_load(p, n), bytes_load(q, n)));
 }
-INLINE vq_part part_set(const s8 *p, const int n, const int ready, const int part) {
-    const int left = n - 2 * part;
-    int pair = 0;
-    if (left <= 0) return _mm256_setzero_si256();
-    if (ready && left > 1)
-        __builtin_memcpy(&pair, p + 4 * part, 4);
-    else if (ready)
-        pair = ((const unsigned short *)p)[2 * part];
-    else
-        pair = (unsigned short)p[2 * part] | (left > 1 ? (unsigned)p[2 * part + 1] << 16 : 0);
-    return _mm256_set1_epi32(pair);
-}
-INLINE vi part_dot(vi acc, vq_part a, vw_part w) { return acc + (vi)_mm256_madd_epi16(a, w); }
-
-INLINE vw quad_load(const s8 *w) { return (vw){{part_load(w, 0), part_load(w, 1)}}; }
-INLINE vw quad_load_ready(const s8 *w) {
-    const __m256i *p = (const __m256i *)w;
-    return (vw){{_mm256_loadu_si256(p), _mm256_loadu_si256(p + 1)}};
-}
-INLINE vq quads_set(const s8 *p) { return quad_load(p); }
-INLINE vq quad_set(const s8 *p, const int n, const int ready) {
-    return (vq){{part_set(p, n, ready, 0), part_set(p, n, ready, 1)}};
-}
-INLINE vq quad_interleave(const s8 *const *p, const int n) {
-    return (vq){{pair_of(_mm_unpacklo_epi8(bytes_load(p[0], n), bytes_load(p[1], n))),
-                 pair_of(_mm_unpacklo_epi8(bytes_load(p[2], n), bytes_load(p[3], n)))}};
-}
-INLINE vi dot4(vi acc, vq a, vw w) {
-    return part_dot(part_dot(acc, a.part[0], w.part[0]), a.part[1], w.part[1]);
-}
+INLINE vi part_dot(vi acc, vq_part a, vq_part w) { return acc + (vi)_mm256_madd_epi16(a, w); }
+#include "dot8_pairs.h"
 #endif
 
 INLINE vi load_s8(const s8 *p, const int n) { return (vi)_mm256_cvtepi8_epi32(bytes_load(p, n)); }

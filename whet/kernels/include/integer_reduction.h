@@ -4,8 +4,8 @@
 #define WHET_INTEGER_REDUCTION_H
 #include "integer_fixedpoint.h"
 
-/* Channels that pooling and sums hold at once, in 32-bit lanes; runs of rows that threads share. */
-enum { INTEGER_SPAN = 64, INTEGER_PARTS = 8 };
+/* Channels that pooling and sums hold at once, in 32-bit lanes. */
+enum { INTEGER_SPAN = 64 };
 
 /* best or sum [width], over one window of the image at x [in_h][in_w][channels]; how many pixels
  * of it lie inside. */
@@ -83,22 +83,22 @@ WHET_INLINE void integer_sum(const long outer, const long count, const long inne
         }
 }
 
-/* One thread's part of integer_sum for outer = 1: INTEGER_PARTS runs of rows, which the threads
- * share, are summed to `sums`, INTEGER_PARTS * inner of them; after a wait those give y. */
+/* One thread's part of integer_sum for outer = 1: SHARED_RUNS runs of rows, which the threads
+ * share, are summed to `sums`, SHARED_RUNS * inner of them; after a wait those give y. */
 WHET_INLINE void integer_sum_parts(const long count, const long inner, const int type,
                                    const void *x, const i32 offset, const i32 m, const int t,
                                    const i32 y_zero, const i32 low, const i32 high,
                                    const int rounding, void *y, u32 *sums, const int part,
                                    const int parts, void (*wait)(void *pool), void *pool)
 {
-    for (long k = INTEGER_PARTS * part / parts; k < INTEGER_PARTS * (part + 1) / parts; k++)
+    for (long k = SHARED_RUNS * part / parts; k < SHARED_RUNS * (part + 1) / parts; k++)
         for (long from = 0; from < inner; from += INTEGER_SPAN) {
             const long rest = inner - from;
             const int width = rest < INTEGER_SPAN ? (int)rest : INTEGER_SPAN;
             u32 sum[INTEGER_SPAN];
             for (int i = 0; i < width; i++)
                 sum[i] = 0;
-            for (long r = count * k / INTEGER_PARTS; r < count * (k + 1) / INTEGER_PARTS; r++)
+            for (long r = count * k / SHARED_RUNS; r < count * (k + 1) / SHARED_RUNS; r++)
                 for (int i = 0; i < width; i++)
                     sum[i] += (u32)integer_load(x, r * inner + from + i, type);
             for (int i = 0; i < width; i++)
@@ -108,7 +108,7 @@ WHET_INLINE void integer_sum_parts(const long count, const long inner, const int
         wait(pool);
     for (long i = inner * part / parts; i < inner * (part + 1) / parts; i++) {
         u32 sum = (u32)-offset;
-        for (long k = 0; k < INTEGER_PARTS; k++)
+        for (long k = 0; k < SHARED_RUNS; k++)
             sum += sums[k * inner + i];
         const i32 value = integer_scaled((i32)sum, m, t, y_zero, low, high, rounding);
         integer_store(y, i, value, type);

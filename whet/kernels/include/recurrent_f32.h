@@ -212,18 +212,14 @@ INLINE recurrent_constants recurrent_direction(const int CODES, const int INPUT_
 INLINE void recurrent_f32(const int CELL, const int CODES, const int INPUT_CODES, const int STEPS,
                           const int BATCH, const int INPUT, const int HIDDEN, const int DIRECTIONS,
                           const int REVERSE, const int BATCH_FIRST, const int NH, const int CHUNK,
-                          const int MR, const int NV, const void *x, const void *w,
-                          const float *bias, const void *r, const float *back, const int *w_start,
-                          const float *w_scale, const int *r_start, const float *r_scale,
-                          const float *h0, const float *c0, float *y, float *y_h, float *y_c,
-                          void *scratch, const int part, const int parts, void (*wait)(void *pool),
-                          void *pool) {
-    const recurrent_thread thread = {part, parts, wait, pool}, *t = &thread;
-    const recurrent_constants all = {w, bias, r, back, w_start, w_scale, r_start, r_scale};
+                          const int MR, const int NV, const void *x,
+                          const recurrent_constants *all, const float *h0, const float *c0,
+                          float *y, float *y_h, float *y_c, void *scratch,
+                          const recurrent_thread *t) {
     const int width = NH * VL, blocks = (HIDDEN + width - 1) / width, units = blocks * width;
     const int columns = CELL * units, row = DIRECTIONS * HIDDEN, bytes = INPUT_CODES ? 1 : 4;
-    const int begin = recurrent_share(t, blocks, part) * width;
-    const int end = recurrent_share(t, blocks, part + 1) * width;
+    const int begin = recurrent_share(t, blocks, t->part) * width;
+    const int end = recurrent_share(t, blocks, t->part + 1) * width;
     const long kept = recurrent_bytes(begin, end, HIDDEN);
     const long ldx = BATCH_FIRST ? INPUT : (long)BATCH * INPUT;
     const long ldy = BATCH_FIRST ? row : (long)BATCH * row;
@@ -242,7 +238,7 @@ INLINE void recurrent_f32(const int CELL, const int CODES, const int INPUT_CODES
             for (int unit = begin; CODES && unit < end; unit += VL)
                 recurrent_digits(vload(s.h + unit), s.digits + unit * DOT8_BYTES, units);
             const recurrent_constants k = recurrent_direction(CODES, INPUT_CODES, INPUT, HIDDEN,
-                                                              columns, units, d, &all);
+                                                              columns, units, d, all);
             if (d || REVERSE)
                 h = recurrent_run_f32(CELL, CODES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH, CHUNK, 1,
                                       ldx, ldy, MR, NV, t, in, out, gates, s, &k);

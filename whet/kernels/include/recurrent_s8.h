@@ -14,11 +14,12 @@
 #pragma once
 #include "gemm_s8.h"
 
-enum { RECURRENT_DIGITS = 3 };
+enum { RECURRENT_DIGITS = 3, RECURRENT_FRACTION = 22 };
 
 // The digits of VL numbers in [-1, 1].
 INLINE void recurrent_digits(vf h, s8 *digits, const long units) {
-    const vi whole = (vi)vfma(h, vset(0x1p22f), vset(12582912.f)) - 0x4b400000; // of 1.5 * 2^23
+    const vf above = vfma(h, vset(1 << RECURRENT_FRACTION), vset(12582912.f)); // 1.5 * 2^23
+    const vi whole = (vi)above - LINEAR_ZERO;
     const vi bytes = (whole + 0x808080) ^ (DOT8_SHIFT ? 0 : 0x808080);
     UNROLL(d, RECURRENT_DIGITS) {
         const vi code = bytes << (24 - 8 * d) >> 24;

@@ -11,8 +11,8 @@
  *   void reduce_NAME_parts_T(const T *x, T *y, long n, long inner, sum_T *sums, int part,
  *                            int parts, void (*wait)(void *pool), void *pool)
  *
- * is one thread's part of the same for outer = 1: REDUCE_PARTS runs of rows, which the threads
- * share, are reduced to `sums`, REDUCE_PARTS * inner of them; after a wait those give y. The result
+ * is one thread's part of the same for outer = 1: SHARED_RUNS runs of rows, which the threads
+ * share, are reduced to `sums`, SHARED_RUNS * inner of them; after a wait those give y. The result
  * does not depend on the number of threads.
  *
  *   void argmax_T / argmin_T(const T *x, i64 *y, long outer, long n, long inner, int last)
@@ -24,7 +24,7 @@
 #define WHET_REDUCE_H
 #include "math.h"
 
-enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64, REDUCE_PARTS = 8 };
+enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64 };
 #if defined(__AVX512F__)
 enum { REDUCE_EXTREME_LANES = 64 };
 #elif defined(__thumb__)
@@ -127,15 +127,15 @@ enum { REDUCE_EXTREME_LANES = 16 };
                                                A *sums, const int part, const int parts, \
                                                void (*wait)(void *pool), void *pool) \
     { \
-        for (long k = REDUCE_PARTS * part / parts; k < REDUCE_PARTS * (part + 1) / parts; k++) { \
-            const long from = n * k / REDUCE_PARTS, past = n * (k + 1) / REDUCE_PARTS; \
+        for (long k = SHARED_RUNS * part / parts; k < SHARED_RUNS * (part + 1) / parts; k++) { \
+            const long from = n * k / SHARED_RUNS, past = n * (k + 1) / SHARED_RUNS; \
             reduce_##NAME##_rows_##T(x + from * inner, sums + k * inner, past - from, inner); \
         } \
         if (parts > 1) \
             wait(pool); \
         for (long i = inner * part / parts; i < inner * (part + 1) / parts; i++) { \
             A sum = sums[i]; \
-            for (long k = 1; k < REDUCE_PARTS; k++) \
+            for (long k = 1; k < SHARED_RUNS; k++) \
                 sum = MERGE(A, sum, sums[k * inner + i]); \
             y[i] = LAST(T, sum, n); \
         } \

@@ -39,6 +39,9 @@ typedef uint64_t u64;
 /* Status of the functions that can meet bad data (an index outside its tensor, a full output). */
 enum { WHET_OK = 0, WHET_BAD_INDEX = 1, WHET_BAD_SIZE = 2 };
 
+/* Runs of rows that threads share where a single image is reduced: each gives sums of its own. */
+enum { SHARED_RUNS = 8 };
+
 #define WHET_INFINITY __builtin_inff()
 #define WHET_NAN __builtin_nanf("")
 

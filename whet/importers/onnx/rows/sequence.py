@@ -27,7 +27,7 @@ def elements(value: Value) -> tuple[Value, ...] | None:
     """The values in a sequence, where they are known."""
     if value.op is not s.sequence:
         return None
-    return tuple(v for v in value.node.inputs if v is not None)
+    return value.node.operands
 
 
 def told(layer: Layer, results: tuple[Value, ...]) -> Value:
