@@ -8,7 +8,7 @@ import pytest
 
 from tests.kernels.native import CPUS, build, guarded
 from whet.kernels.strides import broadcast_strides
-from whet.kernels.tiling import tile_attention_f32
+from whet.kernels.tiling import tiles_attention_f32
 
 Doubles = npt.NDArray[np.float64]
 Shape = tuple[int, ...]
@@ -28,7 +28,7 @@ SCALE = 0.3
 def sizes(shape: Shape, registers: int, lanes: int) -> tuple[int, int, int, int]:
     """MR, NV, units and floats of scratch."""
     b, t, s, h, d, _ = shape
-    mr, nv = tile_attention_f32(t, registers)
+    mr, nv = tiles_attention_f32(t, registers)[0]
     columns = -(-s // lanes) * lanes
     return mr, nv, b * h * -(-t // mr), d * columns + mr * (columns + lanes)
 

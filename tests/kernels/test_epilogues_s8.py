@@ -85,20 +85,25 @@ def test_epilogues_match_the_meaning(path: tuple[str, bool]) -> None:
     assert_canary(whole)
 
 
-# Name, what the multipliers are near, and the rounding.
+# Name, what the multipliers are near, the rounding and the least code.
 LINEAR = (
-    ("linear_free_s8", 0.004, "single"),
-    ("linear_free_codes_s8", 0.2, "single"),
-    ("linear_s8", 0.0004, "single"),
-    ("linear_free_s8", 0.02, "double"),
+    ("linear_free_s8", 0.004, "single", -7),
+    ("linear_free_codes_s8", 0.2, "single", -7),
+    ("linear_s8", 0.0004, "single", -7),
+    ("linear_free_s8", 0.02, "double", -7),
+    ("linear_split_s8", 0.004, "double", -100),
+    ("linear_split_codes_s8", 0.2, "double", -100),
 )
 
 
 @pytest.mark.parametrize("path", [p for p in PATHS if forms(getattr(p, "values", (p,))[0])[-1]])
 def test_one_multiply_add_has_the_bits_of_the_integers(path: tuple[str, bool]) -> None:
     gemm = f"gemm_s8({M}, {N}, {K}, {K}, {N}, 3, {NV}, 9, 0, 0"
-    limits = "-7, 127, begin, end, x, w, bias, y, 0, extra"
-    calls = [f"{gemm}, {1 if 'codes' in name else 2}, {limits}, {name});" for name, _, _ in LINEAR]
+    ends = "127, begin, end, x, w, bias, y, 0, extra"
+    calls = [
+        f"{gemm}, {1 if 'codes' in name else 2}, {low}, {ends}, {name});"
+        for name, _, _, low in LINEAR
+    ]
     lib = library("".join(f"void case{i}(ARGS) {{ {c} }}\n" for i, c in enumerate(calls)), path)
     rng = np.random.default_rng(9)
     x = rng.integers(-128, 128, (M, K)).astype(np.int8)
@@ -106,11 +111,11 @@ def test_one_multiply_add_has_the_bits_of_the_integers(path: tuple[str, bool]) -
     acc = bias + (x.astype(np.int64) - 5) @ w
     packed = pack_gemm_s8(w, bias, 5, lanes=lib.lanes, vectors=NV, shift=lib.shift, pairs=lib.pairs)
     units = -(-N // (NV * lib.lanes))
-    for i, (name, near, rounding) in enumerate(LINEAR):
+    for i, (name, near, rounding, low) in enumerate(LINEAR):
         reals = rng.uniform(near, near * 1.5, N)
         by = multiplier(reals.astype(np.float32) if rounding == "single" else reals)
         bounds = accumulator_bounds(w, bias, 5)
-        form = requantization(by, -7, bounds, rounding, (-7, 127), True)  # type: ignore[arg-type]
+        form = requantization(by, -7, bounds, rounding, (low, 127), True)  # type: ignore[arg-type]
         if name == "linear_s8":  # taken where no start of the sum will do: rare, so made here
             offset = np.full(N + 16, np.float32(3 * 2**22 - 7))
             scale = np.zeros(N + 16, np.float32)
@@ -120,6 +125,6 @@ def test_one_multiply_add_has_the_bits_of_the_integers(path: tuple[str, bool]) -
         y, whole = guarded(M * N)
         operands = (x, packed.weights, started(packed.bias, form), y, y)
         lib.call(i, 0, units, *operands, *form.arrays)
-        want = np.clip(multiply(acc, by, rounding) - 7, -7, 127)  # type: ignore[arg-type]
+        want = np.clip(multiply(acc, by, rounding) - 7, low, 127)  # type: ignore[arg-type]
         np.testing.assert_array_equal(y.reshape(M, N), want)
         assert_canary(whole)

@@ -16,15 +16,18 @@ from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.call import call_key
 from whet.kernels.kernel import Choice, choices, load_all, lower
+from whet.ops.attention import attention
 from whet.ops.convolution import conv
 from whet.ops.evaluate import evaluate
 from whet.ops.matmul import matmul
+from whet.passes.pipeline import in_precision
 from whet.targets.host import X86_LEVELS, host
 from whet.tune.calls import Call
 from whet.tune.trial import Trial, agrees, build
 
 SIZE, C, N = 7, 19, 37
 X, Y = Quant(I8, (0.05,), (3,)), Quant(I8, (0.21,), (-3,))
+PRECISIONS = ("f32", "bf16", "int8")
 KINDS = ("dense", "pointwise", "depthwise", "strided", "product")
 SAMPLED, TOGETHER = 8, 40
 
@@ -56,8 +59,9 @@ def layer(kind: str, x: Value, quantised: bool, rng: np.random.Generator) -> Val
     )
 
 
-def layers(quantised: bool) -> Graph:
-    """All kinds of contraction of one input; for floats also a product of two."""
+def layers(precision: str) -> Graph:
+    """All kinds of contraction of one input; for floats also a product of two, and attention."""
+    quantised = precision == "int8"
     rng = np.random.default_rng(3)
     x = parameter("x", Type((1, SIZE, SIZE, C), X if quantised else F32))
     made = {kind: layer(kind, x, quantised, rng) for kind in KINDS}
@@ -65,7 +69,10 @@ def layers(quantised: bool) -> Graph:
         return Graph((x,), tuple(made.values()), tuple(made))
     a, b = parameter("a", Type((2, 9, 21), F32)), parameter("b", Type((2, 21, 18), F32))
     made["batch"] = matmul(a, b)
-    return Graph((x, a, b), tuple(made.values()), tuple(made))
+    heads = parameter("h", Type((1, 33, 2, 21), F32))
+    made["attention"] = attention(heads, heads, heads, scale=0.2)
+    graph = Graph((x, a, b, heads), tuple(made.values()), tuple(made))
+    return in_precision(graph, "bf16") if precision == "bf16" else graph
 
 
 def contractions(graph: Graph) -> list[Node]:
@@ -101,16 +108,16 @@ def longest(graph: Graph) -> int:
     return max(len(choices(node, host())) for node in contractions(graph))
 
 
-@pytest.mark.parametrize("quantised", [False, True])
-def test_a_sample_of_choices_gives_the_same(quantised: bool) -> None:
-    graph = layers(quantised)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_sample_of_choices_gives_the_same(precision: str) -> None:
+    graph = layers(precision)
     check(graph, -(-longest(graph) // SAMPLED))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quantised", [False, True])
-def test_every_choice_gives_the_same(quantised: bool) -> None:
-    for node in contractions(layers(quantised)):
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_choice_gives_the_same(precision: str) -> None:
+    for node in contractions(layers(precision)):
         every = choices(node, host())
         for first in range(0, len(every), TOGETHER):
             tried = [None, *every[first : first + TOGETHER]]
@@ -120,25 +127,25 @@ def test_every_choice_gives_the_same(quantised: bool) -> None:
                 assert agrees(trial.results(i), default), f"{node.op} {choice}"
 
 
-@pytest.mark.parametrize("quantised", [False, True])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("level", X86_LEVELS)
-def test_choices_are_distinct_and_fit(level: str, quantised: bool) -> None:
+def test_choices_are_distinct_and_fit(level: str, precision: str) -> None:
     target = X86_LEVELS[level]
-    for node in contractions(layers(quantised)):
+    for node in contractions(layers(precision)):
         found = choices(node, target)
         assert len(set(found)) == len(found)
         assert all(lower(node, target, choice).statements for choice in found)
 
 
-@pytest.mark.parametrize("quantised", [False, True])
-def test_the_default_is_a_choice(quantised: bool) -> None:
-    for node in contractions(layers(quantised)):
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_default_is_a_choice(precision: str) -> None:
+    for node in contractions(layers(precision)):
         default = lower(node, host()).statements
         assert any(lower(node, host(), c).statements == default for c in choices(node, host()))
 
 
 def test_a_choice_that_does_not_fit_is_left_out_and_said() -> None:
-    graph = layers(False)
+    graph = layers("f32")
     key = call_key(contractions(graph)[0])
     for strange in (Choice("conv_f32", (99, 99, 99)), Choice("gone", ()), Choice("conv_s8", (4,))):
         built = compile_graph(graph, host(), {key: strange, "no such call": strange})
@@ -148,7 +155,7 @@ def test_a_choice_that_does_not_fit_is_left_out_and_said() -> None:
 
 
 def test_calls_that_compute_alike_have_one_key() -> None:
-    first, second = ([call_key(n) for n in contractions(layers(q))] for q in (False, True))
-    assert first == [call_key(n) for n in contractions(layers(False))]
+    first, second = ([call_key(n) for n in contractions(layers(p))] for p in ("f32", "int8"))
+    assert first == [call_key(n) for n in contractions(layers("f32"))]
     assert len(set(first + second)) == len(first + second)
     assert all(key.isprintable() for key in first + second)

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch
-from whet.ir.dim import static_shape
+from whet.ir.dim import static_shape, static_size
 from whet.ir.element import F32
 from whet.ir.node import Node
-from whet.kernels.kernel import kernel
+from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.scratch import whole_lines
 from whet.kernels.strides import broadcast_strides
-from whet.kernels.tiling import tile_attention_f32
+from whet.kernels.tiling import tiles_attention_f32
 from whet.ops.attention import attention
 from whet.targets.target import Target
 
 
-@kernel("attention_f32", attention)
-def lower(node: Node, target: Target) -> Lowered | None:
+def space(node: Node, target: Target) -> list[Numbers]:
+    """Rows and vectors of a tile."""
+    q = node.operands[0].tensor
+    if any(v.tensor.element != F32 or not v.tensor.static for v in node.operands):
+        return []
+    return [*tiles_attention_f32(static_size(q.shape[1]), target.registers)]
+
+
+@kernel_of_choices("attention_f32", space, attention)
+def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
     operands = [v.tensor for v in node.operands]
     if any(t.element != F32 or not t.static for t in operands):
         return None
@@ -28,7 +36,7 @@ def lower(node: Node, target: Target) -> Lowered | None:
         if mask.shape[-1] != s:
             return None
         strides = broadcast_strides(mask.shape, (b, h, t, s))[:3]
-    rows, vectors = tile_attention_f32(t, target.registers)
+    rows, vectors = numbers or tiles_attention_f32(t, target.registers)[0]
     scale = node.attrs.get("scale", 1.0)
     assert isinstance(scale, float)
     shape: tuple[Argument, ...] = (t, s, h, d, e, scale, *strides, rows, vectors)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
@@ -10,36 +12,68 @@ from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.epilogue import NARROW_FLOATS, vector_epilogue
-from whet.kernels.kernel import kernel
-from whet.kernels.matmul_bf16 import bias_of, gemm_bf16, out_bytes
+from whet.kernels.kernel import Numbers, kernel_of_choices
+from whet.kernels.matmul_bf16 import bias_of, gemm_bf16, gemm_space, out_bytes
 from whet.kernels.packing_bf16 import pack_conv_pairs
 from whet.kernels.scratch import whole_lines
-from whet.kernels.tiling_bf16 import tile_conv_bf16, tile_depthwise_bf16
+from whet.kernels.tiling_bf16 import ConvTile, DepthwiseTile, tiles_conv_bf16, tiles_depthwise_bf16
 from whet.ops.convolution import conv
 from whet.targets.target import Target
 
 
 def _weights(node: Node) -> Array | None:
     """The constant weights [O, KH, KW, C/groups] of a convolution of bf16 the kernels can do."""
-    x, w = node.inputs[0], known(node.inputs[1])
-    if w is None or x is None or x.tensor.element != BF16 or not x.tensor.static or w.ndim > 4:
+    x, w = node.input(0).tensor, known(node.input(1))
+    if w is None or x.element != BF16 or not x.static or w.ndim > 4:
         return None
     return w if w.ndim == 4 else w.reshape(w.shape[0], 1, *w.shape[1:])
 
 
-@kernel("conv_bf16", conv)
-def lower(node: Node, target: Target) -> Lowered | None:
-    w, x = _weights(node), node.inputs[0]
-    if w is None or x is None:
+def _is_depthwise(node: Node, w: Array) -> bool:
+    groups, channels = node.integer("groups", 1), image(node.input(0).shape)[3]
+    return bool(w.shape[-1] == 1) and groups == channels == w.shape[0]
+
+
+def _is_product(node: Node, w: Array) -> bool:
+    same = image(node.input(0).shape)[:3] == image(node.outputs[0].shape)[:3]
+    plain = pair(node.integers("stride"), 1) == (1, 1) and node.integer("groups", 1) == 1
+    return bool(w.shape[1:3] == (1, 1)) and plain and same
+
+
+def _tiles(node: Node, w: Array, target: Target) -> list[Numbers]:
+    b, oh, ow, o = image(node.outputs[0].shape)
+    if _is_product(node, w):
+        return gemm_space(b * oh * ow, o, w.shape[-1], target)
+    kh, kw, _, stride, dh, dw, *_ = _window(node, w)
+    high, reach, lanes = (kh - 1) * dh + 1, (kw - 1) * dw + 1, target.lanes
+    if _is_depthwise(node, w):
+        taps = max(high, reach)
+        found = tiles_depthwise_bf16(oh, ow, o, taps, stride, lanes, target.registers)
+        return [astuple(t) for t in found]
+    n, c = o // node.integer("groups", 1), w.shape[-1]
+    dot = target.dot_bf16
+    tiles = tiles_conv_bf16(oh, ow, n, reach, c, stride, lanes, target.registers, dot)
+    return [astuple(t) for t in tiles]
+
+
+def space(node: Node, target: Target) -> list[Numbers]:
+    """The numbers of the tile that the convolution takes: as a product, depthwise or dense."""
+    w = _weights(node)
+    return [] if w is None else _tiles(node, w, target)
+
+
+@kernel_of_choices("conv_bf16", space, conv)
+def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    w = _weights(node)
+    if w is None:
         return None
-    b, h, width, c = image(x.shape)
-    _, oh, ow, o = image(node.outputs[0].shape)
-    stride, groups = pair(node.integers("stride"), 1), node.integer("groups", 1)
-    if w.shape[-1] == 1 and groups == c == o:
-        return _depthwise(node, w, target)
-    if w.shape[1:3] == (1, 1) and stride == (1, 1) and groups == 1 and (oh, ow) == (h, width):
-        return gemm_bf16(node, b * oh * ow, w.reshape(o, c).T, target)
-    return _implicit(node, w, target)
+    numbers = numbers or _tiles(node, w, target)[0]
+    if _is_product(node, w):
+        b, oh, ow, o = image(node.outputs[0].shape)
+        return gemm_bf16(node, b * oh * ow, w.reshape(o, -1).T, target, numbers)
+    if _is_depthwise(node, w):
+        return _depthwise(node, w, DepthwiseTile(*numbers))
+    return _implicit(node, w, target, ConvTile(*numbers))
 
 
 def _window(node: Node, w: Array) -> tuple[int, ...]:
@@ -57,12 +91,11 @@ def _ends(node: Node) -> tuple[tuple[Argument, ...], tuple[Array, ...], int] | N
     return (*span, In(0), Weight(0), offset, Out(), Scratch(), epilogue), kept, out
 
 
-def _implicit(node: Node, w: Array, target: Target) -> Lowered | None:
+def _implicit(node: Node, w: Array, target: Target, t: ConvTile) -> Lowered | None:
     ends = _ends(node)
-    x = node.inputs[0]
-    if ends is None or x is None:
+    if ends is None:
         return None
-    b, h, width, channels = image(x.shape)
+    b, h, width, channels = image(node.input(0).shape)
     _, oh, ow, o = image(node.outputs[0].shape)
     _, kh, kw, c = w.shape
     groups = node.integer("groups", 1)
@@ -70,7 +103,6 @@ def _implicit(node: Node, w: Array, target: Target) -> Lowered | None:
     sh, sw, dh, dw = window[2:6]
     reach = (kw - 1) * dw + 1
     dot, lanes = target.dot_bf16, target.lanes
-    t = tile_conv_bf16(oh, ow, n, reach, c, sw, lanes, target.registers, dot)
     merged = t.pixel == c and dw == 1
     packed = pack_conv_pairs(w, groups, merged, lanes, t.vectors)
     sizes = (int(dot), ends[2], b, h, width, c, channels, t.pixel, oh, ow, n, o, groups)
@@ -84,16 +116,14 @@ def _implicit(node: Node, w: Array, target: Target) -> Lowered | None:
     )
 
 
-def _depthwise(node: Node, w: Array, target: Target) -> Lowered | None:
+def _depthwise(node: Node, w: Array, t: DepthwiseTile) -> Lowered | None:
     ends = _ends(node)
-    x = node.inputs[0]
-    if ends is None or x is None:
+    if ends is None:
         return None
-    b, h, width, c = image(x.shape)
+    b, h, width, c = image(node.input(0).shape)
     _, oh, ow, _ = image(node.outputs[0].shape)
     kh, kw, sh, sw, dh, dw, *low = _window(node, w)
     high, reach = (kh - 1) * dh + 1, (kw - 1) * dw + 1
-    t = tile_depthwise_bf16(oh, ow, c, max(high, reach), sw, target.lanes, target.registers)
     sizes = (ends[2], b, h, width, c, c, oh, ow, c, kh, kw, sh, sw, dh, dw, *low)
     call = Call("depthwise_bf16", (*sizes, t.wide, t.rows, t.channels, *ends[0]))
     units = b * -(-oh // t.rows) * -(-c // t.channels)

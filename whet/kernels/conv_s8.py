@@ -27,7 +27,7 @@ from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
-from whet.kernels.epilogue_s8 import tail
+from whet.kernels.epilogue_s8 import low_steps, tail
 from whet.kernels.kernel import Numbers, kernel_by_rows, kernel_of_choices
 from whet.kernels.scratch import whole_lines
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
@@ -76,10 +76,13 @@ class Operands:
         bias = packing.started(packed.bias, ready)
         held: tuple[Array, ...] = (packed.weights, bias, *ready.arrays)
         after = tail(self.node, *limits, len(held), fused=target.fused)
-        code = ready.epilogue if ready.out == 1 else ready.codes
         pointers = tuple(Weight(i) for i in range(2, len(held)))
+        first, low = Ready(ready.epilogue, pointers), low_steps(after.steps)
         if not after.steps:
-            return ready.out, Ready(ready.epilogue, pointers), held
+            return ready.out, first, held
+        if ready.out == 2 and low:
+            return 2, Chain(first, low), held
+        code = ready.epilogue if ready.out == 1 else ready.codes
         return 1, Chain(Ready(code, pointers), after.steps), (*held, *after.tables)
 
     def in_order(self, order: Array, w: Array) -> tuple[Operands, Array]:
@@ -135,10 +138,8 @@ def space(node: Node, target: Target) -> list[Numbers]:
         return _tiles(b * oh * ow, o, c, target)
     w = w if w.ndim == 4 else w[:, None]
     groups = node.integer("groups", 1)
-    if w.shape[-1] == 1 and groups == c:
-        found = _depthwise_tiles(node, w, target)
-        if found or groups > 1:
-            return list(found)
+    if groups == c > 1:
+        return list(_depthwise_tiles(node, w, target))
     k = math.prod(w.shape[1:])
     tiles = tile_choices_s8(ow, o // groups, k, target.lanes, target.registers, rows=oh)
     return [astuple(t) for t in with_blocks(tiles, oh, of_tiles=False)]
@@ -183,10 +184,8 @@ def _lowered(
         row = width if by_rows else 0
         return gemm(found, m, found.w.reshape(-1, c).T, target, numbers, row)
     w = found.w if found.w.ndim == 4 else found.w[:, None]
-    if w.shape[-1] == 1 and node.integer("groups", 1) == c:
-        made = _depthwise(node, found, w, target, numbers)
-        if made is not None or c > 1:
-            return made
+    if node.integer("groups", 1) == c > 1:
+        return _depthwise(node, found, w, target, numbers)
     return _convolution(node, found, w, target, numbers, by_rows=by_rows)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from whet.ops.integer.requantize import Multiplier
 
 # Of the offset of a sum in f32: a code is 1, and a sum is off by less than this.
 NUDGES = tuple(sign * step * 2.0**-20 for step in range(24) for sign in (1, -1))
+LINEAR_ZERO = 0x4B400000  # of requantize.h
 EXTRAS = 3  # inputs of a contraction before those of its epilogue
 
 
@@ -57,6 +58,16 @@ def tail(node: Node, low: int, high: int, held: int = 0, *, fused: bool = False)
             low, high = -128, 127
         made = inner.outputs[0]
     return Tail(tuple(steps), tuple(tables), low, high)
+
+
+def low_steps(steps: tuple[Then, ...]) -> tuple[Then, ...]:
+    """The steps on LINEAR_ZERO + code, the code in the low 16 bits; none where they need codes."""
+    if [step.function for step in steps] != ["add_linear_s8"]:
+        return ()
+    (step,) = steps
+    zero = LINEAR_ZERO
+    name = "add_linear_low_s8"
+    return (replace(step, function=name, low=zero + step.low, high=zero + step.high),)
 
 
 def addition_of(node: Node) -> Addition:
@@ -116,7 +127,8 @@ def _linear(
         offset = np.float32(middle + nudge)
         partial = (r * float(r_scale) + float(offset)).astype(np.float32)
         total = (x * float(x_scale) + partial).astype(np.float32)
-        if (np.clip(np.rint(total), c.low, c.high) == want).all():
+        narrow = np.abs(total).max() < (1 << 15) - 2
+        if narrow and (np.clip(np.rint(total), c.low, c.high) == want).all():
             return float(x_scale), float(r_scale), float(offset)
     return None
 

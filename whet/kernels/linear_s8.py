@@ -5,6 +5,8 @@ first factor is the accumulator, in one of two ways:
   free     the sum starts from the bits of a float in [2^23, 2^24): adding integers to the bits
            adds them to the value. Where the start lies is chosen so that what is rounded falls
            between the steps of the code.
+  split    the same, by two lines of one slope: where ties go away from zero, the steps of negative
+           codes lie elsewhere than the others lead to expect.
   not free the accumulator is converted.
 Code and multiply-add are both monotone in the accumulator, so they are equal everywhere once they
 are equal on both sides of every step of the code, which is checked here in integers. NumPy only.
@@ -12,7 +14,7 @@ are equal on both sides of every step of the code, which is checked here in inte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,10 +38,20 @@ TRIES = (64, 1024, 16384)
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """Of sums that are less than `below`, start included: what is added to them, and the offset in
+    the stead of the others'."""
+
+    below: Integers
+    more: Integers
+    offset: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Linear:
     """What the sum starts from beside the bias, and the multiply-add, one of each per channel.
 
-    free: see above. narrow: every result lies in int16.
+    free, split: see above. narrow: every result lies in int16.
     """
 
     free: bool
@@ -47,6 +59,7 @@ class Linear:
     scale: Floats
     offset: Floats
     narrow: bool
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,13 @@ class _Steps:
         rest = (self.at, self.before)
         at, before = (a[:, channels] for a in rest)
         return _Steps(self.level, at, before, self.reached[:, channels], self.left[:, channels])
+
+    def sides(self, zero: int) -> tuple[_Steps, _Steps]:
+        """What matters of them to accumulators whose code exceeds `zero`, and to the others."""
+        above, first = self.level > zero, self.level == zero + 1
+        upper = replace(self, reached=self.reached & above, left=self.left & above & ~first)
+        lower = replace(self, reached=self.reached & ~above, left=self.left & (~above | first))
+        return upper, lower
 
 
 def linear(
@@ -92,20 +112,30 @@ def linear(
         return None
     m, t = np.where(flat, 1 << 30, m), np.where(flat, 31, t)
     steps = _steps(m, t, zero, (low, high), limits, rounding)
-    found = _free(real.astype(np.float32), steps, flat) if free else None
+    tried = real.astype(np.float32)
+    found = _free(tried, (steps,), flat) if free else None
+    divided = free and rounding == "double" and limits[0] <= zero < limits[1]
+    free = found is not None
     if found is None:
-        free, found = False, _converted(real.astype(np.float32), zero, steps, flat)
+        found = _converted(tried, zero, steps, flat)
+    if found is None and divided:
+        found, free = _free(tried, steps.sides(zero), flat), True
     if found is None:
         return None
-    start, scale, offset = found
-    scale, offset = np.where(flat, np.float32(0), scale), np.where(flat, ends[0], offset)
-    sums = np.stack([low, high]) + start
+    starts, scale, offsets = found
+    scale, offsets = np.where(flat, np.float32(0), scale), np.where(flat, ends[0], offsets)
+    sums = np.stack([low, high])[:, None] + starts
     values = sums.astype(np.int32).view(np.float32) if free else sums
-    results = np.abs(values * scale.astype(np.float64) + offset).max()
+    results = np.abs(values * scale.astype(np.float64) + offsets).max()
     if results >= 1 << 21:
         return None
     narrow = bool(results < (1 << 15) - 2)
-    return Linear(free, start, scale, (offset + CENTRE).astype(np.float32), narrow)
+    start, offset, *lower = *starts[:1], *(offsets + CENTRE).astype(np.float32)
+    split = None
+    if lower:
+        below = steps.at[zero - limits[0]] + start
+        split = Split(below, starts[1] - start, *lower)
+    return Linear(free, start, scale, offset, narrow, split)
 
 
 def _steps(
@@ -130,32 +160,35 @@ def _steps(
     return _Steps(level, np.maximum(at, low), np.minimum(at - 1, high), at <= high, at > low)
 
 
-def _free(scale: Floats, steps: _Steps, flat: Truths) -> tuple[Integers, Floats, Integers] | None:
-    """Start, scale and offset of every channel whose sum is a float from the start."""
-    start, offset, chosen = np.zeros(scale.shape, np.int64), np.zeros(scale.shape, np.int64), scale
-    ready = flat.copy()
+def _free(
+    scale: Floats, sides: tuple[_Steps, ...], flat: Truths
+) -> tuple[Integers, Floats, Integers] | None:
+    """Starts, scale and offsets of every channel whose sum is a float from the start; of the first
+    and the last a row for each side, whose steps lie on a line of its own."""
+    starts = np.zeros((len(sides), *scale.shape), np.int64)
+    offsets, chosen, ready = starts.copy(), scale.copy(), flat.copy()
     for nudge in NUDGES:
         todo = np.flatnonzero(~ready)
         if not todo.size:
-            return start + BITS, chosen, offset
+            break
         tried = (scale[todo].view(np.int32) + np.int32(nudge)).view(np.float32)
-        some = steps.of(todo)
-        first, whole = _placed(tried.astype(np.float64), some)
-        inside = _inside(first, some)
-        good = inside & _exact(tried, ULP_ONE + first, whole, some)
-        start[todo], offset[todo], ready[todo] = first, whole, good
-        chosen = chosen.copy()
-        chosen[todo] = tried
-    return (start + BITS, chosen, offset) if ready.all() else None
+        good = np.ones(todo.size, bool)
+        for side, steps in enumerate(sides):
+            some = steps.of(todo)
+            first, whole = _placed(tried.astype(np.float64), some)
+            good &= _inside(first, some) & _exact(tried, ULP_ONE + first, whole, some)
+            starts[side, todo], offsets[side, todo] = first, whole
+        ready[todo], chosen[todo] = good, tried
+    return (starts + BITS, chosen, offsets) if ready.all() else None
 
 
 def _converted(
     scale: Floats, zero: int, steps: _Steps, flat: Truths
 ) -> tuple[Integers, Floats, Integers] | None:
     """The same where the sum is converted, which is exact below 2^24."""
-    none = np.zeros(scale.shape, np.int64)
+    none = np.zeros((1, *scale.shape), np.int64)
     near = np.maximum(np.abs(steps.at), np.abs(steps.before)).max(axis=0) <= 2 * ULP_ONE
-    good = flat | (near & _exact(scale, none, none + zero, steps))
+    good = flat | (near & _exact(scale, none[0], none[0] + zero, steps))
     return (none, scale, none + zero) if good.all() else None
 
 
@@ -167,6 +200,8 @@ def _placed(scale: Reals, steps: _Steps) -> tuple[Integers, Integers]:
     edge = steps.level - 0.5
     least = np.where(steps.reached, edge - scale * steps.at, -np.inf).max(axis=0)
     most = np.where(steps.left, edge - scale * steps.before, np.inf).min(axis=0)
+    least = np.where(np.isfinite(least), least, np.where(np.isfinite(most), most, 0.5) - 0.5)
+    most = np.where(np.isfinite(most), most, least + 0.5)
     middle, slack = (least + most) / 2, (most - least) / 2
     farthest, nearest = _ends(steps)
     first = np.ceil(scale * (ULP_ONE + np.maximum(0, -nearest)) - middle) + 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 
 from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
@@ -10,10 +12,11 @@ from whet.ir.element import BF16, F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels.epilogue import NARROW_FLOATS, vector_epilogue
-from whet.kernels.kernel import kernel
+from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing_bf16 import pack_pairs
 from whet.kernels.scratch import whole_lines
-from whet.kernels.tiling_bf16 import laid_stride, tile_gemm_bf16
+from whet.kernels.tiling import Tile
+from whet.kernels.tiling_bf16 import laid_stride, tiles_gemm_bf16
 from whet.ops.matmul import matmul
 from whet.targets.target import Target
 
@@ -36,13 +39,21 @@ def out_bytes(node: Node) -> int | None:
     return element.size if element in NARROW_FLOATS else None
 
 
-def gemm_bf16(node: Node, m: int, w: Array, target: Target) -> Lowered | None:
+def gemm_space(m: int, n: int, k: int, target: Target) -> list[Numbers]:
+    """Rows and vectors of a tile, and the rows of a block."""
+    tiles = tiles_gemm_bf16(m, n, k, target.lanes, target.registers, target.dot_bf16)
+    return [astuple(t) for t in tiles]
+
+
+def gemm_bf16(
+    node: Node, m: int, w: Array, target: Target, numbers: Numbers | None
+) -> Lowered | None:
     """x[m, K] * w[K, N] with the node's bias and epilogue."""
     epilogue, bias, out = vector_epilogue(node, 3, NARROW_FLOATS), bias_of(node), out_bytes(node)
     if epilogue is None or bias is None or out is None:
         return None
     k, n = w.shape
-    t = tile_gemm_bf16(m, n, k, target.lanes, target.registers, target.dot_bf16)
+    t = Tile(*(numbers or gemm_space(m, n, k, target)[0]))
     stride = laid_stride(k)
     offset, kept = bias
     sizes = (int(target.dot_bf16), out, m, n, k, k, stride, n, t.rows, t.vectors, t.block)
@@ -55,9 +66,24 @@ def gemm_bf16(node: Node, m: int, w: Array, target: Target) -> Lowered | None:
     )  # fmt: skip
 
 
-@kernel("gemm_bf16", matmul)
-def lower(node: Node, target: Target) -> Lowered | None:
-    a, w = node.inputs[0], known(node.inputs[1])
-    if a is None or w is None or a.tensor.element != BF16 or not a.tensor.static or w.ndim != 2:
+def _product(node: Node) -> tuple[int, Array] | None:
+    """M and the weights [K, N] where they are one known matrix."""
+    a, w = node.input(0), known(node.input(1))
+    if w is None or a.tensor.element != BF16 or not a.tensor.static or w.ndim != 2:
         return None
-    return gemm_bf16(node, static_size(a.tensor.elements) // max(1, w.shape[0]), w, target)
+    return static_size(a.tensor.elements) // max(1, w.shape[0]), w
+
+
+def space(node: Node, target: Target) -> list[Numbers]:
+    """As `gemm_space`."""
+    found = _product(node)
+    if found is None:
+        return []
+    m, w = found
+    return gemm_space(m, w.shape[1], w.shape[0], target)
+
+
+@kernel_of_choices("gemm_bf16", space, matmul)
+def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    found = _product(node)
+    return None if found is None else gemm_bf16(node, *found, target, numbers)

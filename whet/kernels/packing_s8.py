@@ -279,8 +279,11 @@ def requantization(
     """
     found = linear(by, zero, bounds, limits, rounding) if fused else None
     if found is not None:
-        name = "linear_free" if found.free else "linear"
+        name = "linear_split" if found.split else "linear_free" if found.free else "linear"
         arrays = tuple(_padded_floats(v) for v in (found.scale, found.offset))
+        if found.split:
+            lower = (_padded(found.split.below), _padded(found.split.more))
+            arrays = (*arrays, *lower, _padded_floats(found.split.offset))
         codes, start = f"{name}_codes_s8", _padded(found.start)
         out = (f"{name}_s8", 2) if found.narrow else (codes, 1)
         return Requantization(out[0], arrays, out[1], codes, start)

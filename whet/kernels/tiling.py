@@ -15,10 +15,10 @@ from whet.targets.target import Target
 
 __all__ = [
     "Tile",
-    "tile_attention_f32",
     "tile_choices_f32",
     "tile_f32",
     "tile_winograd_f32",
+    "tiles_attention_f32",
     "tiles_f32",
     "winograd_outputs",
     "winograd_scratch",
@@ -155,12 +155,20 @@ def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Ti
     return sorted(found, key=lambda t: found[t])
 
 
-def tile_attention_f32(rows: int, registers: int) -> tuple[int, int]:
-    """The default (MR, NV) of attention_f32 for heads of `rows` rows: two vectors, for the keys
-    and the values of a head are few, and as many rows as the registers hold, evenly."""
-    most = max(mr for mr, nv in tiles_f32(registers) if nv == 2)
-    mr = -(-rows // -(-rows // most))
-    return mr, max(nv for r, nv in tiles_f32(registers) if r == mr and nv >= 2)
+def tiles_attention_f32(rows: int, registers: int) -> list[tuple[int, int]]:
+    """(MR, NV) of attention_f32 for heads of `rows` rows, the likely fastest first.
+
+    That has two vectors, for the keys and the values of a head are few, and as many rows as the
+    registers hold, evenly.
+    """
+    fit = tiles_f32(registers)
+
+    def tile(vectors: int) -> tuple[int, int]:
+        most = max(mr for mr, nv in fit if nv == vectors)
+        mr = -(-rows // -(-rows // most))
+        return mr, max(nv for r, nv in fit if r == mr and nv >= vectors)
+
+    return list(dict.fromkeys(tile(vectors) for vectors in (2, 3, 4, 1)))
 
 
 def tile_winograd_f32(m: int, oh: int, ow: int, c: int, n: int, target: Target) -> Tile:

@@ -1,4 +1,4 @@
-"""Tile choice for the bf16 kernels: what fits the registers, and which of it is likely the fastest.
+"""Tiles for the bf16 kernels: what fits the registers, the likely fastest first.
 
 A step of two k takes 2 * MR * NV multiply-adds and widens NV pairs of weights, or takes MR * NV
 dots of pairs and widens nothing.
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from whet.kernels.tiling import Tile, tiles_f32
 
-__all__ = ["ConvTile", "DepthwiseTile", "laid_stride", "tile_conv_bf16", "tile_depthwise_bf16",
-           "tile_gemm_bf16"]  # fmt: skip
+__all__ = ["ConvTile", "DepthwiseTile", "laid_stride", "tiles_conv_bf16", "tiles_depthwise_bf16",
+           "tiles_gemm_bf16"]  # fmt: skip
 
 LAID_BYTES = 24 << 10
 LAID_BYTES_LARGE = 192 << 10
@@ -58,16 +58,20 @@ def _cost(pixels: int, tiles: int, vectors: int, nv: int, widening: float) -> fl
     return whole * panel(nv) + (panel(rest) if rest else 0.0)
 
 
-def tile_gemm_bf16(m: int, n: int, k: int, lanes: int, registers: int, dot: bool) -> Tile:
-    """The default tile of gemm_bf16; the block counts rows that are laid together."""
+def tiles_gemm_bf16(m: int, n: int, k: int, lanes: int, registers: int, dot: bool) -> list[Tile]:
+    """Tiles of gemm_bf16; the block counts rows that are laid together."""
     m, vectors = max(m, 1), -(-max(n, 1) // lanes)
-    rows, nv = min(
-        tiles_f32(registers),
-        key=lambda t: (_cost(m, -(-m // t[0]), vectors, t[1], 0.0 if dot else 1.0), sum(t)),
-    )
-    rows = -(-m // -(-m // rows))
-    room = max(1, _laid_bytes(2 * k * n) // (4 * laid_stride(k)) // rows)
-    return Tile(rows, nv, min(room, -(-m // rows)) * rows)
+
+    def tile(rows: int, nv: int) -> Tile:
+        rows = -(-m // -(-m // rows))
+        room = max(1, _laid_bytes(2 * k * n) // (4 * laid_stride(k)) // rows)
+        return Tile(rows, nv, min(room, -(-m // rows)) * rows)
+
+    def cost(tile: tuple[int, int]) -> tuple[float, int]:
+        whole = -(-m // tile[0])
+        return _cost(m, whole, vectors, tile[1], 0.0 if dot else 1.0), sum(tile)
+
+    return list(dict.fromkeys(tile(*t) for t in sorted(tiles_f32(registers), key=cost)))
 
 
 def _laid_bytes(weights: int) -> int:
@@ -76,10 +80,10 @@ def _laid_bytes(weights: int) -> int:
     return LAID_BYTES if weights <= LARGE_WEIGHTS else LAID_BYTES_LARGE
 
 
-def tile_conv_bf16(
+def tiles_conv_bf16(
     oh: int, ow: int, n: int, taps: int, c: int, stride: int, lanes: int, registers: int, dot: bool
-) -> ConvTile:
-    """The default tile of conv_bf16 for a window of `taps` rows."""
+) -> list[ConvTile]:
+    """Tiles of conv_bf16 for a window of `taps` rows."""
     vectors = -(-n // lanes)
 
     def shape(rows: int) -> tuple[int, int]:
@@ -91,20 +95,29 @@ def tile_conv_bf16(
         tiles = (oh // th + oh % th) * -(-ow // tw)
         return _cost(oh * ow, tiles, vectors, tile[1], 0.0 if dot else 1.0), sum(tile)
 
-    rows, nv = min(tiles_f32(registers), key=cost)
-    th, tw = shape(rows)
     pixel = c + LINE if stride * c % 256 == 0 else c
     row = 4 * pixel * ((ow - 1) * stride + taps)
-    held = max(th, (LAID_BYTES_LARGE // row - taps) // stride + 1)
-    return ConvTile(th, tw, nv, min(oh, held // th * th), pixel)
+
+    def tile(rows: int, nv: int) -> ConvTile:
+        th, tw = shape(rows)
+        held = max(th, (LAID_BYTES_LARGE // row - taps) // stride + 1)
+        return ConvTile(th, tw, nv, min(oh, held // th * th), pixel)
+
+    return list(dict.fromkeys(tile(*t) for t in sorted(tiles_f32(registers), key=cost)))
 
 
-def tile_depthwise_bf16(
+def tiles_depthwise_bf16(
     oh: int, ow: int, c: int, taps: int, stride: int, lanes: int, registers: int
-) -> DepthwiseTile:
-    """The default tile of depthwise_bf16: laid rows that a first-level cache holds."""
-    wide = min(ow, 8 if registers >= 32 else 4)
+) -> list[DepthwiseTile]:
+    """Tiles of depthwise_bf16: laid rows that a first-level cache holds."""
+    most = 8 if registers >= 32 else 4
     row = 4 * ((ow - 1) * stride + taps)
-    channels = max(1, min(-(-c // lanes), LAID_DEPTHWISE_BYTES // row // (taps + stride) // lanes))
-    held = LAID_DEPTHWISE_BYTES // (row * channels * lanes)
-    return DepthwiseTile(wide, max(1, min(oh, (held - taps) // stride + 1)), channels * lanes)
+    room = max(1, min(-(-c // lanes), LAID_DEPTHWISE_BYTES // row // (taps + stride) // lanes))
+
+    def tile(wide: int, channels: int) -> DepthwiseTile:
+        held = LAID_DEPTHWISE_BYTES // (row * channels * lanes)
+        rows = max(1, min(oh, (held - taps) // stride + 1))
+        return DepthwiseTile(min(ow, wide), rows, channels * lanes)
+
+    widths, depths = (most, most - 1, most // 2), dict.fromkeys((room, -(-room // 2), 1))
+    return list(dict.fromkeys(tile(w, d) for d in depths for w in widths))

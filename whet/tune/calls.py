@@ -34,7 +34,7 @@ def calls(graph: Graph, target: Target) -> list[Call]:
     least = LEAST_SHARE * sum(work.values())
     found: dict[str, list[Node]] = {}
     for node in nodes:
-        if node.op.family == "contraction" and choices(node, target):
+        if choices(node, target):
             found.setdefault(call_key(node), []).append(node)
     made = [Call(key, same[0], len(same)) for key, same in found.items()]
     made = [call for call in made if work[call.node] * call.count >= least]

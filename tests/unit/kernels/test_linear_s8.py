@@ -18,18 +18,29 @@ def random(near: float, rounding: Rounding) -> Multiplier:
 
 
 def check(
-    by: Multiplier, zero: int, limits: tuple[int, int], rounding: Rounding, reach: int = REACH
+    by: Multiplier,
+    zero: int,
+    limits: tuple[int, int],
+    rounding: Rounding,
+    reach: int = REACH,
+    *,
+    split: bool = False,
 ) -> bool:
     """Compare every accumulator up to reach; whether there is a form, and that it is exact."""
     bound = np.full(by.m.shape, reach)
     found = linear(by, zero, (-bound, bound), limits, rounding)
     if found is None:
         return False
+    assert (found.split is not None) == split
     acc = np.arange(-reach, reach + 1)[:, None]
     want = np.clip(zero + multiply(acc, by, rounding), *limits)
-    sums = (acc + found.start).astype(np.int32)
+    sums, offset = (acc + found.start).astype(np.int32), found.offset
+    if found.split is not None:
+        below = sums < found.split.below
+        sums = sums + (below * found.split.more).astype(np.int32)
+        offset = np.where(below, found.split.offset, offset)
     factor = sums.view(np.float32) if found.free else sums.astype(np.float32)
-    exact = factor.astype(np.longdouble) * found.scale + found.offset
+    exact = factor.astype(np.longdouble) * found.scale + offset
     codes = np.rint(exact).astype(np.int64) - CENTRE
     np.testing.assert_array_equal(np.clip(codes, *limits), want)
     assert found.narrow == (np.abs(codes).max() < (1 << 15) - 2)
@@ -45,7 +56,12 @@ def test_single_rounding_of_a_float_multiplier_has_a_form(near: float, zero: int
 def test_double_rounding_has_one_where_codes_are_not_negative() -> None:
     assert check(random(0.01, "double"), -128, (-128, 127), "double")
     assert check(random(0.01, "double"), 5, (5, 100), "double")
-    assert not check(random(0.01, "double"), 5, (-128, 127), "double")
+
+
+@pytest.mark.parametrize("near", [0.0004, 0.01, 0.2])
+@pytest.mark.parametrize("zero", [5, -120, 89])
+def test_double_rounding_of_codes_of_both_signs_has_two_lines(near: float, zero: int) -> None:
+    assert check(random(near, "double"), zero, (-128, 90), "double", split=True)
 
 
 def test_ties_go_up() -> None:

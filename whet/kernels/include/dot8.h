@@ -114,6 +114,12 @@ INLINE void store_tile_s8(s8 *p, const long ldp, const vi *v, const int MR, cons
     }
     done = 4 * fours;
 #endif
+#if defined(DOT8_STORE_ROWS)
+    if (NV == 1) {
+        UNROLL(f, MR / 4) store_rows_s8(p + 4 * f * ldp, ldp, v + 4 * f, n, OUT, low, high);
+        done = MR / 4 * 4;
+    }
+#endif
     UNROLL(i, MR) {
         const int from = done > i * NV ? done - i * NV : 0;
         if (from >= NV) continue;

@@ -92,10 +92,13 @@ INLINE vi table_s8(vi x, const s8 *table) {
 }
 #endif
 
+INLINE __m512i clamp_bytes(__m512i y, const int low, const int high) {
+    if (low > -128) y = _mm512_max_epi8(y, _mm512_set1_epi8((s8)low));
+    return high < 127 ? _mm512_min_epi8(y, _mm512_set1_epi8((s8)high)) : y;
+}
 // The first `n` bytes of y, clamped.
 INLINE void store_bytes(s8 *p, __m512i y, const int n, const int low, const int high) {
-    if (low > -128) y = _mm512_max_epi8(y, _mm512_set1_epi8((s8)low));
-    if (high < 127) y = _mm512_min_epi8(y, _mm512_set1_epi8((s8)high));
+    y = clamp_bytes(y, low, high);
     if (n == 64)
         _mm512_storeu_si512(p, y);
     else if (n == 32)
@@ -111,21 +114,21 @@ INLINE __m512i quads_in_order(__m512i y) {
     return _mm512_permutexvar_epi32(
         _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), y);
 }
-// 4 vectors, of which the first `n` lanes together exist.
-INLINE void store_four_s8(s8 *p, vi a, vi b, vi c, vi d, const int n, const int low,
-                          const int high) {
-    const __m512i y = _mm512_packs_epi16(_mm512_packs_epi32((__m512i)a, (__m512i)b),
-                                         _mm512_packs_epi32((__m512i)c, (__m512i)d));
-    store_bytes(p, quads_in_order(y), n, low, high);
+INLINE __m512i quads_of_bytes(vi a, vi b, vi c, vi d) {
+    return _mm512_packs_epi16(_mm512_packs_epi32((__m512i)a, (__m512i)b),
+                              _mm512_packs_epi32((__m512i)c, (__m512i)d));
+}
+INLINE __m512i bytes_in_order(vi a, vi b, vi c, vi d) {
+    return quads_in_order(quads_of_bytes(a, b, c, d));
 }
 INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int low, const int high) {
     const int fours = NV / 4, rest = NV % 4;
     UNROLL(f, fours)
-        store_four_s8(p + f * 64, v[4 * f], v[4 * f + 1], v[4 * f + 2], v[4 * f + 3],
-                      rest || f < fours - 1 ? 64 : 48 + n, low, high);
+        store_bytes(p + f * 64, bytes_in_order(v[4 * f], v[4 * f + 1], v[4 * f + 2], v[4 * f + 3]),
+                    rest || f < fours - 1 ? 64 : 48 + n, low, high);
     p += fours * 64, v += fours * 4;
     if (rest == 3)
-        store_four_s8(p, v[0], v[1], v[2], v[2], 32 + n, low, high);
+        store_bytes(p, bytes_in_order(v[0], v[1], v[2], v[2]), 32 + n, low, high);
     else
         UNROLL(i, rest)
             store_bytes(p + i * VL, _mm512_castsi128_si512(_mm512_cvtsepi32_epi8((__m512i)v[i])),
@@ -165,6 +168,32 @@ INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const in
         store_bytes(p + fours * 64, low_bytes_in_order(low_bytes(v + 4 * fours, rest)),
                     (rest - 1) * 16 + n, low, high);
 }
+// Four bytes of each of 4 vectors by turns.
+INLINE __m512i quads_in_turn(const vi *v, const int OUT) {
+    return OUT == 2 ? quads_of_low_bytes(low_bytes(v, 4)) : quads_of_bytes(v[0], v[1], v[2], v[3]);
+}
+#define DOT8_STORE_ROWS
+// 4 rows of one vector, of n lanes.
+INLINE void store_rows_s8(s8 *p, const long ldp, const vi *v, const int n, const int OUT,
+                          const int low, const int high) {
+    if (n == 8 && ldp == 8) {
+        const __m512i quads = quads_in_turn(v, OUT);
+        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        const __m512i first = _mm512_permutexvar_epi32(_mm512_castsi256_si512(order), quads);
+        store_bytes(p, first, 32, low, high);
+        return;
+    }
+    const __m512i y = clamp_bytes(OUT == 2 ? low_bytes_in_order(low_bytes(v, 4))
+                                           : bytes_in_order(v[0], v[1], v[2], v[3]), low, high);
+    const __m128i row[4] = {_mm512_castsi512_si128(y), _mm512_extracti32x4_epi32(y, 1),
+                            _mm512_extracti32x4_epi32(y, 2), _mm512_extracti32x4_epi32(y, 3)};
+    UNROLL(i, 4) {
+        if (n == 16)
+            _mm_storeu_si128((__m128i *)(p + i * ldp), row[i]);
+        else
+            _mm_mask_storeu_epi8(p + i * ldp, (__mmask16)lane_mask(n), row[i]);
+    }
+}
 
 #define DOT8_WIDE
 INLINE __m256i wide_half(const s8 *p) { return _mm256_loadu_si256((const __m256i *)p); }
@@ -200,8 +229,5 @@ INLINE void quad_interleave_wide(const s8 *const (*p)[WIDE_PIXELS], const int pi
 #endif
 }
 INLINE void store_wide_s8(s8 *p, const vi *v, const int OUT, const int low, const int high) {
-    const __m512i first = _mm512_packs_epi32((__m512i)v[0], (__m512i)v[1]);
-    const __m512i second = _mm512_packs_epi32((__m512i)v[2], (__m512i)v[3]);
-    const __m512i codes = _mm512_packs_epi16(first, second);
-    store_bytes(p, OUT == 2 ? quads_of_low_bytes(low_bytes(v, 4)) : codes, 64, low, high);
+    store_bytes(p, quads_in_turn(v, OUT), 64, low, high);
 }

@@ -25,7 +25,9 @@
 //   double_wide_s8  m, left, right, zero
 //   linear_free_s8  scale, offset (f32)       for OUT = 2; accumulators are the bits of a float
 //   linear_s8       scale, offset (f32)       for OUT = 2; accumulators are converted
-//   linear_free_codes_s8, linear_codes_s8     the same as codes
+//   linear_split_s8 scale, offset, below, more, offset below   for OUT = 2; as linear_free_s8, but
+//                                             sums less than `below` get `more`, and that offset
+//   linear_free_codes_s8, linear_codes_s8, linear_split_codes_s8   the same as codes
 //   int32_s8        none                      the accumulators, for OUT = 4
 //   float_s8        scale (f32)               acc * scale in f32, for OUT = 4
 // An emitter's own epilogue calls requantize_*, clamp_i, then table_s8, add_* or its own code.
@@ -96,7 +98,7 @@ EPILOGUE(double_wide_s8) {
     (void)row, (void)lanes;
     return requantize_double_wide(acc, CONSTANT(0), CONSTANT(1), CONSTANT(2), CONSTANT(3));
 }
-enum { LINEAR_ZERO = 0x4b400000 }; // the bits of 1.5 * 2^23, which is code 0
+enum { LINEAR_ZERO = 0x4b400000, LINEAR_CENTRE = 3 << 22 }; // the bits of a float: code 0
 #define LINEAR(name, factor)                                                       \
     EPILOGUE(name) {                                                               \
         const float *scale = (const float *)extra[0] + channel;                    \
@@ -107,10 +109,17 @@ enum { LINEAR_ZERO = 0x4b400000 }; // the bits of 1.5 * 2^23, which is code 0
 LINEAR(linear_free_s8, (vf)acc)
 LINEAR(linear_s8, vtof(acc))
 #undef LINEAR
-EPILOGUE(linear_free_codes_s8) {
-    return linear_free_s8(extra, acc, row, channel, lanes) - LINEAR_ZERO;
+EPILOGUE(linear_split_s8) {
+    const vi below = acc < CONSTANT(2), offset = (below & CONSTANT(4)) | (~below & CONSTANT(1));
+    (void)row, (void)lanes;
+    return (vi)vfused((vf)(acc + (below & CONSTANT(3))), (vf)CONSTANT(0), (vf)offset);
 }
-EPILOGUE(linear_codes_s8) { return linear_s8(extra, acc, row, channel, lanes) - LINEAR_ZERO; }
+#define LINEAR_CODES(from, name) \
+    EPILOGUE(name) { return from(extra, acc, row, channel, lanes) - LINEAR_ZERO; }
+LINEAR_CODES(linear_free_s8, linear_free_codes_s8)
+LINEAR_CODES(linear_s8, linear_codes_s8)
+LINEAR_CODES(linear_split_s8, linear_split_codes_s8)
+#undef LINEAR_CODES
 EPILOGUE(int32_s8) {
     (void)extra, (void)row, (void)channel, (void)lanes;
     return acc;
@@ -146,9 +155,14 @@ INLINE vi add_double_s8(vi x, vi r, const int x_zero, const int r_zero, const in
     const vi b = requantize_double((r - r_zero) << 20, vset_i(r_m), none, vset_i(r_right), none);
     return requantize_double(a + b, vset_i(y_m), none, vset_i(y_right), vset_i(y_zero));
 }
-// Either of them in f32, where epilogue_s8.py has compared every pair of codes.
-INLINE vi add_linear_s8(vi x, vi r, const float x_scale, const float r_scale, const float offset) {
+// Either of them in f32, where epilogue_s8.py has compared every pair of codes. `low`: x and the
+// sum are LINEAR_ZERO + code.
+INLINE vi add_linear_low_s8(vi x, vi r, const float x_scale, const float r_scale,
+                            const float offset) {
     const vf partial = vfused(vtof(r), vset(r_scale), vset(offset));
-    const vf sum = vfused(vtof(x), vset(x_scale), partial);
-    return (vi)(sum + 12582912.f) - LINEAR_ZERO;
+    const vf sum = vfused((vf)x - (float)LINEAR_CENTRE, vset(x_scale), partial);
+    return (vi)(sum + (float)LINEAR_CENTRE);
+}
+INLINE vi add_linear_s8(vi x, vi r, const float x_scale, const float r_scale, const float offset) {
+    return add_linear_low_s8(x + LINEAR_ZERO, r, x_scale, r_scale, offset) - LINEAR_ZERO;
 }
