@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from whet.emit.expression import literal
+from whet.emit.headers import named
 from whet.emit.program import Chain, Epilogue, Extra, Stage
 from whet.emit.scalar import suffix, wide
 from whet.emit.statement import pointer, pointer_list
@@ -75,7 +76,7 @@ def _codes_body(chain: Chain) -> str:
                 place = f"load_s8({place} + row * {argument.row_stride} + channel, lanes)"
             shown.append(place)
         lines.append(f"    v = clamp_i(v, {step.low}, {step.high});")
-        lines.append(f"    v = {step.function}({', '.join(shown)});")
+        lines.append(f"    v = {step.function}({named(step.function, shown)});")
     return "\n".join([*lines, "    return v;"])
 
 
