@@ -1,4 +1,4 @@
-// Calls one kernel of TABLE for a process that emulates this machine: reads from standard input
+// Calls kernels of TABLE for a process that emulates this machine: until standard input ends, reads
 //     int function, begin, end, arguments; then for each argument
 //     int kind (0 null, 1 array, 2 table of the arrays that follow), int bytes or entries, the bytes
 // calls TABLE[function](begin, end, argument, ...) and writes all arrays back in order.
@@ -13,14 +13,14 @@ static long call(long number, long a, const void *b, long c) {
 }
 static void receive(void *to, long bytes) {
     for (long got = 0, n; got < bytes; got += n)
-        if ((n = call(63, 0, (char *)to + got, bytes - got)) <= 0) call(94, 1, 0, 0);
+        if ((n = call(63, 0, (char *)to + got, bytes - got)) <= 0) call(94, n != 0, 0, 0);
 }
 static void send(const void *from, long bytes) {
     for (long sent = 0; sent < bytes;) sent += call(64, 1, (const char *)from + sent, bytes - sent);
 }
 
 typedef void (*kernel)(int, int, void *, void *, void *, void *, void *, void *);
-void _start(void) {
+static void answer(void) {
     int head[4], size[MAX] = {0};
     void *argument[MAX] = {0}, *array[MAX];
     int arrays = 0;
@@ -46,5 +46,7 @@ void _start(void) {
     run(head[1], head[2], argument[0], argument[1], argument[2], argument[3], argument[4],
         argument[5]);
     for (int i = 0; i < arrays; i++) send(array[i], size[i]);
-    call(94, 0, 0, 0);
+}
+void _start(void) {
+    for (;;) answer();
 }

@@ -18,9 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
+from whet.emit.headers import amalgamate
+
 INCLUDE = Path(__file__).resolve().parents[2] / "whet" / "kernels" / "include"
 FLAGS = [
     "-std=c11",
+    "-g0",
     "-ffreestanding",
     "-nostdlib",
     "-fno-sanitize=undefined",
@@ -58,8 +61,9 @@ def compile_c(source: str, output: Path, *flags: str) -> None:
 @cache
 def library(*headers: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
     """The functions of ``headers`` as a shared library for this machine, cached by content."""
-    every = "".join(path.read_text() for path in sorted(INCLUDE.glob("*.h")))
-    key = hashlib.sha256("|".join([every, *FLAGS, *headers, *flags]).encode()).hexdigest()[:24]
+    key = hashlib.sha256(
+        "|".join([amalgamate(headers), *FLAGS, *headers, *flags]).encode()
+    ).hexdigest()[:24]
     path = Path(tempfile.gettempdir()) / "whet-longtail" / f"{key}.so"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

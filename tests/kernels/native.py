@@ -5,19 +5,23 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from whet.targets.host import levels
+from whet.emit.headers import amalgamate
+from whet.targets.host import X86_LEVELS, host, levels
 from whet.targets.processor import cpu_flags
+from whet.targets.target import Target
 
 Array = npt.NDArray[np.float32]
 Argument = Array | Sequence[Array] | None
@@ -25,15 +29,21 @@ Argument = Array | Sequence[Array] | None
 
 INCLUDE = Path(__file__).parents[2] / "whet/kernels/include"
 FLAGS = [
-    *("-O3", "-std=c11", "-fPIC", "-ffreestanding", "-nostdlib", "-fno-sanitize=all"),
+    *("-O3", "-g0", "-std=c11", "-fPIC", "-ffreestanding", "-nostdlib", "-fno-sanitize=all"),
     *("-fno-stack-protector", "-Wall", "-Wextra", "-Werror"),
     *("-Wno-unused-function", "-Wno-unused-parameter"),
 ]
 EMULATOR = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64") or ""
 CPUS = ["native"]
 """What can run here: zig names of CPUs of different vector width."""
-LEVELS = ["native", *levels()]
-"""What can run here, as whet names it."""
+
+
+def _kind(target: Target) -> tuple[int, int, bool]:
+    return target.lanes, target.dot8_shift, target.dot8_pairs
+
+
+LEVELS = ["native", *(n for n in levels() if _kind(X86_LEVELS[n]) != _kind(host()))]
+"""What can run here and differs, as whet names it."""
 if platform.machine() == "x86_64":
     wide = {"x86_64_v3": "avx2", "x86_64_v4": "avx512dq"}
     CPUS = ["x86_64", *(cpu for cpu, needs in wide.items() if needs in cpu_flags())]
@@ -53,10 +63,10 @@ INLINE vf relu6(const void *const *extra, vf v, long row, int channel, int n) {
 
 
 def compile_c(source: str, cpu: str, *flags: str) -> Path:
-    """Compile one C text (after PRELUDE); headers that changed rebuild it."""
+    """Compile one C text (after PRELUDE), once for the text and the headers it includes."""
     text = PRELUDE + source
-    headers = b"".join(p.read_bytes() for p in sorted(INCLUDE.glob("*.h")))
-    key = hashlib.sha256(headers + f"{FLAGS} {cpu} {flags} {text}".encode()).hexdigest()[:20]
+    headers = amalgamate(re.findall(r'#include "([\w.]+)"', text))
+    key = hashlib.sha256(f"{headers} {FLAGS} {cpu} {flags} {text}".encode()).hexdigest()[:20]
     out = Path(tempfile.gettempdir()) / "whet-kernel-tests" / f"{key}.out"
     if not out.exists():
         out.parent.mkdir(exist_ok=True)
@@ -67,6 +77,26 @@ def compile_c(source: str, cpu: str, *flags: str) -> Path:
         subprocess.run([*compiler, *FLAGS, *flags, f"-mcpu={cpu}", *files], check=True)
         part.rename(out)
     return out
+
+
+@cache
+def _emulator(program: Path) -> subprocess.Popen[bytes]:
+    command = [EMULATOR, "-cpu", "max", str(program)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def emulate(program: Path, message: bytes, size: int) -> bytes:
+    """The `size` bytes with which a program for another machine answers a message; it waits for
+    the next one until this process ends."""
+    process = _emulator(program)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(message)
+    process.stdin.flush()
+    reply = process.stdout.read(size)
+    if len(reply) != size:
+        raise ChildProcessError(f"{program} ended with {process.wait()}")
+    return reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +140,7 @@ class Library:
             else:
                 message += np.array([2, len(a)], np.int32).tobytes() + b"".join(map(sized, a))
                 arrays += a
-        command = [EMULATOR, "-cpu", "max", str(self.path)]
-        reply = subprocess.run(command, input=message, capture_output=True, check=True).stdout
+        reply = emulate(self.path, message, sum(a.nbytes for a in arrays))
         for a in arrays:
             a.reshape(-1)[:] = np.frombuffer(reply[: a.nbytes], np.float32)
             reply = reply[a.nbytes :]

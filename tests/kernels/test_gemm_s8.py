@@ -92,10 +92,17 @@ def data(rng: np.random.Generator, c: Case, fused: bool) -> Data:
     return Data(ends, w, bias, zero, epilogue, want)
 
 
+def distinct(table: list[tuple[Case, Data]]) -> list[tuple[Case, Data]]:
+    """Two cases of each epilogue: forced portable C takes long to compile."""
+    names = [d.epilogue.epilogue for _, d in table]
+    return [row for i, row in enumerate(table) if names[:i].count(names[i]) < 2]
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
     rng = np.random.default_rng(2)
-    table = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
+    both = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
+    table = distinct(both) if path[1] else both
     seen = {d.epilogue.epilogue for _, d in table}
     lines = {"linear_free_s8", "linear_split_s8"} if len(forms(path)) > 1 else set()
     assert seen == lines.union(EPILOGUES)

@@ -112,12 +112,12 @@ def test_clamp_keeps_nan(cpu: str) -> None:
 
 
 @pytest.mark.parametrize("cpu", CPUS)
-def test_gelu_and_powers_of_two(cpu: str) -> None:
+def test_gelu_swish_and_powers_of_two(cpu: str) -> None:
     library = build(
         [
             f"void f{i}(int begin, int end, const float *x, float *y)"
             f" {{ for (int i = begin; i < end; i += VL) vstore(y + i, {name}(vload(x + i))); }}\n"
-            for i, name in enumerate(("vgelu", "vexp2_negative"))
+            for i, name in enumerate(("vgelu", "vexp2_negative", "vswish"))
         ],
         cpu,
     )
@@ -134,6 +134,11 @@ def test_gelu_and_powers_of_two(cpu: str) -> None:
     rest = np.isfinite(x)
     allowed = np.maximum(2**-23, np.spacing(np.abs(x[rest])))
     assert (np.abs(y[rest] - want[rest]) <= allowed).all()
+    library.run(2, 0, len(x), x, y)
+    want = x[rest] * sigmoid(x[rest].astype(np.float64))
+    assert np.isnan(y[1])
+    assert y[2] == np.inf
+    assert (np.abs(y[rest] - want) <= np.maximum(2**-23, 2 * np.spacing(np.abs(x[rest])))).all()
     x = -np.abs(x)
     library.run(1, 0, len(x), x, y)
     want = np.exp2(x.astype(np.float64))

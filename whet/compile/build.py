@@ -16,8 +16,8 @@ from whet.errors import CompileError
 from whet.targets.target import Target
 
 FLAGS = (
-    "-std=c11", "-O3", "-ffreestanding", "-fwrapv", "-fno-sanitize=all", "-fno-stack-protector",
-    "-fno-math-errno", "-fno-strict-aliasing", "-w",
+    "-std=c11", "-O3", "-g0", "-ffreestanding", "-fwrapv", "-fno-sanitize=all",
+    "-fno-stack-protector", "-fno-math-errno", "-fno-strict-aliasing", "-w",
 )  # fmt: skip
 SHARED = ("-shared", "-fPIC", "-nostdlib", "-s")
 

@@ -14,8 +14,13 @@ HIDDEN = '__attribute__((visibility("hidden"))) '
 def model_c(program: Program) -> str:
     """The whole model as C11: kernels it uses, one function a stage, and `model_run`."""
     writer = Writer(program)
-    text = writer.functions()
-    return page("\n".join([banner(program), amalgamate(program.headers), text, ""]))
+    main = writer.main()
+    parts = [
+        *(banner(program), "/* The kernels that the stages call. */", amalgamate(program.headers)),
+        *("/* The model's stages, each a kernel for one shape. */", HOST, PARTS),
+        *(*writer.definitions(), "/* The stages in order. */", main, ""),
+    ]
+    return page("\n".join(parts))
 
 
 def model_units(program: Program, most: int) -> tuple[str, ...]:

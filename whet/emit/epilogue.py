@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from whet.emit.expression import literal
+from whet.emit.headers import named
 from whet.emit.program import Chain, Epilogue, Extra, Stage
 from whet.emit.scalar import suffix, wide
 from whet.emit.statement import pointer, pointer_list
@@ -11,6 +14,7 @@ from whet.ir.graph import Graph
 from whet.ir.leaf import constant_op, data_of, parameter_op
 from whet.ir.node import Node
 from whet.ops.convert import convert
+from whet.ops.elementwise import add, mul, sigmoid
 
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 CALLS = {
@@ -72,7 +76,7 @@ def _codes_body(chain: Chain) -> str:
                 place = f"load_s8({place} + row * {argument.row_stride} + channel, lanes)"
             shown.append(place)
         lines.append(f"    v = clamp_i(v, {step.low}, {step.high});")
-        lines.append(f"    v = {step.function}({', '.join(shown)});")
+        lines.append(f"    v = {step.function}({named(step.function, shown)});")
     return "\n".join([*lines, "    return v;"])
 
 
@@ -86,20 +90,50 @@ def _vector_body(graph: Graph, extras: tuple[Extra, ...]) -> str:
             f"    const vf x{i} = {load}((const {kind} *)extra[{i}] + {row}channel, lanes);"
         )
         names[value.node] = f"x{i}"
+    parts = _joined(graph)
     for node in graph.nodes:
-        if node.op is parameter_op:
+        if node.op is parameter_op or node in parts.values():
             continue
         if node.op is constant_op:
             data = data_of(node.outputs[0])
             names[node] = f"vset({literal(data.reshape(()).item(), 'f32')})"
             continue
-        operands = [names[v.node] for v in node.operands]
-        if node.op is convert and (_widens(node) or node is graph.outputs[0].node):
-            names[node] = operands[0]  # the kernel rounds what it stores
-            continue
+        part = parts.get(node)
+        if part is not None:
+            expression = _expression_of_two(node, part, names)
+        else:
+            operands = [names[v.node] for v in node.operands]
+            if node.op is convert and (_widens(node) or node is graph.outputs[0].node):
+                names[node] = operands[0]  # the kernel rounds what it stores
+                continue
+            expression = _expression(node, operands)
         names[node] = f"t{len(lines)}"
-        lines.append(f"    const vf {names[node]} = {_expression(node, operands)};")
+        lines.append(f"    const vf {names[node]} = {expression};")
     return "\n".join([*lines, f"    return {names[graph.outputs[0].node]};"])
+
+
+def _joined(graph: Graph) -> dict[Node, Node]:
+    """Nodes that one expression computes together with the one of their operands that nothing else
+    reads: x * sigmoid(x), and the sum of a product and something."""
+    reads = Counter(v for node in graph.nodes for v in node.operands)
+    found: dict[Node, Node] = {}
+    for node in graph.nodes:
+        for value in node.operands:
+            if reads[value] > 1 or value in graph.outputs or node in found:
+                continue
+            part = value.node
+            swish = node.op is mul and part.op is sigmoid and part.inputs[0] in node.operands
+            if (swish or (node.op is add and part.op is mul)) and part not in found:
+                found[node] = part
+    return found
+
+
+def _expression_of_two(node: Node, part: Node, names: dict[Node, str]) -> str:
+    x, *others = [names[v.node] for v in part.operands]
+    if part.op is sigmoid:
+        return f"vswish({x})"
+    (rest,) = [names[v.node] for v in node.operands if v.node is not part]
+    return f"vfma({x}, {others[0]}, {rest})"
 
 
 def _widens(node: Node) -> bool:

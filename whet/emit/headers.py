@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 INCLUDE = Path(__file__).parent.parent / "kernels" / "include"
+FUNCTION = re.compile(r"^(?:WHET_)?INLINE [\w \n*]*?\b(\w+)\(((?:[^()]|\([^()]*\))*)\)\s*\{", re.M)
 
 
 def amalgamate(headers: Iterable[str]) -> str:
     """The kernel headers' text in one piece, each once, in the order of inclusion."""
     done: set[str] = set()
     return "\n".join(_expand(name, done) for name in ("scalar.h", *headers))
+
+
+@cache
+def parameters() -> Mapping[str, tuple[str, ...]]:
+    """The parameters' names of the headers' functions, but for those that macros make."""
+    found: dict[str, tuple[str, ...]] = {}
+    for path in sorted(INCLUDE.glob("*.h")):
+        for function, declared in FUNCTION.findall(path.read_text()):
+            outside = re.sub(r"\(\*(\w+)\)\([^)]*\)", r"\1", declared)  # of pointers to functions
+            names = (re.findall(r"\w+", part.split("[")[0])[-1] for part in outside.split(","))
+            found.setdefault(function, tuple(names))
+    return found
+
+
+def named(function: str, arguments: Sequence[str]) -> str:
+    """Arguments of a call, each after the parameter's name where that is known and not the same."""
+    names = parameters().get(function, ())
+    if len(names) != len(arguments):
+        return ", ".join(arguments)
+    pairs = zip(names, arguments, strict=True)
+    return ", ".join(a if a == name else f"/* {name} */ {a}" for name, a in pairs)
 
 
 @cache

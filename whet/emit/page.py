@@ -18,13 +18,14 @@ def page(text: str) -> str:
 def _broken(line: str) -> str:
     if line.startswith(("/* ", " * ")):
         return _filled(line.split(" "), " ", " *     ")
+    indent = line[: len(line) - len(line.lstrip())]
+    if line.lstrip().startswith("/* ") and line.endswith(" */"):
+        return _filled(line.split(" "), " ", indent + " *     ")
     if line.lstrip().startswith("//"):
-        indent = line[: len(line) - len(line.lstrip())]
         return _filled(line.split(" "), " ", indent + "// ")
     if line.startswith("#") or "//" in line or line.endswith("\\") or '"' in line:
         return line
-    indent = line[: len(line) - len(line.lstrip())] + "    "
-    return _filled(line.split(", "), ", ", indent)
+    return _filled(line.split(", "), ", ", indent + "    ")
 
 
 def _filled(parts: list[str], between: str, indent: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from whet.emit import scalar
 from whet.emit.expression import is_zero, literal, multiple, size
+from whet.emit.headers import named
 from whet.emit.program import (
     Access,
     Argument,
@@ -50,10 +51,14 @@ def pointer(operand: In | Out | Weight | Scratch, stage: Stage) -> str:
     return parameter.name + shift
 
 
-def call(statement: Call, stage: Stage, epilogue: Named, span: str) -> str:
-    """function(arguments...), with `begin, end` where the stage is split over threads."""
-    arguments = ", ".join(_argument(a, stage, epilogue) for a in statement.arguments)
-    text = f"{statement.function}({arguments.replace('@span', span)});"
+def call(statement: Call, stage: Stage, epilogue: Named) -> str:
+    """function(arguments...), each after its parameter's name."""
+    arguments: list[str] = []
+    for argument in statement.arguments:
+        shown = _argument(argument, stage, epilogue)
+        pair = isinstance(argument, Epilogue | Ready | Chain)  # what it reads, and the function
+        arguments += shown.rsplit(", ", 1) if pair else [shown]
+    text = f"{statement.function}({named(statement.function, arguments)});"
     if statement.checked:
         return f"if ((status = {text[:-1]}))\n    return status;"
     if statement.result is not None:

@@ -40,7 +40,12 @@ struct model_host {
 };
 """
 PARTS = """\
+/* Addresses in the arena and in the weights; the units of a stage that a thread does, as its
+ * arguments `begin` and `end`. */
+#define ARENA(bytes) (void *)(arena + (bytes))
+#define WEIGHTS(bytes) (const void *)(weights + (bytes))
 #define SHARE(units, part) (int)((i64)(units) * (part) / parts)
+#define UNITS(count) SHARE(count, part), SHARE(count, part + 1)
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
 #define MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WAIT(which)                     \\
@@ -92,11 +97,6 @@ class Writer:
         )
         self.dims = ", i64 *dims" if program.symbols else ""
         self.pass_dims = ", dims" if program.symbols else ""
-
-    def functions(self) -> str:
-        """Everything in one file."""
-        main = self.main()
-        return "\n".join([HOST, PARTS, *self.definitions(), main])
 
     def definitions(self) -> list[str]:
         """Epilogues, stages and bodies written so far."""
@@ -191,24 +191,23 @@ class Writer:
         arguments += [_address(p) for p in (*step.outputs, *step.weights)]
         if step.scratch is not None:
             each = step.each if public and not span else 0
-            shift = f" + part * {each}" if each else ""
-            base = "held" if span else "arena"
-            arguments.append(f"(void *)({base} + {step.scratch.offset}{shift})")
+            place = f"{step.scratch.offset} + part * {each}" if each else str(step.scratch.offset)
+            arguments.append(f"(void *)(held + {place})" if span else f"ARENA({place})")
         if stage.bodies:
             arguments.append("weights")
         units = stage.lowered.parallel
         if units is not None:
             count = self.size_now(units)
-            share = f"SHARE({count}, part), SHARE({count}, part + 1)"
-            arguments.append(span or (share if public else f"0, {count}"))
+            arguments.append(span or (f"UNITS({count})" if public else f"0, {count}"))
         if stage.lowered.together:
             arguments.append("part, parts, host" if public else ALONE)
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
+        note = f"{comment('/* ' + step.origin)} */\n" if step.origin else ""
         if not self.can_fail(stage):
-            return call + ";"
+            return f"{note}{call};"
         if public:
-            return f"if (({self.reported} = {call}))\n    break;"
-        return f"if ((status = {call}))\n    return status;"
+            return f"{note}if (({self.reported} = {call}))\n    break;"
+        return f"{note}if ((status = {call}))\n    return status;"
 
     @staticmethod
     def can_fail(stage: Stage) -> bool:
@@ -252,7 +251,7 @@ class Writer:
         self, s: Call | Nest | Branch | Repeat, stage: Stage, bodies: list[str]
     ) -> list[str]:
         if isinstance(s, Call):
-            return [statement.call(s, stage, lambda e: self.epilogues.name(e, stage), "0, 0")]
+            return [statement.call(s, stage, lambda e: self.epilogues.name(e, stage))]
         if isinstance(s, Nest):
             return statement.nest(s, stage)
         if isinstance(s, Branch):
@@ -295,5 +294,5 @@ def _address(place: Place) -> str:
     if place.region == "rows":
         return f"rows_{place.index}"
     if place.region == "weights":
-        return f"(const void *)(weights + {place.offset})"
-    return f"(void *)(arena + {place.offset})"
+        return f"WEIGHTS({place.offset})"
+    return f"ARENA({place.offset})"

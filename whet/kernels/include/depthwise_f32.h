@@ -6,15 +6,15 @@
 //
 // ldx, ldy: floats from one pixel to the next. w is plain [KH][KW][C * M], bias [C * M] or null.
 // Outside x is 0: those taps are skipped. A tile is TW output pixels of one vector of channels;
-// weights are read once a tile. With few taps the tiles of all channels follow each other, so that
-// x is read as it lies in memory; many taps stay in cache while the tiles of a row are computed.
+// weights are read once a tile. A call walks down its rows a tile wide, for as many channels as
+// leave the KH rows of x that its tiles read in the first cache.
 //
 // Work is B * OH * ceil(C * M / VL) units, unit u = (output row, vector of channels); a call does
 // [begin, end) and the result does not depend on the split. All const ints are literals.
 #pragma once
 #include "tile_f32.h"
 
-enum { FEW_TAPS = 9 };
+enum { WINDOW_BYTES = 16384 }; // of those rows
 
 // For output channels n to n + lanes of N, their input channels of a pixel, each M times.
 INLINE vf depthwise_load_f32(const int M, const int N, const float *pixel, const int n,
@@ -67,41 +67,35 @@ INLINE void depthwise_f32(const int H, const int W, const int C, const int ldx, 
                        (OW_) * SW - PL, n, acc, xb, w, bias),                                    \
         tile_store_f32(TW, 1, LANES, acc, yb + (long)(OW_) * ldy + n, ldy, (long)r * OW + (OW_), \
                        n, extra, epilogue)
-#define CHANNELS(TW, INSIDE, OW_)                                          \
-    for (int n = first * VL; n < full; n += VL) TILE(TW, VL, INSIDE, OW_); \
-    for (int n = tail; n < N; n += VL) TILE(TW, rest, INSIDE, OW_)
-#define ROW(LANES)                                                               \
-    if (last > 0) TILE(width, LANES, 0, 0);                                      \
-    for (int ow = width; ow < last; ow += width) TILE(width, LANES, inside, ow); \
-    TILE(OW - last, LANES, 0, last)
-    const int vectors = (N + VL - 1) / VL;
+#define ROWS(TW, INSIDE, OW_)                                                      \
+    for (int r = r0; r < r0 + rows; r++) {                                         \
+        const int row = r % OH * SH - PT, taps = (H - row + DH - 1) / DH;          \
+        const int top = row < 0 ? (-row + DH - 1) / DH : 0;                        \
+        const int bottom = taps < KH ? taps : KH;                                  \
+        const float *xb = x + (long)(r / OH) * H * W * ldx;                        \
+        float *yb = y + (long)r * OW * ldy;                                        \
+        for (int n = from * VL; n < full; n += VL) TILE(TW, VL, INSIDE, OW_);      \
+        for (int n = tail; n < N; n += VL) TILE(TW, rest, INSIDE, OW_);            \
+    }
+    const int vectors = (N + VL - 1) / VL, columns = (width - 1) * SW + (KW - 1) * DW + 1;
+    const int fitting = WINDOW_BYTES / (KH * columns * VL * 4), most = fitting < 1 ? 1 : fitting;
     for (int u = begin; u < end;) {
-        const int r = u / vectors, first = u % vectors, row = r % OH * SH - PT;
-        const int past = end - u < vectors - first ? first + end - u : vectors;
-        const int full = past * VL < whole ? past * VL : whole, tail = past == vectors ? whole : N;
-        const int top = row < 0 ? (-row + DH - 1) / DH : 0;
-        const int taps = (H - row + DH - 1) / DH, bottom = taps < KH ? taps : KH;
-        const float *xb = x + (long)(r / OH) * H * W * ldx;
-        float *yb = y + (long)r * OW * ldy;
-        u += past - first;
-        if (KH * KW <= FEW_TAPS) {
+        const int r0 = u / vectors, first = u % vectors, left = end - u;
+        const int rows = first || left < vectors ? 1 : left / vectors;
+        const int past = left < vectors - first ? first + left : vectors;
+        for (int from = first; from < past; from += most) {
+            const int to = past - from < most ? past : from + most;
+            const int full = to * VL < whole ? to * VL : whole, tail = to == vectors ? whole : N;
             if (last > 0) {
-                CHANNELS(width, 0, 0);
+                ROWS(width, 0, 0);
             }
             for (int ow = width; ow < last; ow += width) {
-                CHANNELS(width, inside, ow);
+                ROWS(width, inside, ow);
             }
-            CHANNELS(OW - last, 0, last);
-            continue;
+            ROWS(OW - last, 0, last);
         }
-        for (int n = first * VL; n < full; n += VL) {
-            ROW(VL);
-        }
-        for (int n = tail; n < N; n += VL) {
-            ROW(rest);
-        }
+        u += rows > 1 ? rows * vectors : past - first;
     }
-#undef ROW
-#undef CHANNELS
+#undef ROWS
 #undef TILE
 }

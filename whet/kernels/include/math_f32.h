@@ -1,5 +1,6 @@
-// exp log tanh sigmoid erf gelu sin cos over vectors of floats, each a branch-free polynomial; all
-// but gelu for a single float too: lane_exp_f32, ... (lane 0 of the same code: the same bits).
+// exp log tanh sigmoid erf gelu swish sin cos over vectors of floats, each a branch-free
+// polynomial; all but gelu and swish for a single float too: lane_exp_f32, ... (lane 0 of the same
+// code: the same bits).
 //
 // Within 2 units in the last place of the true value (sigmoid 2.1); NaN gives NaN, infinities give
 // the limit, results may be subnormal. vsin and vcos: for |x| <= 8192, absolute error 2^-24 near
@@ -78,6 +79,18 @@ INLINE vf vtanh(vf x) {
 INLINE vf vsigmoid(vf x) {
     const vf e = vexp(-vabs(x));
     return vdivide(vselect(x >= 0.f, vset(1.f), e), e + 1.f);
+}
+
+// x vsigmoid(x) for x > -infinity, to an absolute error of 2^-23 or 2 units in the last place of
+// x.
+INLINE vf vswish(vf x) {
+    // 2^r, |r| <= 1/2
+    static const float c[] = {1.f,           0.693147004f,  0.240222424f,
+                              0.0555073358f, 0.00967151299f, 0.00132647273f};
+    const vf y = vmin(vset(120.f), vmax(vset(-120.f), x * -1.44269504f));
+    const vf z = y + MAGIC, n = z - MAGIC;
+    const vf power = (vf)(((vi)z << 23) + (vi)vpolynomial(c, 6, y - n)); // 2^y
+    return x * vdivide(vset(1.f), power + 1.f);
 }
 
 INLINE vf verf(vf x) {
