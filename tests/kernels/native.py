@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from whet.emit.headers import amalgamate
-from whet.targets.host import levels
+from whet.targets.host import X86_LEVELS, host, levels
 from whet.targets.processor import cpu_flags
+from whet.targets.target import Target
 
 Array = npt.NDArray[np.float32]
 Argument = Array | Sequence[Array] | None
@@ -35,8 +36,14 @@ FLAGS = [
 EMULATOR = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64") or ""
 CPUS = ["native"]
 """What can run here: zig names of CPUs of different vector width."""
-LEVELS = ["native", *levels()]
-"""What can run here, as whet names it."""
+
+
+def _kind(target: Target) -> tuple[int, int, bool]:
+    return target.lanes, target.dot8_shift, target.dot8_pairs
+
+
+LEVELS = ["native", *(n for n in levels() if _kind(X86_LEVELS[n]) != _kind(host()))]
+"""What can run here and differs, as whet names it."""
 if platform.machine() == "x86_64":
     wide = {"x86_64_v3": "avx2", "x86_64_v4": "avx512dq"}
     CPUS = ["x86_64", *(cpu for cpu, needs in wide.items() if needs in cpu_flags())]

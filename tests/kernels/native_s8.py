@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ from whet.ops.integer.requantize import Multiplier
 from whet.targets.processor import cpu_flags
 
 Ints = npt.NDArray[np.int64]
+Row = TypeVar("Row")
 
 _native = "avx512_vnni" in cpu_flags()
 ARM = ("generic", "generic+dotprod")
@@ -30,6 +33,8 @@ PATHS = [
     ),
 ]
 """(CPU, portable definitions forced) of every vocabulary this computer can run or emulate."""
+SHARED = {"x86_64": (0, 3), "x86_64_v4": (1, 2), "generic+dotprod": (0, 3)}
+"""Machines whose vocabulary is nearly that of another: which of four cases they have."""
 EPILOGUES = ("single_s8", "single_left_s8", "single_wide_s8", "double_s8", "double_wide_s8")
 HEADER = """
 #include "gemm_s8.h"
@@ -135,6 +140,16 @@ def library(source: str, path: tuple[str, bool]) -> Library | Emulated:
     linked = compile_c(text + PROGRAM.replace("FUNCTIONS", table), cpu, *flags)
     lanes, shift, pairs = np.frombuffer(_emulate(linked, -1, 0, 0, ()), np.int32)
     return Emulated(linked, int(lanes), int(shift), bool(pairs))
+
+
+def part_of(rows: Sequence[Row], path: tuple[str, bool]) -> list[Row]:
+    """The cases for a path: all where it has a vocabulary of its own, half of them for a machine
+    that shares most of one, a fifth for portable definitions forced, which take long to compile.
+    """
+    if path[1]:
+        return list(rows[::5])
+    kept = SHARED.get(path[0], range(4))
+    return [row for i, row in enumerate(rows) if i % 4 in kept]
 
 
 def requantize_reference(acc: Ints, m: Ints, t: Ints, zero: int, rounding: str) -> Ints:

@@ -17,6 +17,7 @@ from tests.kernels.native_s8 import (
     forms,
     guarded,
     library,
+    part_of,
     random_epilogue,
     requantize_reference,
 )
@@ -148,10 +149,9 @@ def data(rng: np.random.Generator, c: Case, fused: bool) -> Data:
 
 
 def table_of(path: tuple[str, bool]) -> list[tuple[Case, Data]]:
-    """The cases of a path, each in one of its forms: a quarter of them where portable C is forced,
-    which takes long to compile."""
+    """The cases of a path, each in one of its forms."""
     rng, ways = np.random.default_rng(6), forms(path)
-    chosen = cases()[:: 4 if path[1] else 1]
+    chosen = part_of(cases(), path)
     return [(c, data(rng, c, ways[i // 2 % len(ways)])) for i, c in enumerate(chosen)]
 
 

@@ -30,7 +30,7 @@ from whet.ops.reduction import reduce_mean
 from whet.passes.pipeline import in_precision, optimize
 from whet.session.verify import BF16_TOLERANCE
 from whet.session.verify import verify as prove
-from whet.targets.host import X86_LEVELS, host, levels
+from whet.targets.host import host, levels
 
 NUMBERS = np.random.default_rng(11)
 PLAIN = {"stride": (1, 1), "dilation": (1, 1), "low": (1, 1), "high": (1, 1)}
@@ -113,12 +113,12 @@ def test_it_stays_near_f32(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-@pytest.mark.parametrize("level", [*X86_LEVELS, "native", "dot"])
+@pytest.mark.parametrize("level", ["native", "dot", "x86-64-v3", "x86-64"])
 def test_emitted_c_is_its_meaning(name: str, level: str) -> None:
     """On all levels this machine can run, and with dots of pairs where it has them."""
     narrow = in_precision(GRAPHS[name], "bf16")
     target = host("native")
-    if level in X86_LEVELS:
+    if level.startswith("x86"):
         if level not in levels():
             pytest.skip(f"this machine cannot run {level}")
         target = host(level)

@@ -36,7 +36,9 @@ def chains(made: Compiled) -> list[Strips]:
 
 
 @pytest.mark.parametrize("quantized", [False, True])
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize(
+    "seed", [*range(9), *(pytest.param(n, marks=pytest.mark.slow) for n in range(9, 30))]
+)
 def test_strips_give_the_bits_of_whole_layers(
     seed: int, quantized: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,7 +37,9 @@ def model_options(command: Callable[..., object]) -> Callable[..., object]:
             metavar="NAME=N",
             help="Settle a dimension or a whole-number input.",
         ),
-        click.option("--cpu", default="native", show_default=True, help="x86 level to build for."),
+        click.option(
+            "--cpu", default="native", show_default=True, help="Or the x86-64 level to build for."
+        ),
     ):
         command = option(command)
     return command

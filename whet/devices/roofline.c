@@ -39,6 +39,11 @@ enum { DOT_OPS = 64 };
 static inline vi dot(vi acc, vi a, vi b) {
   return acc + (vi)_mm512_madd_epi16((__m512i)a, (__m512i)b);
 }
+#elif defined(__AVXVNNI__)
+enum { DOT_OPS = 64 };
+static inline vi dot(vi acc, vi a, vi b) {
+  return (vi)_mm256_dpbusd_avx_epi32((__m256i)acc, (__m256i)a, (__m256i)b);
+}
 #elif defined(__AVX2__)
 enum { DOT_OPS = 32 };
 static inline vi dot(vi acc, vi a, vi b) {

@@ -10,7 +10,7 @@ from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels.epilogue import vector_epilogue
-from whet.kernels.kernel import Numbers, kernel_by_rows, kernel_of_choices
+from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_conv, pack_depthwise, pack_panels
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, tile_choices_f32, tile_f32, with_blocks
@@ -80,7 +80,12 @@ def _windowed(node: Node, w: Array, target: Target) -> list[Tile]:
     )  # fmt: skip
 
 
-@kernel_of_choices("conv_f32", space, conv)
+def rows(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    """Blocks of one row of the image, and a tile for that."""
+    return _lowered(node, target, numbers, by_rows=True)
+
+
+@kernel_of_choices("conv_f32", space, conv, by_rows=rows)
 def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
     return _lowered(node, target, numbers, by_rows=False)
 
@@ -129,9 +134,3 @@ def _lowered(
     call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, t.block, *ends))
     units = -(-b * oh // t.block) * len(panels)
     return Lowered((call,), ("conv_f32.h",), (packed,), 0, units, "conv_f32", grain=int(by_rows))
-
-
-@kernel_by_rows("conv_f32", conv)
-def rows(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
-    """Blocks of one row of the image, and a tile for that."""
-    return _lowered(node, target, numbers, by_rows=True)

@@ -28,7 +28,7 @@ from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.epilogue_s8 import low_steps, tail
-from whet.kernels.kernel import Numbers, kernel_by_rows, kernel_of_choices
+from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.scratch import whole_lines
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, with_blocks
@@ -166,7 +166,12 @@ def _wide(node: Node, w: Array, target: Target) -> int:
     return wide_channels(w.shape[0], (kh, kw), (sh, sw), dw, target.lanes)
 
 
-@kernel_of_choices("conv_s8", space, conv)
+def rows(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
+    """Blocks of a row of the image, or of a few whose frames overlap, and a tile for that."""
+    return _lowered(node, target, numbers, by_rows=True)
+
+
+@kernel_of_choices("conv_s8", space, conv, by_rows=rows)
 def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
     return _lowered(node, target, numbers, by_rows=False)
 
@@ -187,12 +192,6 @@ def _lowered(
     if node.integer("groups", 1) == c > 1:
         return _depthwise(node, found, w, target, numbers)
     return _convolution(node, found, w, target, numbers, by_rows=by_rows)
-
-
-@kernel_by_rows("conv_s8", conv)
-def rows(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
-    """Blocks of a row of the image, or of a few whose frames overlap, and a tile for that."""
-    return _lowered(node, target, numbers, by_rows=True)
 
 
 def product_space(node: Node, target: Target) -> list[Numbers]:

@@ -18,7 +18,6 @@ Numbers = tuple[int, ...]
 Lower = Callable[[Node, Target], Lowered | None]
 Chosen = Callable[[Node, Target, Numbers | None], Lowered | None]
 Space = Callable[[Node, Target], Sequence[Numbers]]
-ByRows = Callable[[Node, Target, Numbers | None], Lowered | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +38,17 @@ class Choice:
 class Kernel:
     """lower(node, target, numbers) gives the statements, or None where the kernel does not fit the
     node; without numbers it takes those that are likely the fastest. space(node, target) lists all
-    it can take, the likely fastest first; nothing where there is no choice.
+    it can take, the likely fastest first; nothing where there is no choice. by_rows: `lower` with a
+    grain (`Lowered.grain`) and the same results, bit for bit, for kernels that have such.
     """
 
     name: str
     lower: Chosen
     space: Space
+    by_rows: Chosen | None = None
 
 
 _registry: dict[Op, list[Kernel]] = {}
-_by_rows: dict[Op, list[tuple[str, ByRows]]] = {}
 
 
 def kernel(name: str, *ops: Op, fallback: bool = False) -> Callable[[Lower], Lower]:
@@ -63,22 +63,13 @@ def kernel(name: str, *ops: Op, fallback: bool = False) -> Callable[[Lower], Low
     return register
 
 
-def kernel_of_choices(name: str, space: Space, *ops: Op) -> Callable[[Chosen], Chosen]:
+def kernel_of_choices(
+    name: str, space: Space, *ops: Op, by_rows: Chosen | None = None
+) -> Callable[[Chosen], Chosen]:
     """Register a lowering that takes numbers of a space."""
 
     def register(lower: Chosen) -> Chosen:
-        _register(Kernel(name, lower, space), ops)
-        return lower
-
-    return register
-
-
-def kernel_by_rows(name: str, *ops: Op) -> Callable[[ByRows], ByRows]:
-    """Register how a kernel lowers ops with a grain (`Lowered.grain`), or None where it cannot."""
-
-    def register(lower: ByRows) -> ByRows:
-        for op in ops:
-            _by_rows.setdefault(op, []).append((name, lower))
+        _register(Kernel(name, lower, space, by_rows), ops)
         return lower
 
     return register
@@ -134,9 +125,10 @@ def lower(node: Node, target: Target, choice: Choice | None = None) -> Lowered:
 def lower_by_rows(node: Node, target: Target, choice: Choice | None = None) -> Lowered | None:
     """The statements with a grain, by the kernel of the choice where there is one; None where no
     kernel has them. The results are those of `lower`, bit for bit."""
-    for name, by_rows in _by_rows.get(node.op, ()):
-        if choice is None or choice.kernel == name:
-            lowered = by_rows(node, target, None if choice is None else choice.numbers)
+    for candidate in kernels_for(node.op):
+        if candidate.by_rows is not None and (choice is None or choice.kernel == candidate.name):
+            numbers = None if choice is None else choice.numbers
+            lowered = candidate.by_rows(node, target, numbers)
             if lowered is not None:
                 return lowered
     return None

@@ -15,6 +15,7 @@ from whet.kernels.epilogue import NARROW_FLOATS, vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing_bf16 import pack_pairs
 from whet.kernels.scratch import whole_lines
+from whet.kernels.share import balanced_gemm
 from whet.kernels.tiling import Tile
 from whet.kernels.tiling_bf16 import laid_stride, tiles_gemm_bf16
 from whet.ops.matmul import matmul
@@ -53,7 +54,7 @@ def gemm_bf16(
     if epilogue is None or bias is None or out is None:
         return None
     k, n = w.shape
-    t = Tile(*(numbers or gemm_space(m, n, k, target)[0]))
+    t = balanced_gemm(Tile(*(numbers or gemm_space(m, n, k, target)[0])), m, n, k, target, 2)
     stride = laid_stride(k)
     offset, kept = bias
     sizes = (int(target.dot_bf16), out, m, n, k, k, stride, n, t.rows, t.vectors, t.block)

@@ -17,7 +17,7 @@ from whet.kernels.tiling import Tile
 from whet.targets.target import Target
 
 # Less work than this many nanoseconds is done sooner by one thread than handed to two.
-WORTH = 2000.0
+WORTH = 600.0
 # Elements of a unit of a flat range: whole vectors and cache lines.
 GRAIN = 128
 # An axis of fewer indices is shared unevenly, so a longer one inside it is shared instead.
@@ -32,6 +32,8 @@ TOGETHER = 1 << 14
 THREADS = tuple(map(Name, ("part", "parts", "host->wait", "host->pool")))
 # Bytes of weights that stay in a cache while they are used.
 CACHED = 1 << 20
+# How many times as long an element takes from another thread's cache as a weight from memory.
+PULLED = 6
 # Units of several ranges that are shared together.
 UNITS = 64
 
@@ -125,10 +127,11 @@ def _nanoseconds(nest: Nest) -> float:
 def balanced_gemm(tile: Tile, m: int, n: int, k: int, target: Target, size: int) -> Tile:
     """The tile of C[m, n] = A[m, k] B[k, n] with a block of rows that threads share evenly.
 
-    size: bytes of an element of B. Where the rows are the heavier side each thread has as many of
-    them as the others, from the same place on in every layer, so that what it made it reads again.
+    size: bytes of an element of B. Where the rows cost more to pass from thread to thread than the
+    weights to read twice, each thread has as many of them as the others, from the same place on in
+    every layer, so that what it made it reads again.
     """
-    if target.threads > 1 and k * n < m * (k + n):
+    if target.threads > 1 and k * n < PULLED * m * (k + n):
         blocks = target.threads * -(-m // (target.threads * tile.block))
         return replace(tile, block=-(-m // blocks))
     tiles, whole = -(-m // tile.rows), tile.block // tile.rows

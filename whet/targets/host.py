@@ -14,22 +14,23 @@ from whet.targets.target import Target
 THREADS = min(max(cpu_count() or 1, 2), 16)
 # Without it clang splits vectors of 16 floats in two for some CPUs, but where it sees an intrinsic.
 WIDE = ("-mprefer-vector-width=512",)
+X86 = "x86_64-linux-gnu.2.17"
 X86_LEVELS = {
     "x86-64-v4": Target(
-        "host",
-        "x86_64-linux-gnu.2.17",
-        "x86_64_v4+avx512vnni",
-        16,
-        32,
-        dot8_shift=128,
-        fused=True,
-        flags=WIDE,
+        "host", X86, "x86_64_v4+avx512vnni", 16, 32, dot8_shift=128, fused=True, flags=WIDE
     ),
-    "x86-64-v3": Target(
-        "host", "x86_64-linux-gnu.2.17", "x86_64_v3", 8, 16, dot8_pairs=True, fused=True
-    ),
-    "x86-64": Target("host", "x86_64-linux-gnu.2.17", "x86_64", 4, 16),
+    "x86-64-v3-vnni": Target("host", X86, "x86_64_v3+avxvnni", 8, 16, dot8_shift=128, fused=True),
+    "x86-64-v3": Target("host", X86, "x86_64_v3", 8, 16, dot8_pairs=True, fused=True),
+    "x86-64": Target("host", X86, "x86_64", 4, 16),
 }
+AVX2, AVX512 = ("avx2", "fma", "f16c"), ("avx512f", "avx512bw", "avx512dq", "avx512vl")
+LEVEL_FEATURES = {
+    "x86-64-v4": (*AVX2, *AVX512, "avx512_vnni"),
+    "x86-64-v3-vnni": (*AVX2, "avx_vnni"),
+    "x86-64-v3": AVX2,
+    "x86-64": (),
+}
+"""The instruction sets of each level, by the names Linux gives them."""
 AARCH64 = Target("host", "aarch64-linux-gnu.2.17", "native", 4, 32, fused=True)
 
 
@@ -42,43 +43,40 @@ def levels() -> tuple[str, ...]:
     """The x86-64 levels that this machine runs, the widest first; none on another machine."""
     if machine() in ("aarch64", "arm64"):
         return ()
-    flags, known = cpu_flags(), tuple(X86_LEVELS)
-    best = "x86-64-v4" if "avx512bw" in flags else "x86-64-v3" if "avx2" in flags else "x86-64"
-    return known[known.index(best) :]
+    return tuple(name for name, needed in LEVEL_FEATURES.items() if cpu_flags() >= set(needed))
 
 
 def host(cpu: str = "native") -> Target:
     """The target for this machine.
 
-    cpu: `native`, `x86-64-v4`, `x86-64-v3` or `x86-64`.
+    cpu: `native` or one of X86_LEVELS.
 
     Raises:
         CompileError: the name is unknown, or this machine cannot run that level.
     """
     if machine() in ("aarch64", "arm64"):
         return replace(AARCH64, threads=THREADS)
-    best, flags = levels()[0], cpu_flags()
     if cpu == "native":
-        vnni = (best == "x86-64-v4" and "avx512_vnni" in flags) or "avx_vnni" in flags
-        shift, pairs = 128 if vnni else 0, not vnni and best != "x86-64"
-        l1, l2 = (*cache_bytes(), *GUESSED_CACHES[1:])[:2]
-        return replace(
-            X86_LEVELS[best], cpu="native", threads=THREADS, dot8_shift=shift, dot8_pairs=pairs,
-            l1=l1, l2=l2, halves=is_zen4(),
-            dot_bf16="avx512_bf16" in flags and cpu_vendor() in FAST_BF16,
-        )  # fmt: skip
+        return _native(cpu_flags())
     if cpu not in X86_LEVELS:
         raise CompileError(f"unknown cpu {cpu}", hint="native, " + ", ".join(X86_LEVELS))
     if cpu not in levels():
-        raise CompileError(f"this machine cannot run {cpu}", hint=f"--cpu {best}")
+        raise CompileError(f"this machine cannot run {cpu}", hint=f"--cpu {levels()[0]}")
     return replace(X86_LEVELS[cpu], threads=THREADS)
 
 
-LEVEL_FEATURES = {
-    "x86-64-v4": ("avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"),
-    "x86-64-v3": ("avx2", "fma", "f16c"),
-    "x86-64": (),
-}
+def _native(flags: frozenset[str]) -> Target:
+    wide = flags >= set(AVX512)
+    level = "x86-64-v4" if wide else "x86-64-v3" if flags >= set(AVX2) else "x86-64"
+    vnni = ("avx512_vnni" if wide else "avx_vnni") in flags
+    l1, l2 = (*cache_bytes(), *GUESSED_CACHES[1:])[:2]
+    return replace(
+        X86_LEVELS[level], cpu="native", threads=THREADS, dot8_shift=128 if vnni else 0,
+        dot8_pairs=not vnni and level != "x86-64", l1=l1, l2=l2, halves=is_zen4(),
+        dot_bf16="avx512_bf16" in flags and cpu_vendor() in FAST_BF16,
+    )  # fmt: skip
+
+
 OPTIONAL_FEATURES = (
     *("avx512_vnni", "avx_vnni", "avx512_bf16", "avx512vbmi"),
     *("asimddp", "i8mm", "sve"),
@@ -94,8 +92,7 @@ def features(target: Target) -> str:
         return " ".join(sorted(names & cpu_flags()))
     levels = {t.cpu: level for level, t in X86_LEVELS.items()}
     level = levels.get(target.cpu)
-    needed = LEVEL_FEATURES[level] if level else ()
-    return " ".join(sorted({*needed, *(("avx512_vnni",) if level == "x86-64-v4" else ())}))
+    return " ".join(sorted(LEVEL_FEATURES[level])) if level else ""
 
 
 def missing_features(needed: str) -> list[str]:

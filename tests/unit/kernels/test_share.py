@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from whet.emit.program import Access, In, Nest, Out, Portion
 from whet.kernels import share
 from whet.kernels.strides import row_major
+from whet.kernels.tiling import Tile
+from whet.targets.host import host
 
 
 def longest(block: int, rows: int, panels: list[int], threads: int) -> float:
@@ -101,3 +104,18 @@ def test_nests_are_shared_together() -> None:
     found = share.nests(copy((300, 40), (1, 0)), copy((20, 90), (1, 0)))
     assert found.parallel == share.UNITS
     assert all(isinstance(n, Nest) and n.grain == 1 for n in found.statements)
+
+
+@pytest.mark.parametrize(("m", "block"), [(197, 70), (49, 50), (125, 42), (2304, 1160)])
+def test_threads_have_the_same_rows_of_a_product_whatever_its_columns(m: int, block: int) -> None:
+    for n in (32, 64, 96):
+        tile = share.balanced_gemm(Tile(14, 2, block), m, n, 32, replace(host(), threads=2), 1)
+        blocks = -(-m // tile.block)
+        assert blocks % 2 == 0
+        assert abs(2 * tile.block * (blocks // 2) - m) <= blocks
+        assert tile.block <= block
+
+
+def test_heavy_weights_are_shared_by_columns() -> None:
+    tile = share.balanced_gemm(Tile(8, 4, 64), 4, 1024, 1024, replace(host(), threads=2), 1)
+    assert tile.block >= 4

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whet.emit.program import Strips
+from whet.emit.program import Step, Strips
 from whet.ir.element import F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
@@ -95,3 +95,15 @@ def test_every_thread_has_rows_of_its_own() -> None:
     one, many = (strips(planned(graph, replace(HOST, threads=n)))[0] for n in (1, 8))
     assert many.strip * 8 <= 112 + 7
     assert many.strip <= one.strip
+
+
+def test_each_thread_keeps_its_scratch_in_all_steps() -> None:
+    made = planned(block(112), replace(HOST, threads=3))
+    found = {(c.memory, c.each) for c in strips(made)}
+    steps = [s for s in made.program.main.steps if isinstance(s, Step) and s.each]
+    found |= {(s.scratch, s.each) for s in steps if s.scratch is not None}
+    assert len(found) == 1
+    ((place, each),) = found
+    held = [p for p in made.memory.placements if p.offset == place.offset and p.buffer.size]
+    assert held[0].buffer.size >= 3 * each
+    assert (held[0].buffer.start, held[0].buffer.end) == (0, len(made.scratch))

@@ -52,7 +52,7 @@ INLINE void frame_s8(const int H, const int W, const long ldx, const int C, cons
 }
 
 // MR output pixels against one panel: a is the first tap of the first pixel, `pixel` and `line` the
-// bytes between neighbouring input pixels and rows. FETCH: each quad fetches the next of `ahead`.
+// bytes between neighbouring input pixels and rows. FETCH: as tile_sum_s8 has it.
 INLINE void conv_tile_s8(const int MR, const int NV, const int C, const int KH, const int KW,
                          const int SW, const int DH, const int DW, const int READY, const int WZ,
                          const long pixel, const long line, const int FETCH, vi *acc, const s8 *a,
@@ -61,7 +61,7 @@ INLINE void conv_tile_s8(const int MR, const int NV, const int C, const int KH, 
     const int run = dense ? KW : 1; // taps of one run of bytes
     tile_start_s8(MR, NV, WZ, acc, bias);
     for (int kh = 0; kh < KH; kh++)
-        for (int kw = 0; kw < KW; kw += run, ahead += run * C / 4 * 64)
+        for (int kw = 0; kw < KW; kw += run, ahead += run * C / 4 * FETCH)
             w = tile_sum_s8(MR, NV, run * C, READY, FETCH, acc,
                             a + kh * DH * line + kw * DW * pixel, SW * pixel, w, ahead);
 }
@@ -69,10 +69,11 @@ INLINE void conv_tile_s8(const int MR, const int NV, const int C, const int KH, 
 // What conv_s8 does of a row for one panel, by its variables: tiles that share it evenly.
 #define SUM(MR_, NV_, FETCH)                                                               \
     conv_tile_s8(MR_, NV_, C, KH, KW, SW, DH, DW, framed, WZ, pixel, line, FETCH, acc,     \
-                 xb + ow * SW * pixel, wb, wb + depth * (NV_ * VL + fetched * 16), bs)
+                 xb + ow * SW * pixel, wb, wb + depth * (NV_ * VL) + fetched, bs)
+#define EACH(NV_) fetch_bytes(NV_ * VL * 4, (RB < OH ? RB : OH) * tiles)
 #define TILE(MR_, NV_, LANES_)                                                             \
-    if (fetch && fetched < NV_ * VL / 16)                                                  \
-        SUM(MR_, NV_, 1), fetched++;                                                       \
+    if (fetch && fetched < depth * (NV_ * VL))                                             \
+        SUM(MR_, NV_, EACH(NV_)), fetched += depth / 4 * EACH(NV_);                        \
     else                                                                                   \
         SUM(MR_, NV_, 0);                                                                  \
     tile_store_s8(MR_, NV_, LANES_, WZ, OUT, low, high, acc,                               \
@@ -116,7 +117,7 @@ INLINE void conv_s8(const int B, const int H, const int W, const int C, const in
         const s8 *wb = w + g * group_bytes + panel * depth * (width + ones * VL),
                  *image = x + (long)b * H * W * ldx;
         const int *bs = bias + channel;
-        int fetched = 0;
+        long fetched = 0;
         if (framed && block != ready) {
             frame_s8(H, W, ldx, G * C, first * SH - PT,
                      (after - first - 1) * SH + (KH - 1) * DH + 1, -PL, columns, zero, image,
@@ -138,4 +139,5 @@ INLINE void conv_s8(const int B, const int H, const int W, const int C, const in
 }
 #undef ROW
 #undef TILE
+#undef EACH
 #undef SUM

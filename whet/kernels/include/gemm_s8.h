@@ -32,16 +32,16 @@ INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const i
                           const long row, const int channel, const void *const *extra,
                           epilogue_s8 epilogue) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles,
-              V = NV + (WZ != 0);
-    const s8 *ahead = b + (long)V * VL * ((K + 3) / 4 * 4);
-    int fetched = 0;
+              V = NV + (WZ != 0), each = fetch_bytes(V * VL * 4, tiles);
+    const long panel = (long)V * VL * ((K + 3) / 4 * 4);
+    const s8 *ahead = b + panel, *last = ahead + panel;
     vi acc[32];
 #define TILE(rows_)                                                                                \
     do {                                                                                           \
         tile_start_s8(rows_, V, WZ, acc, bias);                                                    \
-        if (FETCH && fetched < V * VL / 16) {                                                      \
-            tile_sum_s8(rows_, V, K, READY, 1, acc, a + m * lda, lda, b, ahead);                   \
-            ahead += K / 4 * 64, fetched++;                                                        \
+        if (FETCH && ahead < last) {                                                               \
+            tile_sum_s8(rows_, V, K, READY, each, acc, a + m * lda, lda, b, ahead);                \
+            ahead += K / 4 * each;                                                                 \
         } else                                                                                     \
             tile_sum_s8(rows_, V, K, READY, 0, acc, a + m * lda, lda, b, b);                       \
         tile_store_s8(rows_, V, LANES, WZ, OUT, low, high, acc, c + m * ldc * out_bytes(OUT), ldc, \

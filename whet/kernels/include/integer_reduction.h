@@ -3,6 +3,7 @@
 #ifndef WHET_INTEGER_REDUCTION_H
 #define WHET_INTEGER_REDUCTION_H
 #include "integer_fixedpoint.h"
+#include "share.h"
 
 /* Channels that pooling and sums hold at once, in 32-bit lanes. */
 enum { INTEGER_SPAN = 64 };
@@ -91,7 +92,8 @@ WHET_INLINE void integer_sum_parts(const long count, const long inner, const int
                                    const int rounding, void *y, u32 *sums, const int part,
                                    const int parts, void (*wait)(void *pool), void *pool)
 {
-    for (long k = SHARED_RUNS * part / parts; k < SHARED_RUNS * (part + 1) / parts; k++)
+    for (long k = thread_share(SHARED_RUNS, part, parts);
+         k < thread_share(SHARED_RUNS, part + 1, parts); k++)
         for (long from = 0; from < inner; from += INTEGER_SPAN) {
             const long rest = inner - from;
             const int width = rest < INTEGER_SPAN ? (int)rest : INTEGER_SPAN;
@@ -106,7 +108,7 @@ WHET_INLINE void integer_sum_parts(const long count, const long inner, const int
         }
     if (parts > 1)
         wait(pool);
-    for (long i = inner * part / parts; i < inner * (part + 1) / parts; i++) {
+    for (long i = thread_share(inner, part, parts); i < thread_share(inner, part + 1, parts); i++) {
         u32 sum = (u32)-offset;
         for (long k = 0; k < SHARED_RUNS; k++)
             sum += sums[k * inner + i];

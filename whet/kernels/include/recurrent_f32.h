@@ -26,6 +26,7 @@
 #include "gemm_f32.h"
 #include "math_f32.h"
 #include "recurrent_s8.h"
+#include "share.h"
 
 enum { RECURRENT_GRU = 3, RECURRENT_LSTM = 4 }; // cells, by their number of gates
 
@@ -57,8 +58,9 @@ typedef struct {
 INLINE void recurrent_wait(const recurrent_thread *t) {
     if (t->parts > 1) t->wait(t->pool);
 }
-INLINE int recurrent_share(const recurrent_thread *t, const int units, const int part) {
-    return (int)((long)units * part / t->parts);
+// Where this thread's share begins; that of the next one, with past = 1.
+INLINE int recurrent_share(const recurrent_thread *t, const int units, const int past) {
+    return (int)thread_share(units, t->part + past, t->parts);
 }
 
 // acc[j] += sum over k of h[k] * r[k][j]
@@ -131,8 +133,8 @@ INLINE void recurrent_inputs(const int CODES, const int M, const int COLUMNS, co
                              const long ldx, const int MR, const int NV, const recurrent_thread *t,
                              const void *x, const recurrent_constants *k, float *gates) {
     const int panels = (COLUMNS + NV * VL - 1) / (NV * VL), rows = (M + MR - 1) / MR * MR;
-    const int begin = recurrent_share(t, panels, t->part);
-    const int end = recurrent_share(t, panels, t->part + 1);
+    const int begin = recurrent_share(t, panels, 0);
+    const int end = recurrent_share(t, panels, 1);
     if (CODES)
         recurrent_inputs_s8(M, COLUMNS, INPUT, ldx, MR, NV, begin, end, (const s8 *)x,
                             (const s8 *)k->w, k->w_start, k->w_scale, k->bias, gates);
@@ -164,8 +166,8 @@ INLINE const float *recurrent_run_f32(const int CELL, const int CODES, const int
                                       const recurrent_constants *k) {
     const int width = NH * VL, blocks = (HIDDEN + width - 1) / width, units = blocks * width;
     const int columns = CELL * units, REST = STEPS % CHUNK;
-    const int first = recurrent_share(t, blocks, t->part);
-    const int last = recurrent_share(t, blocks, t->part + 1);
+    const int first = recurrent_share(t, blocks, 0);
+    const int last = recurrent_share(t, blocks, 1);
     const long kept = recurrent_bytes(first * width, last * width, HIDDEN);
     for (int begin = 0; begin < STEPS; begin += CHUNK) {
         const int count = STEPS - begin < CHUNK ? REST : CHUNK;
@@ -218,8 +220,8 @@ INLINE void recurrent_f32(const int CELL, const int CODES, const int INPUT_CODES
                           const recurrent_thread *t) {
     const int width = NH * VL, blocks = (HIDDEN + width - 1) / width, units = blocks * width;
     const int columns = CELL * units, row = DIRECTIONS * HIDDEN, bytes = INPUT_CODES ? 1 : 4;
-    const int begin = recurrent_share(t, blocks, t->part) * width;
-    const int end = recurrent_share(t, blocks, t->part + 1) * width;
+    const int begin = recurrent_share(t, blocks, 0) * width;
+    const int end = recurrent_share(t, blocks, 1) * width;
     const long kept = recurrent_bytes(begin, end, HIDDEN);
     const long ldx = BATCH_FIRST ? INPUT : (long)BATCH * INPUT;
     const long ldy = BATCH_FIRST ? row : (long)BATCH * row;

@@ -23,6 +23,7 @@
 #ifndef WHET_REDUCE_H
 #define WHET_REDUCE_H
 #include "math.h"
+#include "share.h"
 
 enum { REDUCE_LANES = 16, REDUCE_RUN = 4096, REDUCE_WIDTH = 64 };
 #if defined(__AVX512F__)
@@ -127,13 +128,16 @@ enum { REDUCE_EXTREME_LANES = 16 };
                                                A *sums, const int part, const int parts, \
                                                void (*wait)(void *pool), void *pool) \
     { \
-        for (long k = SHARED_RUNS * part / parts; k < SHARED_RUNS * (part + 1) / parts; k++) { \
+        for (long k = thread_share(SHARED_RUNS, part, parts); \
+             k < thread_share(SHARED_RUNS, part + 1, parts); k++) { \
             const long from = n * k / SHARED_RUNS, past = n * (k + 1) / SHARED_RUNS; \
             reduce_##NAME##_rows_##T(x + from * inner, sums + k * inner, past - from, inner); \
         } \
         if (parts > 1) \
             wait(pool); \
-        for (long i = inner * part / parts; i < inner * (part + 1) / parts; i++) { \
+        const long begin = thread_share(inner, part, parts); \
+        const long end = thread_share(inner, part + 1, parts); \
+        for (long i = begin; i < end; i++) { \
             A sum = sums[i]; \
             for (long k = 1; k < SHARED_RUNS; k++) \
                 sum = MERGE(A, sum, sums[k * inner + i]); \

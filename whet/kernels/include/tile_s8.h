@@ -23,6 +23,8 @@
 #pragma once
 #include "requantize.h"
 
+enum { FETCH_LEAST = 8 }; // bytes
+
 // Bytes of an element of the result.
 INLINE int out_bytes(const int OUT) { return OUT == 4 ? 4 : 1; }
 
@@ -50,15 +52,22 @@ INLINE void tile_quad_s8(const int MR, const int NV, const int READY, const int 
     }
 }
 
+// How many of `bytes` that `tiles` fetch with each quad one of them does: few, because loads wait
+// where too many lines are under way.
+INLINE int fetch_bytes(const int bytes, const int tiles) {
+    const int even = (bytes + tiles - 1) / tiles;
+    return even < FETCH_LEAST ? FETCH_LEAST : even < 64 ? even : 64;
+}
+
 // acc[i][j] += sum over k < K of a[i][k] * b: ceil(K / 4) quads, each [NV][VL][4]. Returns the next
-// quad of b. FETCH: each quad fetches the next of `ahead`, 64 bytes.
+// quad of b. FETCH: how many bytes of `ahead` each quad fetches.
 INLINE const s8 *tile_sum_s8(const int MR, const int NV, const int K, const int READY,
                              const int FETCH, vi *acc, const s8 *a, const long lda, const s8 *b,
                              const s8 *ahead) {
     const int each = READY ? DOT8_BYTES : 1;
     int k = 0;
     for (; k + 4 <= K; k += 4, b += NV * VL * 4) {
-        if (FETCH) __builtin_prefetch(ahead + k * 16, 0, 2);
+        if (FETCH) __builtin_prefetch(ahead + k / 4 * FETCH, 0, 2);
         tile_quad_s8(MR, NV, READY, 4, acc, a + k * each, lda, b);
     }
     if (K % 4 == 0) return b;

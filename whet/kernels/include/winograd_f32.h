@@ -18,6 +18,7 @@
 // tile. The result depends on none of this.
 #pragma once
 #include "gemm_f32.h"
+#include "share.h"
 
 // B^T d for d[0], d[s], ... in place.
 INLINE void winograd_input_f32(const int M, vf *d, const int s) {
@@ -90,10 +91,6 @@ INLINE void winograd_write_f32(const int M, const int lanes, const int OH, const
     }
 }
 
-INLINE int winograd_share(const int units, const int part, const int parts) {
-    return (int)((long)units * part / parts);
-}
-
 // The tiles [begin, end) of a block from output row oh on, from x to v.
 INLINE void winograd_inputs_f32(const int M, const int H, const int W, const int C, const int ldx,
                                 const int across, const int tiles, const int PT, const int PL,
@@ -156,12 +153,12 @@ INLINE void winograd_block_f32(const int M, const int H, const int W, const int 
                                const int parts, void (*wait)(void *pool), void *pool) {
     const int across = (OW + M - 1) / M, tiles = rows * across, positions = (M + 2) * (M + 2);
     const int units = positions * ((N + NV * VL - 1) / (NV * VL));
-    const int begin = winograd_share(tiles, part, parts);
-    const int end = winograd_share(tiles, part + 1, parts);
+    const int begin = (int)thread_share(tiles, part, parts);
+    const int end = (int)thread_share(tiles, part + 1, parts);
     winograd_inputs_f32(M, H, W, C, ldx, across, tiles, PT, PL, oh, begin, end, x, v);
     if (parts > 1) wait(pool);
-    winograd_products_f32(M, C, N, tiles, MR, NV, winograd_share(units, part, parts),
-                          winograd_share(units, part + 1, parts), v, w, m);
+    winograd_products_f32(M, C, N, tiles, MR, NV, (int)thread_share(units, part, parts),
+                          (int)thread_share(units, part + 1, parts), v, w, m);
     if (parts > 1) wait(pool);
     winograd_outputs_f32(M, OH, OW, N, ldy, across, tiles, image, oh, begin, end, m, bias, y, extra,
                          epilogue);
@@ -182,8 +179,8 @@ INLINE void winograd_f32(const int B, const int M, const int H, const int W, con
                        x + (long)image * H * W * ldx, w, bias, y, v, m, extra, epilogue, part,   \
                        parts, wait, pool)
     for (int u = begin; u < end; u++) {
-        const int image = u / BLOCKS, first = winograd_share(down, u % BLOCKS, BLOCKS);
-        if (winograd_share(down, u % BLOCKS + 1, BLOCKS) - first == few)
+        const int image = u / BLOCKS, first = (int)thread_share(down, u % BLOCKS, BLOCKS);
+        if (thread_share(down, u % BLOCKS + 1, BLOCKS) - first == few)
             BLOCK(few);
         else
             BLOCK(more);
