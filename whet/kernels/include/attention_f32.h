@@ -27,7 +27,8 @@ INLINE void attention_keys_f32(const int S, const int D, const int NV, const flo
     }
 }
 
-// Of MR rows x[S] of scores, at most VL: 2^(x + mask / ln 2 - the largest), and in scale 1 / the sum.
+// Of MR rows x[S] of scores, at most VL: 2^(x + mask / ln 2 - the largest), and in scale 1 / the
+// sum.
 // Rows are whole vectors long, of which what lies behind S becomes 0.
 INLINE void attention_softmax_f32(const int MR, const int S, float *x, const int ldx,
                                   const float *mask, const long mask_t, float *scale) {

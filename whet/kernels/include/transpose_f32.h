@@ -1,4 +1,4 @@
-// Transposing in registers: VL vectors of VL floats, and matrices in such blocks; and sums of rows.
+// Transposing in registers: VL vectors of VL floats, and matrices in such blocks; sums of rows.
 #pragma once
 #include "simd.h"
 
@@ -52,8 +52,8 @@ INLINE void transpose_rows_f32(const int rows, const int columns, const float fa
     }
 }
 
-// Lane i: the sum (the largest) of the lanes of rows[i], for VL rows, which are used up. The order of
-// the sums is the same on every call.
+// Lane i: the sum (the largest) of the lanes of rows[i], for VL rows, which are used up. The order
+// of the sums is the same on every call.
 INLINE vf sums_of_rows_f32(vf *rows) {
     for (int n = VL / 2; n > 0; n /= 2)
         UNROLL (i, n)
