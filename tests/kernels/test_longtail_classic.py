@@ -65,6 +65,29 @@ def _trees(count: int, depth: int, features: int) -> dict[str, list[float]]:
     return table
 
 
+def _columns(trees: dict[str, list[float]]) -> list[np.ndarray]:
+    """The integer columns of tree_ensemble.h, in its order."""
+    member = np.array(trees["nodes_modes"]) == 6
+    starts = np.where(member, 3 * (np.cumsum(member) - 1), 0)
+    children = [
+        np.where(
+            trees[f"nodes_{side}leafs"],
+            ~np.array(trees[f"nodes_{side}nodeids"]),
+            trees[f"nodes_{side}nodeids"],
+        )
+        for side in ("true", "false")
+    ]
+    leaves = len(trees["leaf_weights"])
+    columns = [np.array(column, np.int32) for column in (trees["nodes_featureids"], *children)]
+    columns += [
+        np.array(trees[key], np.uint8) for key in ("nodes_modes", "nodes_missing_value_tracks_true")
+    ]
+    return columns + [
+        np.array(column, np.int32)
+        for column in (starts, range(leaves + 1), trees["leaf_targetids"], trees["tree_roots"])
+    ]
+
+
 @pytest.mark.parametrize("kind", ["f32", "f64"])
 @pytest.mark.parametrize("aggregate", [0, 1, 2, 3])
 def test_tree_ensemble(aggregate: int, kind: str) -> None:
@@ -90,25 +113,7 @@ def test_tree_ensemble(aggregate: int, kind: str) -> None:
     )
     want = evaluate(node, {"x": x}, 5)[0]
 
-    member = np.array(trees["nodes_modes"]) == 6
-    starts = np.where(member, 3 * (np.cumsum(member) - 1), 0)
-    children = [
-        np.where(
-            trees[f"nodes_{side}leafs"],
-            ~np.array(trees[f"nodes_{side}nodeids"]),
-            trees[f"nodes_{side}nodeids"],
-        )
-        for side in ("true", "false")
-    ]
-    leaves = len(trees["leaf_weights"])
-    columns = [np.array(column, np.int32) for column in (trees["nodes_featureids"], *children)]
-    columns += [
-        np.array(trees[key], np.uint8) for key in ("nodes_modes", "nodes_missing_value_tracks_true")
-    ]
-    columns += [
-        np.array(column, np.int32)
-        for column in (starts, range(leaves + 1), trees["leaf_targetids"], trees["tree_roots"])
-    ]
+    columns = _columns(trees)
     table = np.array([_pointer(column) for column in columns], np.uintp)
     y, base = np.empty((20, 3), dtype), np.array([1, 2, 3], dtype)
     values, weights, members = (

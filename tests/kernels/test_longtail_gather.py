@@ -116,8 +116,13 @@ def test_gather_and_scatter_nd(depth: int, batch_dims: int) -> None:
     )
     np.testing.assert_array_equal(y, want)
     assert status == 0
-    if batch_dims:
-        return
+    if not batch_dims:
+        _check_scatter_nd(x, indices, inner)
+
+
+def _check_scatter_nd(x: np.ndarray, indices: np.ndarray, inner: tuple[int, ...]) -> None:
+    depth, inner_size = indices.shape[-1], int(np.prod(inner))
+    axes = x.shape[:depth]
     updates, scatter = _data(3, 4, *inner), library("scatter.h")
     for number, reduction in enumerate(["none", "add", "mul", "max", "min"]):
         z, feeds = x.copy(), {"x": x, "i": indices, "u": updates}

@@ -79,6 +79,18 @@ def _random(kind: str, *shape: int) -> np.ndarray:
     return (0.5 * RNG.standard_normal(shape)).astype(DTYPES[kind])
 
 
+def _evaluated(
+    op: str,
+    feeds: dict[str, np.ndarray],
+    outputs: list[str],
+    attributes: dict[str, object],
+) -> list[np.ndarray]:
+    """What ONNX Runtime makes of the layer, in f32."""
+    node = onnx.helper.make_node(op.upper(), list(feeds), outputs, hidden_size=HIDDEN, **attributes)
+    single = {k: v if k == "l" else v.astype(np.float32) for k, v in feeds.items()}
+    return evaluate_with_runtime(node, single, 14)
+
+
 def _check(
     op: str,
     kind: str = "f32",
@@ -97,38 +109,20 @@ def _check(
     names = names or DEFAULTS[op] * d
     x = _random(kind, STEPS, BATCH, INPUT)
     w, r = _random(kind, d, g * HIDDEN, INPUT), _random(kind, d, g * HIDDEN, HIDDEN)
-    b, h0, c0 = (
-        _random(kind, d, 2 * g * HIDDEN),
-        _random(kind, d, BATCH, HIDDEN),
-        _random(kind, d, BATCH, HIDDEN),
-    )
+    b = _random(kind, d, 2 * g * HIDDEN)
+    h0, c0 = _random(kind, d, BATCH, HIDDEN), _random(kind, d, BATCH, HIDDEN)
     p, steps = _random(kind, d, 3 * HIDDEN), np.array(lengths, np.int32)
     feeds: dict[str, np.ndarray] = {"x": x, "w": w, "r": r}
-    inputs = ["x", "w", "r"]
     if optional:
-        feeds |= {"b": b, "l": steps, "h": h0}
-        inputs += ["b", "l", "h"]
-        if op == "lstm":
-            feeds |= {"c": c0, "p": p}
-            inputs += ["c", "p"]
+        feeds |= {"b": b, "l": steps, "h": h0} | ({"c": c0, "p": p} if op == "lstm" else {})
     outputs = ["y", "yh", "yc"][: 3 if op == "lstm" else 2]
     extra: dict[str, object] = {"clip": clip} if clip else {}
     if alphas:
         extra["activation_alpha"] = [v for v in alphas if v]  # given to those that take one
     if betas:
         extra["activation_beta"] = [v for v in betas if v]
-    node = onnx.helper.make_node(
-        op.upper(),
-        inputs,
-        outputs,
-        hidden_size=HIDDEN,
-        direction=direction,
-        activations=names,
-        **extra,
-        **attributes,
-    )
-    single = {k: v if k == "l" else v.astype(np.float32) for k, v in feeds.items()}
-    want = evaluate_with_runtime(node, single, 14)
+    extra |= {"direction": direction, "activations": names, **attributes}
+    want = _evaluated(op, feeds, outputs, extra)
 
     shape = _shape(
         direction,

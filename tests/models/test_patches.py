@@ -16,9 +16,11 @@ CASES = {
     "mobilenet_v1_0.25_224_quant": 64_000,
     "mlperf_vww_int8": 24_000,
 }
+SMALLEST = "mlperf_vww_int8"
+LARGER, SLOW = sorted(CASES.keys() - {SMALLEST}), pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [SMALLEST, *(pytest.param(n, marks=SLOW) for n in LARGER)])
 def test_a_model_fits_and_keeps_its_bits(name: str, shared_data: Path) -> None:
     graph = whet.import_model(shared_data / FOLDER / f"{name}.tflite")
     whole, small = whet.compile(graph), whet.compile(graph, ram=CASES[name])

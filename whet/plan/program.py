@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from whet.emit.port import Port
 from whet.emit.program import (
-    Access,
     Action,
     Bind,
     Branch,
-    Call,
-    Chain,
     Copy,
-    Epilogue,
     Function,
-    In,
-    Item,
     Lowered,
-    Nest,
     Parameter,
     Place,
     Program,
     Repeat,
     Stage,
-    Statement,
     Strips,
 )  # fmt: skip
 from whet.emit.program import Step as RunStep
 from whet.errors import UnsupportedError, UnsupportedOp
 from whet.ir.dim import UNBOUNDED, Symbol
-from whet.ir.element import Element, Quant, Scalar
+from whet.ir.element import Element, Quant, Scalar, scalar_of
 from whet.ir.graph import Graph, symbols_of
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
-from whet.kernels.call import call_key
-from whet.kernels.kernel import Choice, choices, load_all, lower, lower_by_rows
+from whet.kernels.kernel import Choice, load_all
 from whet.kernels.scratch import whole_lines
 from whet.ops.cost import graph_cost
 from whet.plan.bound import round_up
+from whet.plan.choosing import Choosing
 from whet.plan.lifetime import Step
 from whet.plan.memory import MemoryPlan, plan_memory
+from whet.plan.operands import has_function, inputs_used
 from whet.plan.order import order_steps
 from whet.plan.strips import StripChain, find_chains
 from whet.plan.validate import validate_plan
@@ -92,7 +85,7 @@ def plan_program(
         UnsupportedError: nodes without a kernel on this target, all of them at once.
     """
     load_all()
-    weights, choosing = Weights(), _Choosing(target, chosen or {})
+    weights, choosing = Weights(), Choosing(target, chosen or {})
     room = _Room(graph, choosing, weights, "model_run", in_strips)
     inputs = tuple(_port(str(v.node["name"]), v) for v in graph.inputs)
     outputs = tuple(_port(n, v) for n, v in zip(graph.output_names, graph.outputs, strict=True))
@@ -131,38 +124,11 @@ def _port(name: str, value: Value) -> Port:
     return Port(name, storage(t.element), t.shape, t.nbytes, scale, zero)
 
 
-@dataclass(frozen=True, slots=True)
-class _Choosing:
-    """Lowers nodes as chosen; keeps the choices it took, and notes those that do not fit."""
-
-    target: Target
-    chosen: Mapping[str, Choice]
-    taken: dict[str, Choice] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    def lower(self, node: Node) -> Lowered:
-        key = call_key(node) if self.chosen else ""
-        choice = self.chosen.get(key)
-        if choice is not None and choice in choices(node, self.target):
-            self.taken[key] = choice
-        elif choice is not None:
-            self.notes.append(
-                f"{node.origin or node.op.name}: left out the choice {choice}, which does not fit"
-                f" on {self.target.name}"
-            )
-            choice = None
-        return lower(node, self.target, choice)
-
-    def by_rows(self, node: Node) -> Lowered | None:
-        choice = self.taken.get(call_key(node)) if self.taken else None
-        return lower_by_rows(node, self.target, choice)
-
-
 class _Room:
     """Plans one graph; each body has a room of its own inside its node's scratch."""
 
     def __init__(
-        self, graph: Graph, choosing: _Choosing, weights: Weights, name: str,
+        self, graph: Graph, choosing: Choosing, weights: Weights, name: str,
         in_strips: bool = False,
     ) -> None:  # fmt: skip
         self.graph, self.choosing, self.weights, self.name = graph, choosing, weights, name
@@ -205,7 +171,7 @@ class _Room:
         self.bodies[node] = tuple(room.function for room in rooms)
         lowered = self.choosing.lower(node)
         self.headers += lowered.headers
-        if any(_has_function(s) for s in lowered.statements):
+        if any(has_function(s) for s in lowered.statements):
             self.headers.append("math_f32.h")
         start = whole_lines(lowered.scratch)
         arena = max((f.arena for f in self.bodies[node]), default=0)
@@ -360,7 +326,7 @@ class _Room:
         def place(value: Value) -> Place:
             return (chain.place(value) if chain else None) or self.place(value)
 
-        used = {i for s in lowered.statements for i in _inputs_used(s, len(node.inputs))}
+        used = {i for s in lowered.statements for i in inputs_used(s, len(node.inputs))}
         inputs, places = [], []
         for i, v in enumerate(node.inputs):
             present = v is not None and i in used
@@ -368,7 +334,7 @@ class _Room:
             places.append(place(v) if present and v is not None else None)
         outputs = tuple(_parameter(f"out{i}", v, True) for i, v in enumerate(node.outputs))
         weights = tuple(
-            Parameter(f"w{i}", _scalar_of(c), False) for i, c in enumerate(lowered.constants)
+            Parameter(f"w{i}", scalar_of(c.dtype), False) for i, c in enumerate(lowered.constants)
         )
         stage = Stage(lowered, tuple(inputs), outputs, weights, _title(node), self.bodies[node])
         scratch, each = chain.room(lowered) if chain else self._scratch(node, lowered)
@@ -401,12 +367,6 @@ def _check_bounds(graph: Graph) -> None:
         raise UnsupportedError(endless, hint="give bounds for the model's free sizes")
 
 
-def _has_function(statement: Statement) -> bool:
-    """Whether a call takes an epilogue that computes something: it may need vector functions."""
-    arguments = statement.arguments if isinstance(statement, Call) else ()
-    return any(isinstance(a, Epilogue) and len(a.body.nodes) > 1 for a in arguments)
-
-
 def _is_control(node: Node) -> bool:
     return node.op.family == "control"
 
@@ -417,15 +377,7 @@ def _viewed(node: Node) -> set[Value]:
 
 
 def _symbols(value: Value) -> set[Symbol]:
-    from whet.ir.graph import symbols_of
-
     return set(symbols_of(value.type)) if isinstance(value.type, Type) else set()
-
-
-def _scalar_of(array: object) -> Scalar:
-    from whet.ir.element import scalar_of
-
-    return scalar_of(array.dtype)  # type: ignore[attr-defined]
 
 
 def _parameter(name: str, value: Value, written: bool) -> Parameter:
@@ -436,18 +388,3 @@ def _title(node: Node) -> str:
     shapes = ", ".join(str(v.type) for v in node.operands if known(v) is None)
     made = ", ".join(str(v.type) for v in node.outputs)
     return f"{node.origin or node.op.name}: {node.op.name} {shapes} -> {made}"
-
-
-def _inputs_used(statement: Statement, count: int) -> set[int]:
-    if isinstance(statement, Nest):
-        accesses: tuple[Access, ...] = (statement.write, *statement.reads)
-        return {a.operand.index for a in accesses if isinstance(a.operand, In)}
-    if isinstance(statement, Call):
-        used = {a.index for a in statement.arguments if isinstance(a, In | Item)}
-        for a in statement.arguments:
-            if isinstance(a, Epilogue):
-                used |= {e.operand.index for e in a.extras if isinstance(e.operand, In)}
-            if isinstance(a, Chain):
-                used |= {p.index for p in a.operands if isinstance(p, In)}
-        return used
-    return set(range(count))
