@@ -101,9 +101,9 @@ def depthwise_tiles_s8(
     """All (TH, TW) of depthwise_s8 worth trying: the space of a tuner. Pairs are (height, width).
 
     A strip reads at most DEPTHWISE_ROWS input rows, or COLUMN_ROWS where a kernel has one column
-    and too many rows for the wide form, so that a kernel of more has no tile. All but 4 registers hold
-    accumulators, 16 at most; a tile of more than 20 quads is more than a compiler keeps in order,
-    and of few registers one of more than 2 rows.
+    and too many rows for the wide form, so that a kernel of more has no tile. All but 4 registers
+    hold accumulators, 16 at most; a tile of more than 20 quads is more than a compiler keeps in
+    order, and of few registers one of more than 2 rows.
     """
     rows = 1 if dilation_h > 1 else 4 if registers > 16 else 2
     most = COLUMN_ROWS if kernel[1] == 1 and kernel[0] > WIDE_TAPS else DEPTHWISE_ROWS
