@@ -198,7 +198,8 @@ class Writer:
         units = stage.lowered.parallel
         if units is not None:
             count = self.size_now(units)
-            arguments.append(span or (f"UNITS({count})" if public else f"0, {count}"))
+            shared = public and units != 1
+            arguments.append(span or (f"UNITS({count})" if shared else f"0, {count}"))
         if stage.lowered.together:
             arguments.append("part, parts, host" if public else ALONE)
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
@@ -276,7 +277,7 @@ def _is_split(step: Action) -> bool:
     """Whether every thread runs the step."""
     if not isinstance(step, Step):
         return isinstance(step, Strips)
-    return step.stage.lowered.parallel is not None or step.stage.lowered.together
+    return step.stage.lowered.parallel not in (None, 1) or step.stage.lowered.together
 
 
 def _parameter(parameter: Parameter) -> str:
