@@ -22,6 +22,7 @@ Pair = tuple[int, int]
 X, Y, OUT = Quant(I8, (0.05,), (3,)), Quant(I8, (0.9,), (-3,)), Quant(I8, (0.2,), (5,))
 TALL = [((25, 25), 32), ((27, 27), 32), ((31, 31), 16), ((25, 1), 1)]
 LOW = [((23, 1), 64), ((24, 1), 64), ((24, 3), 5)]
+LONG = [(31, 1, 20), (40, 1, 64), (41, 1, 8), (5, 2, 64), (3, 3, 6)]  # taps, stride, channels
 
 
 def layer(kernel: Pair, c: int, stride: Pair = (1, 1), *, table: bool = False) -> Graph:
@@ -52,6 +53,17 @@ def test_any_height_gives_the_bits_of_the_ops(kernel: Pair, c: int, table: bool)
     check(layer(kernel, c, table=table))
 
 
+@pytest.mark.parametrize(("taps", "stride", "c"), LONG)
+def test_a_line_gives_the_bits_of_the_ops(taps: int, stride: int, c: int) -> None:
+    rng = np.random.default_rng(7)
+    x = parameter("x", Type((2, 37, c), X))
+    w = constant(rng.integers(-127, 128, (c, taps, 1), np.int8), Quant(I8, (0.004,), (0,)))
+    bias = constant(rng.integers(-999, 999, c, np.int32), Quant(I32, (0.0002,), (0,)))
+    around: dict[str, tuple[int, ...]] = {"low": (taps // 2,), "high": (taps // 3,)}
+    y = conv(x, w, bias, stride=(stride,), dilation=(1,), **around, groups=c, element=Y)
+    check(Graph((x,), (y,), ("y",)))
+
+
 def test_only_what_fits_is_of_the_depthwise_kernel() -> None:
     load_all()
     for kernel, c in [*TALL, *LOW]:
@@ -70,12 +82,13 @@ def test_long_strides_have_short_strips(c: int) -> None:
 def test_every_choice_fits_the_rows_of_a_strip(registers: int) -> None:
     for kernel, stride, dilation in (
         ((3, 1), (8, 1), 1), ((3, 3), (11, 2), 1), ((22, 1), (1, 1), 1), ((24, 1), (9, 1), 1),
-        ((24, 2), (1, 1), 3), ((1, 1), (30, 1), 1),
+        ((24, 2), (1, 1), 3), ((1, 1), (30, 1), 1), ((31, 1), (2, 1), 1),
     ):  # fmt: skip
         tiles = depthwise_tiles_s8((40, 12), kernel, stride, dilation, registers)
         assert tiles
-        assert all((th - 1) * stride[0] + kernel[0] <= 24 for th, _ in tiles)
+        most = 40 if kernel[1] == 1 and kernel[0] > 8 else 24
+        assert all((th - 1) * stride[0] + kernel[0] <= most for th, _ in tiles)
         for wide in (False, True):
             found = depthwise_choices_s8((40, 12), kernel, stride, dilation, registers, wide=wide)
             assert sorted(found) == tiles
-    assert not depthwise_tiles_s8((40, 12), (25, 1), (1, 1), 2, registers)
+    assert not depthwise_tiles_s8((40, 12), (41, 1), (1, 1), 2, registers)

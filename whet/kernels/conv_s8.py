@@ -33,6 +33,7 @@ from whet.kernels.scratch import whole_lines
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
 from whet.kernels.tiling import Tile, with_blocks
 from whet.kernels.tiling_s8 import (
+    COLUMN_ROWS,
     copied_rows_s8,
     depthwise_choices_s8,
     tile_choices_s8,
@@ -47,6 +48,7 @@ from whet.targets.target import Target
 
 ACCUMULATORS, WIDEST = 32, 8  # what tile_s8.h holds: acc[32], w[8]
 SPAN = (Name("begin"), Name("end"))
+Pair = tuple[int, int]
 # Rows of a block whose input rows are framed together, where blocks are to be small.
 GRAIN = 4
 
@@ -151,10 +153,9 @@ def _tiles(m: int, n: int, k: int, target: Target) -> list[Numbers]:
 
 
 def _depthwise_tiles(node: Node, w: Array, target: Target) -> list[tuple[int, int]]:
-    _, oh, ow, _ = image(node.outputs[0].shape)
-    kh, kw, sh, sw, dh, *_ = _windows(node, w)
+    _, out, (kh, kw, sh, sw, dh, *_), _ = _upright(node, w)
     wide = 2 * _wide(node, w, target) > w.shape[0]
-    return depthwise_choices_s8((oh, ow), (kh, kw), (sh, sw), dh, target.registers, wide=wide)
+    return depthwise_choices_s8(out, (kh, kw), (sh, sw), dh, target.registers, wide=wide)
 
 
 def _wide(node: Node, w: Array, target: Target) -> int:
@@ -162,7 +163,7 @@ def _wide(node: Node, w: Array, target: Target) -> int:
     body, channels = node["epilogue"], node.input(0).shape[-1]
     if w.shape[0] != channels or (isinstance(body, Graph) and len(body.inputs) > 1):
         return 0
-    kh, kw, sh, sw, _, dw, *_ = _windows(node, w)
+    kh, kw, sh, sw, _, dw, *_ = _upright(node, w)[2]
     return wide_channels(w.shape[0], (kh, kw), (sh, sw), dw, target.lanes)
 
 
@@ -256,6 +257,18 @@ def _windows(node: Node, w: Array) -> tuple[int, ...]:
     return (w.shape[1], w.shape[2], *stride, *dilation, *pair(node.integers("low"), 0))
 
 
+def _upright(node: Node, w: Array) -> tuple[Pair, Pair, tuple[int, ...], Array]:
+    """Height and width of the input and of the result, windows and weights of a depthwise
+    convolution. An image of one row is taken for one of one column, where a quad is four taps."""
+    _, h, width, _ = image(node.input(0).shape)
+    _, oh, ow, _ = image(node.outputs[0].shape)
+    windows = _windows(node, w)
+    if h > 1 or oh > 1 or not 1 < w.shape[2] <= COLUMN_ROWS or w.shape[1] > 1:
+        return (h, width), (oh, ow), windows, w
+    across = tuple(n for i in range(0, len(windows), 2) for n in (windows[i + 1], windows[i]))
+    return (width, 1), (ow, 1), across, w.swapaxes(1, 2)
+
+
 def _depthwise(
     node: Node, found: Operands, w: Array, target: Target, numbers: Numbers | None
 ) -> Lowered | None:
@@ -263,12 +276,12 @@ def _depthwise(
     tiles = _depthwise_tiles(node, w, target)
     if not tiles:
         return None
-    b, h, width, c = image(node.input(0).shape)
-    _, oh, ow, o = image(node.outputs[0].shape)
+    b, rows, _, c = image(node.input(0).shape)
+    wide, o = _wide(node, w, target), w.shape[0]
+    (h, width), (oh, ow), windows, w = _upright(node, w)
     k = found.constants
-    _, _, sh, _, dh, *_ = windows = _windows(node, w)
+    _, _, sh, _, dh, *_ = windows
     th, tw = numbers or tiles[0]
-    wide = _wide(node, w, target)
     found, w = found.in_order(packing.wide_order(o, wide, target.lanes), w)
     packed = packing.pack_depthwise_s8(
         w[..., 0], found.bias, k.x_zero, stride_h=sh, dilation_h=dh, tile_h=th,
@@ -280,8 +293,8 @@ def _depthwise(
     tile = (th, tw, wide, packed.passes, k.x_zero, out, *found.limits)
     ends = (In(0), Weight(0), Weight(1), Out(), epilogue)
     call = Call("depthwise_s8", (*shape, *windows, *tile, *SPAN, *ends))
-    units = b * -(-oh // th) * -(-o // target.lanes)
-    return Lowered((call,), ("depthwise_s8.h",), constants, 0, units, "depthwise_s8", grain=th)
+    units, grain = b * -(-oh // th) * -(-o // target.lanes), th if h == rows else 0
+    return Lowered((call,), ("depthwise_s8.h",), constants, 0, units, "depthwise_s8", grain=grain)
 
 
 def _convolution(

@@ -23,8 +23,10 @@ Pair = tuple[int, int]
 COPIED_BYTES = 24 << 10
 # Input rows that a strip of depthwise_s8 has room for.
 DEPTHWISE_ROWS = header_number("depthwise_s8.h", "DEPTHWISE_MAX_ROWS")
+COLUMN_ROWS = header_number("depthwise_s8.h", "DEPTHWISE_COLUMN_ROWS")
+WIDE_TAPS = header_number("depthwise_s8.h", "WIDE_TAPS")
 # Channels that depthwise_s8 does in its wide form sooner than in the other.
-NARROWEST = 8
+NARROWEST = 16
 
 
 def _cost(m: int, n: int, k: int, lanes: int, mr: int, nv: int) -> float:
@@ -98,15 +100,17 @@ def depthwise_tiles_s8(
 ) -> list[Pair]:
     """All (TH, TW) of depthwise_s8 worth trying: the space of a tuner. Pairs are (height, width).
 
-    A strip reads at most DEPTHWISE_ROWS input rows, in either form, so that a kernel of more has no
-    tile. All but 4 registers hold accumulators, 16 at most; a tile of more than 20 quads is more
-    than a compiler keeps in order, and of few registers one of more than 2 rows.
+    A strip reads at most DEPTHWISE_ROWS input rows, or COLUMN_ROWS where a kernel has one column
+    and too many rows for the wide form, so that a kernel of more has no tile. All but 4 registers
+    hold accumulators, 16 at most; a tile of more than 20 quads is more than a compiler keeps in
+    order, and of few registers one of more than 2 rows.
     """
     rows = 1 if dilation_h > 1 else 4 if registers > 16 else 2
+    most = COLUMN_ROWS if kernel[1] == 1 and kernel[0] > WIDE_TAPS else DEPTHWISE_ROWS
     return [
         (th, tw)
         for th in range(1, min(out[0], rows) + 1)
-        if _input_rows(kernel, stride, dilation_h, th) <= DEPTHWISE_ROWS
+        if _input_rows(kernel, stride, dilation_h, th) <= most
         for tw in range(1, min(out[1], min(registers - 4, 16) // th) + 1)
         if th * tw == 1 or math.prod(_interleaved(kernel, stride, dilation_h, th, tw)) <= 20
     ]
@@ -114,7 +118,7 @@ def depthwise_tiles_s8(
 
 def wide_channels(channels: int, kernel: Pair, stride: Pair, dilation_w: int, lanes: int) -> int:
     """How many channels depthwise_s8 does in its wide form, which wants many registers."""
-    fits = lanes == 16 and dilation_w == 1 and max(kernel) <= 8 and stride[1] <= 8
+    fits = lanes == 16 and dilation_w == 1 and max(kernel) <= WIDE_TAPS and stride[1] <= 8
     rest = channels % (4 * lanes)
     return (channels if rest >= NARROWEST else channels - rest) if fits else 0
 

@@ -316,7 +316,7 @@ class _Room:
         )  # fmt: skip
 
     def _strips(self, chain: StripChain) -> Strips:
-        steps = tuple(self._step(row.node, row.lowered, chain) for row in chain.rows)
+        steps = tuple(self._step(layer.node, layer.lowered, chain) for layer in chain.layers)
         last = chain.nodes[-1]
         held, each = self._scratch(last, self.lowered[last])
         assert held is not None

@@ -9,7 +9,7 @@ that the next strip needs as well stay where they are held, so none is made twic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import lcm
@@ -38,7 +38,7 @@ ByRows = Callable[[Node], Lowered | None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _Layer:
     """A node, its statements by rows, and its window: rows [a, b) read rows [a * stride - low,
     (b - 1) * stride - low + taps) of the first operand."""
 
@@ -61,57 +61,61 @@ class _Row:
         """Whether each row reads one row, that of its own number."""
         return (self.taps, self.stride, self.low) == (1, 1, 0)
 
+    def linked(self, step: Step, held: int | None) -> Link:
+        """The layer as it is emitted: its stage applied, and where its rows are held."""
+        assert isinstance(self.lowered.parallel, int)
+        grain = self.lowered.grain
+        units = self.lowered.parallel // -(-self.rows // grain)
+        return Link(step, self.rows, self.row_bytes, grain, units, held)
+
 
 @dataclass(frozen=True, slots=True)
 class StripChain:
     """Nodes in strips, each the only reader of the one before.
 
-    groups: how many nodes take turns, and at how many rows. held: where the rows of each node but
-    the last are held. strip: rows of the last result. scratch: where the stages' scratch is; each:
-    bytes of a thread.
+    groups: the layers that take turns; turns: at how many rows. held: where the rows of each layer
+    but the last are held. strip: rows of the last result. scratch: where the stages' scratch is;
+    each: bytes of a thread.
     """
 
-    rows: tuple[_Row, ...]
-    groups: tuple[tuple[int, int], ...]
+    groups: tuple[tuple[_Layer, ...], ...]
+    turns: tuple[int, ...]
     held: tuple[int, ...]
     strip: int
     scratch: int
     each: int
 
     @property
+    def layers(self) -> tuple[_Layer, ...]:
+        """All of them, the first first."""
+        return tuple(layer for group in self.groups for layer in group)
+
+    @property
     def nodes(self) -> tuple[Node, ...]:
-        return tuple(row.node for row in self.rows)
+        return tuple(layer.node for layer in self.layers)
 
     @property
     def reads(self) -> tuple[Value, ...]:
         """What the chain reads that it does not make."""
-        inner = {row.node.outputs[0] for row in self.rows}
+        inner = {node.outputs[0] for node in self.nodes}
         values = (v for node in self.nodes for v in node.inputs)
         return tuple(dict.fromkeys(v for v in values if v is not None and v not in inner))
 
     def lowered(self) -> Lowered:
         """What the chain asks of a plan: headers, memory, and that it is shared."""
-        headers = tuple(h for row in self.rows for h in row.lowered.headers)
-        turns = -(-self.rows[-1].rows // self.groups[-1][1])
+        headers = tuple(h for layer in self.layers for h in layer.lowered.headers)
+        turns = -(-self.layers[-1].rows // self.turns[-1])
         return Lowered(
             (), (*headers, HEADER), parallel=turns, kernel="strips", scratch_each=self.each
         )
 
     def linked(self, steps: tuple[Step, ...]) -> tuple[Group, ...]:
         """The groups, of a step for each node."""
-        links, made = iter(zip(self.rows, steps, strict=True)), list[Group]()
-        held = iter((*self.held, None))
-        for count, turn in self.groups:
-            pairs = [next(links) for _ in range(count)]
-            first = pairs[0][0]
-            group = tuple(
-                Link(
-                    step, row.rows, row.row_bytes, row.lowered.grain, _units(row.lowered, row.rows),
-                    next(held),
-                )
-                for row, step in pairs
-            )  # fmt: skip
-            made.append(Group(group, turn, first.taps, first.stride, first.low))
+        step, held, made = iter(steps), iter((*self.held, None)), list[Group]()
+        for group, turn in zip(self.groups, self.turns, strict=True):
+            links = tuple(layer.linked(next(step), next(held)) for layer in group)
+            first = group[0]
+            made.append(Group(links, turn, first.taps, first.stride, first.low))
         return tuple(made)
 
     def room(self, lowered: Lowered) -> tuple[Place | None, int]:
@@ -120,13 +124,8 @@ class StripChain:
 
     def place(self, value: Value) -> Place | None:
         """Where a value lies that the chain holds; None for others."""
-        inner = [row.node.outputs[0] for row in self.rows[:-1]]
+        inner = [node.outputs[0] for node in self.nodes[:-1]]
         return Place("rows", index=inner.index(value)) if value in inner else None
-
-
-def _units(lowered: Lowered, rows: int) -> int:
-    assert isinstance(lowered.parallel, int)
-    return lowered.parallel // -(-rows // lowered.grain)
 
 
 def _bytes(value: Value) -> int:
@@ -148,10 +147,10 @@ def find_chains(
     if target.emulator is not None:
         return []
     readers = _only_readers(graph)
-    rows = {node: row for node in lowered for row in _row(node, lowered[node], by_rows, target)}
+    layers = {n: layer for n in lowered for layer in _layer(n, lowered[n], by_rows, target)}
     found, taken = list[StripChain](), set[Node]()
     for node in lowered:
-        run = [] if node in taken else list(_run(node, rows, readers, target))
+        run = [] if node in taken else list(_run(node, layers, readers, target))
         chain = _chain(tuple(run), target) if len(run) > 1 else None
         if chain is not None:
             found.append(chain)
@@ -163,14 +162,13 @@ def _only_readers(graph: Graph) -> dict[Value, Node]:
     """The node that alone reads a value, for values that have one."""
     uses: dict[Value, list[Node]] = {}
     for node in graph.nodes:
-        for v in node.inputs:
-            if v is not None:
-                uses.setdefault(v, []).append(node)
+        for v in node.operands:
+            uses.setdefault(v, []).append(node)
     kept = set(graph.roots)
     return {v: nodes[0] for v, nodes in uses.items() if len(nodes) == 1 and v not in kept}
 
 
-def _row(node: Node, whole: Lowered, by_rows: ByRows, target: Target) -> Iterator[_Row]:
+def _layer(node: Node, whole: Lowered, by_rows: ByRows, target: Target) -> Iterator[_Layer]:
     """The node by rows, where it can be and its weights are light."""
     x, w = node.operand(0), node.operand(1)
     if node.op is not conv or x is None or w is None or known(w) is None:
@@ -184,55 +182,55 @@ def _row(node: Node, whole: Lowered, by_rows: ByRows, target: Target) -> Iterato
     stride, low = node.integers("stride")[0], node.integers("low")[0]
     taps = (static_shape(w.shape)[1] - 1) * node.integers("dilation")[0] + 1
     if taps >= stride and not lowered.scratch:
-        yield _Row(node, lowered, taps, stride, low)
+        yield _Layer(node, lowered, taps, stride, low)
 
 
 def _run(
-    first: Node, rows: Mapping[Node, _Row], readers: Mapping[Value, Node], target: Target
-) -> Iterator[_Row]:
+    first: Node, layers: Mapping[Node, _Layer], readers: Mapping[Value, Node], target: Target
+) -> Iterator[_Layer]:
     """The nodes from this one on, each of which reads a large result of the one before."""
     node: Node | None = first
-    while node is not None and node in rows:
-        yield rows[node]
+    while node is not None and node in layers:
+        yield layers[node]
         made = node.outputs[0]
         reader = readers.get(made)
         large = _bytes(made) * LARGE >= target.l2
         node = reader if reader is not None and large and reader.inputs[0] is made else None
 
 
-def _chain(rows: tuple[_Row, ...], target: Target) -> StripChain | None:
+def _chain(layers: tuple[_Layer, ...], target: Target) -> StripChain | None:
     """The chain with the largest strips that there is room for; None where there is for none."""
-    starts = [i for i, row in enumerate(rows) if i == 0 or not row.alone]
-    parts = [rows[a:b] for a, b in pairwise([*starts, len(rows)])]
-    turns = [lcm(*(row.lowered.grain for row in part)) for part in parts]
-    turn, total = turns[-1], rows[-1].rows
+    starts = [i for i, layer in enumerate(layers) if i == 0 or not layer.alone]
+    groups = tuple(layers[a:b] for a, b in pairwise([*starts, len(layers)]))
+    turns = tuple(lcm(*(layer.lowered.grain for layer in group)) for group in groups)
+    turn, total = turns[-1], layers[-1].rows
     most = round_up(-(-total // target.threads), turn)
-    scratch = max(row.lowered.scratch_each for row in rows)
+    scratch = max(layer.lowered.scratch_each for layer in layers)
     strips = dict.fromkeys(round_up(-(-most // n), turn) for n in range(1, most + 1))
-    room = min(target.l2 // ROOM, sum(_bytes(row.node.outputs[0]) for row in rows[:-1]) // LESS)
+    whole = sum(_bytes(layer.node.outputs[0]) for layer in layers[:-1])
+    room = min(target.l2 // ROOM, whole // LESS)
     chain = None
     for strip in strips:
-        counts = _counts(parts, turns, strip)
+        counts = _counts(groups, turns, strip)
         offsets = [0]
-        for row, count in zip(rows, counts, strict=False):
-            offsets.append(offsets[-1] + round_up(count * row.row_bytes, ALIGNMENT))
+        for layer, count in zip(layers, counts, strict=False):
+            offsets.append(offsets[-1] + round_up(count * layer.row_bytes, ALIGNMENT))
         each = round_up(offsets[-1] + scratch, ALIGNMENT)
-        groups = tuple((len(p), t) for p, t in zip(parts, turns, strict=True))
-        chain = StripChain(rows, groups, tuple(offsets[:-1]), strip, offsets[-1], each)
+        chain = StripChain(groups, turns, tuple(offsets[:-1]), strip, offsets[-1], each)
         if each <= room:
             break
     return chain if chain is not None and chain.each * ROOM <= target.l2 else None
 
 
-def _counts(parts: list[tuple[_Row, ...]], turns: list[int], strip: int) -> list[int]:
-    """How many rows of each node but the last are held at once."""
+def _counts(groups: Sequence[Sequence[_Layer]], turns: Sequence[int], strip: int) -> list[int]:
+    """How many rows of each layer but the last are held at once."""
     counts: list[int] = []
     made = strip
-    for i in range(len(parts) - 1, -1, -1):
-        inner = [min(turns[i], row.rows) for row in parts[i][:-1]]
-        counts = [*inner, *([made] if i < len(parts) - 1 else []), *counts]
+    for i in range(len(groups) - 1, -1, -1):
+        inner = [min(turns[i], layer.rows) for layer in groups[i][:-1]]
+        counts = [*inner, *([made] if i < len(groups) - 1 else []), *counts]
         if i:
-            first, before = parts[i][0], parts[i - 1][-1]
+            first, before = groups[i][0], groups[i - 1][-1]
             made = (made - 1) * first.stride + first.taps + 2 * (turns[i - 1] - 1)
             made = min(made, before.rows)
     return counts

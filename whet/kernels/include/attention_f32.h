@@ -27,38 +27,42 @@ INLINE void attention_keys_f32(const int S, const int D, const int NV, const flo
     }
 }
 
-// x[S] = 2^(x + mask / ln 2 - the largest); returns 1 / the sum.
-INLINE float attention_softmax_f32(const int S, float *x, const float *mask) {
-    const int whole = S / VL * VL, rest = S - whole;
+// Of MR rows x[S] of scores, at most VL: 2^(x + mask / ln 2 - the largest), and in scale 1 / the
+// sum.
+// Rows are whole vectors long, of which what lies behind S becomes 0.
+INLINE void attention_softmax_f32(const int MR, const int S, float *x, const int ldx,
+                                  const float *mask, const long mask_t, float *scale) {
+    const int vectors = (S + VL - 1) / VL, rest = S - (vectors - 1) * VL;
     const vf lowest = vset(-__builtin_inff());
-    vf largest = lowest, sum = {0};
-#define MASKED(AT, LANES) \
-    vfma(vload_n(mask + (AT), LANES), vset(1.44269504f), vload_n(x + (AT), LANES))
-    if (mask) {
-        for (int j = 0; j < whole; j += VL) vstore(x + j, MASKED(j, VL));
-        if (rest) vstore_n(x + whole, MASKED(whole, rest), rest);
+    vi lane;
+    UNROLL (l, VL) lane[l] = l;
+    vf each[VL];
+    float top[VL];
+    UNROLL (i, VL) each[i] = lowest;
+    UNROLL (i, MR) {
+        for (int j = 0; j < vectors; j++) {
+            const int lanes = j < vectors - 1 ? VL : rest;
+            float *at = x + i * ldx + j * VL;
+            vf v = vload(at);
+            if (mask) v = vfma(vload_n(mask + i * mask_t + j * VL, lanes), vset(1.44269504f), v);
+            if (lanes < VL) v = vselect(lane < lanes, v, lowest);
+            if (mask || lanes < VL) vstore(at, v);
+            each[i] = vmax(each[i], v);
+        }
     }
-#undef MASKED
-    for (int j = 0; j < whole; j += VL) largest = vmax(largest, vload(x + j));
-    if (rest) {
-        float last[VL];
-        vstore(last, lowest);
-        vstore_n(last, vload_n(x + whole, rest), rest);
-        largest = vmax(largest, vload(last));
+    vstore(top, maxima_of_rows_f32(each));
+    UNROLL (i, VL) each[i] = vset(1.f);
+    UNROLL (i, MR) {
+        vf sum = {0};
+        for (int j = 0; j < vectors; j++) {
+            const vf e = vexp2_negative(vload(x + i * ldx + j * VL) - top[i]);
+            vstore(x + i * ldx + j * VL, e);
+            sum += e;
+        }
+        each[i] = sum;
     }
-    const vf top = vset(vmaximum(largest));
-    for (int j = 0; j < whole; j += VL) {
-        const vf e = vexp2_negative(vload(x + j) - top);
-        vstore(x + j, e);
-        sum += e;
-    }
-    if (rest) {
-        float last[VL] = {0};
-        vstore_n(last, vexp2_negative(vload_n(x + whole, rest) - top), rest);
-        vstore_n(x + whole, vload(last), rest);
-        sum += vload(last);
-    }
-    return 1.f / vsum(sum);
+    vstore(top, 1.f / sums_of_rows_f32(each));
+    UNROLL (i, MR) scale[i] = top[i];
 }
 
 // Scores of MR rows q against all keys, row i at x + i * ldx.
@@ -102,8 +106,11 @@ INLINE void attention_tile_f32(const int MR, const int S, const int D, const int
     const int rest = E - whole, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     float scale[32];
     attention_scores_f32(MR, S, D, NV, q, ldq, panels, x, ldx);
-    for (int i = 0; i < MR; i++)
-        scale[i] = attention_softmax_f32(S, x + i * ldx, mask ? mask + i * mask_t : 0);
+    UNROLL (i, (MR + VL - 1) / VL) {
+        const int at = i * VL, rows = MR - at < VL ? MR - at : VL;
+        attention_softmax_f32(rows, S, x + at * ldx, ldx, mask ? mask + at * mask_t : 0, mask_t,
+                              scale + at);
+    }
     for (int e = 0; e < whole; e += width)
         attention_mix_f32(MR, NV, VL, S, x, ldx, v + e, ldv, scale, out + e, ldv);
     if (rest)

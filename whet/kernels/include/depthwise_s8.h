@@ -11,13 +11,14 @@
 //
 // Four vertical taps of one channel are one quad; the weights are zero where a row of the quad is
 // no tap of an output row. A strip is TH output rows, TH = 1 when DH > 1, that read at most
-// DEPTHWISE_MAX_ROWS input rows: depthwise_rows_s8. Two forms make it:
+// DEPTHWISE_MAX_ROWS input rows, or DEPTHWISE_COLUMN_ROWS where KW = 1 and KH > WIDE_TAPS:
+// depthwise_rows_s8. Two forms make it:
 //   wide    4 * VL channels along the whole strip: each input column is interleaved once and kept
 //           for as long as an output needs it. The first WIDE channels: 0 unless M = 1, DW = 1 and
-//           KW <= WIDE_TAPS, and a multiple of 4 * VL or all channels. Where fewer than 4 * VL are
-//           left, and wide_pixels says so, a vector holds them for 2 or 4 neighbouring outputs, and
-//           a column the inputs of those. Weights, bias and the arrays of the epilogue are in the
-//           order of packing_s8.wide_order.
+//           KH, KW <= WIDE_TAPS, and a multiple of 4 * VL or all channels. Where fewer than 4 * VL
+//           are left, and wide_pixels says so, a vector holds them for 2 or 4 neighbouring outputs,
+//           and a column the inputs of those. Weights, bias and the arrays of the epilogue are in
+//           the order of packing_s8.wide_order.
 //   narrow  the others: a tile is TW columns of VL channels, and each input column is interleaved
 //           once for the tile.
 //
@@ -28,6 +29,7 @@
 #include "tile_s8.h"
 
 enum { DEPTHWISE_MAX_ROWS = 24, WIDE_QUADS = DEPTHWISE_MAX_ROWS / 4 };
+enum { DEPTHWISE_COLUMN_ROWS = 40 };
 enum { WIDE_TAPS = 8, WIDE_OUTPUTS = 2, WIDE_ROWS = 4 };
 enum { WIDE_COLUMNS = WIDE_TAPS * (WIDE_OUTPUTS + 1) };
 
@@ -268,7 +270,7 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
         const int b = strip / strips, oh = strip % strips * TH, top = oh * SH - PT;
         const int inside = top >= 0 && top + (rows - 1) * DH < H;
         const long line = ((long)b * OH + oh) * OW;
-        const s8 *row[DEPTHWISE_MAX_ROWS];
+        const s8 *row[DEPTHWISE_COLUMN_ROWS];
         UNROLL(i, rows) {
             const int ih = top + i * DH;
             row[i] = ih >= 0 && ih < H ? x + ((long)b * H + ih) * W * ldx : 0;

@@ -1,4 +1,4 @@
-// Transposing in registers: VL vectors of VL floats, and matrices in such blocks.
+// Transposing in registers: VL vectors of VL floats, and matrices in such blocks; sums of rows.
 #pragma once
 #include "simd.h"
 
@@ -50,6 +50,22 @@ INLINE void transpose_rows_f32(const int rows, const int columns, const float fa
         UNROLL (i, VL)
             if (i < width) vstore(y + (j + i) * ldy, block[i]);
     }
+}
+
+// Lane i: the sum (the largest) of the lanes of rows[i], for VL rows, which are used up. The order
+// of the sums is the same on every call.
+INLINE vf sums_of_rows_f32(vf *rows) {
+    for (int n = VL / 2; n > 0; n /= 2)
+        UNROLL (i, n)
+            rows[i] = INTERLEAVE_LOW(rows[i], rows[i + n]) + INTERLEAVE_HIGH(rows[i], rows[i + n]);
+    return rows[0];
+}
+INLINE vf maxima_of_rows_f32(vf *rows) {
+    for (int n = VL / 2; n > 0; n /= 2)
+        UNROLL (i, n)
+            rows[i] = vmax(INTERLEAVE_LOW(rows[i], rows[i + n]),
+                           INTERLEAVE_HIGH(rows[i], rows[i + n]));
+    return rows[0];
 }
 #undef INTERLEAVE_LOW
 #undef INTERLEAVE_HIGH
