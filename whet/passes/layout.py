@@ -21,6 +21,7 @@ from whet.ops.lookup import lookup
 from whet.ops.matmul import matmul
 from whet.ops.movement import broadcast, concat, pad, reshape, slice_op, transpose
 from whet.ops.normalization import layer_norm, log_softmax, rms_norm, softmax
+from whet.ops.resize import resize
 from whet.passes.movement import unary
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
@@ -181,6 +182,14 @@ def _pad(node: Node, perm: Perm) -> Value | None:
     attrs = {k: permuted(node.sizes(k), perm) for k in ("low", "high")}
     x = node.input(0).node.input(0)
     return transpose(node.replace((x, *node.inputs[1:]), **attrs).outputs[0], perm=perm)
+
+
+@sinks(resize)
+def _resize(node: Node, perm: Perm) -> Value | None:
+    if node.input(0).op is not transpose:
+        return None
+    x, axis = node.input(0).node.input(0), perm[node.integer("axis")]
+    return transpose(node.replace((x, *node.inputs[1:]), axis=axis).outputs[0], perm=perm)
 
 
 @sinks(bitcast)
