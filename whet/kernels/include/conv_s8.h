@@ -17,7 +17,7 @@
 // Work is B * ceil(OH / RB) * G * ceil(N / (NV * VL)) units, unit u = (row block, group, panel); a
 // call does [begin, end) and the result does not depend on the split. All const ints are literals.
 //
-// The first tiles of a unit fetch the panel of the next one, where weights are many.
+// The tiles of a unit share the fetching of what follows its panel, where weights are many.
 #pragma once
 #include "tile_s8.h"
 

@@ -24,7 +24,7 @@ INLINE void ready_rows_s8(const long rows, const long K, const long lda, const s
 }
 
 // One row block of `rows` rows against one panel; rows are shared evenly by as few tiles as MR
-// allows. FETCH: the first of them fetch the panel after this one.
+// allows. FETCH: they share the fetching of the panel after this one.
 INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const int K,
                           const long lda, const long ldc, const int MR, const int WZ,
                           const int READY, const int FETCH, const int OUT, const int low,
