@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -12,16 +14,23 @@ from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
 from whet.ir.type import Type
 from whet.kernels.kernel import choices, load_all, lower
-from whet.kernels.tiling_s8 import DEPTHWISE_ROWS, depthwise_choices_s8, depthwise_tiles_s8
+from whet.kernels.tiling_s8 import (
+    COLUMN_ROWS,
+    DEPTHWISE_ROWS,
+    depthwise_choices_s8,
+    depthwise_tiles_s8,
+)
 from whet.ops.convolution import conv
 from whet.ops.evaluate import evaluate
 from whet.ops.lookup import lookup
+from whet.passes.epilogue_s8 import INTEGER_EPILOGUE, TALLEST, TALLEST_COLUMN
+from whet.rewrite.driver import rewrite
 from whet.targets.host import host
 
 Pair = tuple[int, int]
 X, Y, OUT = Quant(I8, (0.05,), (3,)), Quant(I8, (0.9,), (-3,)), Quant(I8, (0.2,), (5,))
-TALL = [((25, 25), 32), ((27, 27), 32), ((31, 31), 16), ((25, 1), 1)]
-LOW = [((23, 1), 64), ((24, 1), 64), ((24, 3), 5)]
+TALL = [((25, 25), 32), ((27, 27), 32), ((31, 31), 16), ((25, 1), 1), ((41, 1), 8)]
+LOW = [((23, 1), 64), ((24, 3), 5), ((25, 1), 5), ((40, 1), 64)]
 LONG = [(31, 1, 20), (40, 1, 64), (41, 1, 8), (5, 2, 64), (3, 3, 6)]  # taps, stride, channels
 
 
@@ -64,13 +73,21 @@ def test_a_line_gives_the_bits_of_the_ops(taps: int, stride: int, c: int) -> Non
     check(Graph((x,), (y,), ("y",)))
 
 
-def test_only_what_fits_is_of_the_depthwise_kernel() -> None:
+@pytest.mark.parametrize("table", [False, True])
+def test_only_what_fits_is_of_the_depthwise_kernel(table: bool) -> None:
     load_all()
     for kernel, c in [*TALL, *LOW]:
-        (node,) = (n for n in layer(kernel, c).nodes if n.op is conv)
-        expected = "depthwise_s8" if kernel[0] <= DEPTHWISE_ROWS else "integer_conv"
+        fits, fired = (kernel, c) in LOW, Counter[str]()
+        graph = rewrite(layer(kernel, c, table=table), INTEGER_EPILOGUE, fired)
+        (node,) = (n for n in graph.nodes if n.op is conv)
+        expected = "depthwise_s8" if fits else "integer_conv"
         assert lower(node, host()).kernel == ("conv_s8" if c == 1 else expected)
-        assert bool(choices(node, host())) == (kernel[0] <= DEPTHWISE_ROWS or c == 1)
+        assert bool(choices(node, host())) == (fits or c == 1)
+        assert fired["fuse_integer_epilogue"] == (table and (fits or c == 1))
+
+
+def test_epilogues_join_what_the_kernels_have_room_for() -> None:
+    assert (TALLEST_COLUMN, TALLEST) == (COLUMN_ROWS, DEPTHWISE_ROWS)
 
 
 @pytest.mark.parametrize("c", [4, 64])

@@ -23,7 +23,9 @@ from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 STEPS = 4
 LONGEST_SHIFT = 30  # of a 32-bit lane
-TALLEST = 24  # kernel rows of a depthwise convolution with an epilogue
+# Kernel rows of a depthwise convolution with an epilogue, of one column and of more: what the
+# kernels have room for.
+TALLEST_COLUMN, TALLEST = 40, 24
 
 
 def _example() -> Graph:
@@ -89,7 +91,9 @@ def _accepts(value: Value) -> bool:
 def _tall(node: Node) -> bool:
     """Whether the kernels with epilogues leave the node to others."""
     taps, groups = node.input(1).shape[1:], node.integer("groups", 1)
-    return groups > 1 and len(taps) == 3 and taps[2] == 1 and static_size(taps[0]) > TALLEST
+    if groups == 1 or len(taps) != 3 or taps[2] != 1:
+        return False
+    return static_size(taps[0]) > (TALLEST_COLUMN if taps[1] == 1 else TALLEST)
 
 
 def _joins(node: Node, value: Value) -> bool:
