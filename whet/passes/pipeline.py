@@ -24,6 +24,7 @@ from whet.passes.epilogue_s8 import INTEGER_EPILOGUE
 from whet.passes.fold import fold_constants, fold_dequantized
 from whet.passes.fuse import FUSE
 from whet.passes.gelu import GELU
+from whet.passes.growth import GROWTH
 from whet.passes.layout import LAYOUT
 from whet.passes.movement import MOVEMENT, identity_reshape, reshape_of_reshape
 from whet.passes.normalization import NORMALIZATION
@@ -85,6 +86,7 @@ SETTLE: tuple[Pass, ...] = (
 )
 PASSES: tuple[Pass, ...] = (
     *SETTLE,
+    rules("growth", *GROWTH, *MOVEMENT),
     rules("fuse", *FUSE, *RESHAPE, *CHANNELS_LAST, identity_reshape, reshape_of_reshape),
     rules("epilogue", *EPILOGUE, *INTEGER_EPILOGUE),
 )
