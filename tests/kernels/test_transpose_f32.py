@@ -35,8 +35,8 @@ def test_matrices_turn_in_parts(cpu: str) -> None:
         by_rows = f"transpose_f32({b}, {r}, {c}, end - begin, {c}, x + begin, y + begin * {c});"
         by_columns = f"transpose_f32({b}, {r}, {c}, {r}, end - begin, x + begin * {r}, y + begin);"
         for j, body in enumerate((by_rows, by_columns)):
-            head = HEADER * (not functions) + f"void f{2 * i + j}(int begin, int end, const float *x, float *y)"
-            functions.append(f"{head} {{ {body} }}\n")
+            head = f"void f{2 * i + j}(int begin, int end, const float *x, float *y)"
+            functions.append(f"{HEADER * (not functions)}{head} {{ {body} }}\n")
     library = build(functions, cpu)
     for i, (b, r, c) in enumerate(MATRICES):
         bits = random.integers(0, 1 << 32, (b, c, r), np.uint32)
