@@ -13,8 +13,11 @@ from whet.artifact.file import GRAPH_ARRAYS, GRAPH_TEXT
 from whet.artifact.interface import Interface, Json, from_json, to_json
 from whet.errors import ArtifactError
 
-SCHEMA = 1
-LARGE = ("weights.bin", f"extra/{GRAPH_TEXT}", f"extra/{GRAPH_ARRAYS}")
+SCHEMA = 2
+NOT_CHECKED = (
+    "weights.bin", "model.c", "model.h", f"extra/{GRAPH_TEXT}", f"extra/{GRAPH_ARRAYS}",
+)  # fmt: skip
+"""What a run does not read, or not whole."""
 MANIFEST_LIMIT = 16 << 20
 REQUIRED = ("manifest.json", "model.c", "model.h", "weights.bin")
 
@@ -56,11 +59,10 @@ class Artifact:
         return where
 
 
-def open_artifact(path: str | Path, check_weights: bool = False) -> Artifact:
+def open_artifact(path: str | Path, check_all: bool = False) -> Artifact:
     """Map an artifact and check its entries against their digests.
 
-    check_weights: also the large ones, the weights and the graph, which a run does not need to read
-    whole.
+    check_all: also the weights, the graph and the source, which a run does not read whole.
 
     Raises:
         ArtifactError: not an artifact, altered, or of a newer schema.
@@ -84,7 +86,7 @@ def open_artifact(path: str | Path, check_weights: bool = False) -> Artifact:
     assert isinstance(target, dict)
     assert isinstance(interface, dict)
     for name, data in entries.items():
-        skip = name == "manifest.json" or (name in LARGE and not check_weights)
+        skip = name == "manifest.json" or (name in NOT_CHECKED and not check_all)
         if not skip and hashlib.sha256(data).hexdigest() != digests.get(name):
             raise ArtifactError("an entry was altered", where, name)
     found = from_json(interface)

@@ -83,7 +83,7 @@ def _dumper(folder: Path) -> Observer:
 
 
 def _artifact(path: Path, as_json: bool) -> None:
-    artifact = open_artifact(path, check_weights=True)
+    artifact = open_artifact(path, check_all=True)
     interface = artifact.interface
     if as_json:
         target: dict[str, Json] = dict(artifact.target)

@@ -38,7 +38,10 @@ def model_options(command: Callable[..., object]) -> Callable[..., object]:
             help="Settle a dimension or a whole-number input.",
         ),
         click.option(
-            "--cpu", default="native", show_default=True, help="Or the x86-64 level to build for."
+            "--cpu",
+            default="native",
+            show_default=True,
+            help="native, or the x86-64 level to build for.",
         ),
     ):
         command = option(command)

@@ -60,9 +60,7 @@ def command(
     with progress(as_json) as step:
         step(f"reading {model}")
         graph = (
-            read_graph(open_artifact(model, check_weights=True).extras)
-            if is_artifact(model)
-            else None
+            read_graph(open_artifact(model, check_all=True).extras) if is_artifact(model) else None
         )
         graph = read_bounded(model, sizes) if graph is None else graph
         checks: dict[str, list[Check]] = {}

@@ -16,8 +16,8 @@ def load(path: str | Path, threads: int = 1) -> Session:
     threads: how many threads a call uses, the caller's included.
 
     Raises:
-        ArtifactError: not an artifact, altered, or built for another machine. Weights and the
-            graph are not read whole here: `verify` checks them.
+        ArtifactError: not an artifact, altered, or built for another machine. Weights,
+            graph and source are not read whole here: `verify` checks them.
     """
     artifact = open_artifact(path)
     if artifact.target.get("name") != "host":

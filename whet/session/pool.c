@@ -70,7 +70,7 @@ struct pool {
     int slow;  /* whether a thread waited long at a barrier since */
     int threads[MOST];
     struct mask allowed;
-    _Alignas(LINE) int come; /* workers that have told their thread */
+    struct signal come;      /* workers that have told their thread */
     struct signal runs;      /* those begun; workers wait for the next */
     struct signal arrivals;  /* at barriers: each takes as many as there are threads */
 };
@@ -226,13 +226,14 @@ static void deal(struct pool *p, int workers)
     }
 }
 
-/* Keep the workers off the processor that the caller runs on now. Where it shared one, waits were
- * long. */
+/* Keep the workers off the processor that the caller runs on now. It may have moved where workers
+ * have slept since the run before; where it shared a processor in that run, waits were long. */
 static void keep_apart(struct pool *p)
 {
     unsigned processor = 0;
-    const int come = __atomic_load_n(&p->come, __ATOMIC_ACQUIRE);
-    if (come == p->dealt && !__atomic_load_n(&p->slow, __ATOMIC_RELAXED))
+    const int come = (int)__atomic_load_n(&p->come.count, __ATOMIC_ACQUIRE);
+    if (come == p->dealt && !__atomic_load_n(&p->slow, __ATOMIC_RELAXED)
+        && !__atomic_load_n(&p->runs.sleepers, __ATOMIC_RELAXED))
         return;
     p->slow = 0;
     if (kernel(GETCPU, (long)&processor, 0, 0) < 0 || processor >= PROCESSORS)
@@ -277,13 +278,23 @@ void pool_start(void *memory, int parts)
         p->allowed = (struct mask){{0}};
 }
 
+/* Once all workers have been started: wait for them, and give them processors of their own. A new
+ * thread may be on the caller's, where it would wait for the first run's caller to sleep. */
+void pool_meet(void *memory)
+{
+    struct pool *p = memory;
+    doze(p, &p->come, p->parts - 1);
+    keep_apart(p);
+}
+
 /* The life of worker `part`, 1 to parts - 1: returns after pool_stop. */
 void pool_work(void *memory, int part)
 {
     struct pool *p = memory;
     if (part <= MOST)
         p->threads[part - 1] = (int)kernel(GETTID, 0, 0, 0);
-    __atomic_add_fetch(&p->come, 1, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&p->come.count, 1, __ATOMIC_SEQ_CST);
+    wake(&p->come);
     for (int64_t run = 1;; run++) {
         if (!has_come(&p->runs, run))
             await(p, &p->runs, run);

@@ -36,6 +36,7 @@ class Pool:
         self.workers = [threading.Thread(target=_work, args=a, daemon=True) for a in arguments]
         for worker in self.workers:
             worker.start()
+        library["pool_meet"](address)
         weakref.finalize(self, _stop, library, address)
 
     def run(self, function: ctypes.c_void_p, *arguments: object) -> int:
