@@ -80,7 +80,9 @@ class InOrder(Session):
 def _is_split(step: object) -> bool:
     if isinstance(step, Strips):
         return True
-    return isinstance(step, Step) and step.stage.lowered.parallel is not None
+    if not isinstance(step, Step):
+        return False
+    return step.stage.lowered.split and not step.stage.lowered.together
 
 
 def bits(outputs: Arrays) -> list[bytes]:

@@ -52,7 +52,7 @@ def shared_library(units: Sequence[str], target: Target) -> bytes:
     Raises:
         CompileError: the compiler refused a file; the message is its first error.
     """
-    machine = ["-target", target.triple, f"-mcpu={target.cpu}", *target.flags]
+    machine = _machine(target)
     if len(units) == 1:
         return _build(units[0].encode(), "model.c", [*FLAGS, *SHARED, *machine])
     options = [*FLAGS, "-fPIC", "-c", *machine]
@@ -73,8 +73,13 @@ def object_code(source: str, target: Target) -> bytes:
     Raises:
         CompileError: the compiler refused the source.
     """
-    machine = ["-target", target.triple, f"-mcpu={target.cpu}", *target.flags]
+    machine = _machine(target)
     return _build(source.encode(), "model.c", [*FLAGS, "-c", *machine])
+
+
+def _machine(target: Target) -> list[str]:
+    lanes = f"-DWHET_LANES={target.lanes}"
+    return ["-target", target.triple, f"-mcpu={target.cpu}", *target.flags, lanes]
 
 
 def _build(source: bytes, name: str, options: list[str]) -> bytes:

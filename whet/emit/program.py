@@ -300,6 +300,16 @@ class Lowered:
     together: bool = False
     grain: int = 0
 
+    def __post_init__(self) -> None:
+        assert not (self.scratch and self.scratch_each), (
+            "scratch for each thread is instead of scratch"
+        )
+
+    @property
+    def split(self) -> bool:
+        """Whether every thread of a run has a part in it."""
+        return self.together or self.parallel not in (None, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

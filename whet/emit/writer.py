@@ -277,7 +277,7 @@ def _is_split(step: Action) -> bool:
     """Whether every thread runs the step."""
     if not isinstance(step, Step):
         return isinstance(step, Strips)
-    return step.stage.lowered.parallel not in (None, 1) or step.stage.lowered.together
+    return step.stage.lowered.split
 
 
 def _parameter(parameter: Parameter) -> str:

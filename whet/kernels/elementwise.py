@@ -1,21 +1,29 @@
-"""Elementwise ops and fused maps: one loop nest with the scalar body inside."""
+"""Elementwise ops and fused maps: one loop nest with the scalar body inside, or vectors of floats
+where the body has functions that are far cheaper so."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from whet.emit.program import Access, In, Lowered, Nest, Out
+from whet.emit.epilogue import VECTOR_OPS
+from whet.emit.program import Access, Call, Epilogue, Extra, In, Lowered, Nest, Out
 from whet.emit.scalar import PACKED, SMALL_FLOATS
-from whet.ir.element import STRING, Quant
+from whet.ir.element import F32, STRING, Quant
+from whet.ir.leaf import constant_op
 from whet.ir.node import Node
+from whet.ir.type import Type, size_product
 from whet.kernels.checks import after, broadcasts
 from whet.kernels.kernel import kernel
-from whet.kernels.share import nests
+from whet.kernels.share import flat, nests
 from whet.kernels.strides import broadcast_strides, row_major
 from whet.ops import convert, elementwise
 from whet.ops.map import map_op, scalar_body
 from whet.targets.target import Target
 
+# Functions that a scalar body computes in double precision.
+COSTLY = frozenset({"exp", "log", "tanh", "sigmoid", "gelu", "erf"})
+# The vector forms that hold for some operands only: NaN is lost, or the range is limited.
+PARTIAL = frozenset({"max", "min", "sin", "cos"})
 OPS = [op for op in vars(elementwise).values() if getattr(op, "family", "") == "elementwise"]
 
 
@@ -35,3 +43,28 @@ def lower(node: Node, target: Target) -> Lowered | None:
     casts = any(n.op is convert.convert for n in body.nodes)
     casts |= any(str(e) in (*SMALL_FLOATS, *PACKED) for e in elements)
     return replace(lowered, headers=(*lowered.headers, "convert.h")) if casts else lowered
+
+
+@kernel("map_f32", *OPS, map_op)
+def lower_vectors(node: Node, target: Target) -> Lowered | None:
+    body, result = scalar_body(node), node.outputs[0].tensor
+    if any(v.tensor.shape != result.shape or v.tensor.element != F32 for v in node.operands):
+        return None
+    if not all(map(_has_vectors, body.nodes)) or len(body.outputs) > 1:
+        return None
+    costly = sum(n.op.name in COSTLY for n in body.nodes)
+    if not costly or len(node.operands) < len(node.inputs):
+        return None
+    each = flat(size_product(result.shape), 0.15 + 0.3 * costly)
+    extras = tuple(Extra(each.at(In(i)), 1) for i in range(1, len(node.inputs)))
+    arguments = (each.count, each.at(In(0)), each.to(Out()), Epilogue(body, extras, "f32"))
+    return Lowered((Call("map_f32", arguments),), ("map_f32.h",), parallel=each.units)
+
+
+def _has_vectors(node: Node) -> bool:
+    """Whether a node of a body has a vector form that holds for all floats."""
+    if node.types != (Type((), F32),):
+        return False
+    if node.op.name in ("max", "min"):
+        return node.operands[1].op is constant_op
+    return node.op.family == "leaf" or node.op.name in VECTOR_OPS - PARTIAL

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from whet.emit.headers import header_number
 from whet.emit.program import Argument, Call, In, Lowered, Out
 from whet.emit.scalar import suffix
-from whet.ir.dim import bounds
+from whet.ir.dim import Size, bounds
 from whet.ir.element import BF16, F16, F32, F64
 from whet.ir.node import Node
 from whet.ir.type import Type, size_product
@@ -15,6 +16,8 @@ from whet.ops.movement import flattened
 from whet.targets.target import Target
 
 FLOATS = (F32, F64, F16, BF16)
+# Vectors of the longest rows of softmax_f32.h.
+VECTORS = header_number("softmax_f32.h", "SOFTMAX_VECTORS")
 
 
 def float_type(t: Type) -> str | None:
@@ -35,10 +38,23 @@ def softmax(node: Node, target: Target) -> Lowered | None:
     s = float_type(x)
     if s is None or node["beta"] not in (None, 1.0) or node["element"] is not None:
         return None
-    outer, n, inner = flattened(x.shape, node.integer("axis"))
-    each = rows(outer, 1.0 * bounds(n * inner)[1])
-    run = (each.at(In(0), n * inner), each.to(Out(), n * inner), each.count, n, inner)
+    outer, size, inner = flattened(x.shape, node.integer("axis"))
+    each = rows(outer, 1.0 * bounds(size * inner)[1])
+    if node.op is n.softmax and s == "f32" and _short(outer, size, inner, target):
+        call = Call(
+            "softmax_rows_f32", (each.count, size, each.at(In(0), size), each.to(Out(), size))
+        )
+        return Lowered((call,), ("softmax_f32.h",), parallel=each.units)
+    width = size * inner
+    run = (each.at(In(0), width), each.to(Out(), width), each.count, size, inner)
     return Lowered((Call(f"{node.op.name}_{s}", run),), ("softmax.h",), parallel=each.units)
+
+
+def _short(outer: Size, n: Size, inner: Size, target: Target) -> bool:
+    """Whether there are enough rows of few vectors for the kernel that takes several at once."""
+    if not (isinstance(outer, int) and isinstance(n, int)) or inner != 1:
+        return False
+    return outer >= target.lanes and 0 < n <= VECTORS * target.lanes
 
 
 def _lowered(node: Node, *arguments: Argument, units: int | None = None) -> Lowered | None:

@@ -129,9 +129,10 @@ def balanced_gemm(tile: Tile, m: int, n: int, k: int, target: Target, size: int)
 
     size: bytes of an element of B. Where the rows cost more to pass from thread to thread than the
     weights to read twice, each thread has as many of them as the others, from the same place on in
-    every layer, so that what it made it reads again.
+    every layer, so that what it made it reads again; but not where that would cut tiles.
     """
-    if target.threads > 1 and k * n < PULLED * m * (k + n):
+    whole_tiles = m >= target.threads * tile.rows
+    if target.threads > 1 and whole_tiles and k * n < PULLED * m * (k + n):
         blocks = target.threads * -(-m // (target.threads * tile.block))
         return replace(tile, block=-(-m // blocks))
     tiles, whole = -(-m // tile.rows), tile.block // tile.rows

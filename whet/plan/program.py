@@ -108,8 +108,7 @@ def _is_shared(graph: Graph, lowered: Iterable[Lowered]) -> bool:
     """Whether a run has stages to share, and is long beside waking the threads for it."""
     run = graph_cost(graph)
     spent = run.operations / OPERATIONS_A_NANOSECOND + run.moved_bytes / BYTES_A_NANOSECOND
-    split = any(each.parallel is not None or each.together for each in lowered)
-    return split and spent >= SHORTEST_NANOSECONDS
+    return any(each.split for each in lowered) and spent >= SHORTEST_NANOSECONDS
 
 
 def storage(element: Element) -> Scalar:
@@ -228,7 +227,7 @@ class _Room:
                 sizes[self.keys[v]] = max(1, v.tensor.nbytes)
         pinned = {self.keys[s.value]: self.keys[s.next] for s in self.graph.states}
         if self.each:
-            sizes[OWN] = self.each * self.target.threads
+            sizes[OWN] = self.each * self.target.threads + APART
             pinned[OWN] = OWN
         kept = [self.keys[v] for v in self.graph.outputs if self.keys[v] in sizes]
         steps: Sequence[Step] = listed
@@ -351,7 +350,7 @@ class _Room:
     def _scratch(self, node: Node, lowered: Lowered) -> tuple[Place | None, int]:
         """Where a step's scratch lies, and the bytes from one thread's to the next one's."""
         if lowered.scratch_each and self.each:
-            return Place("arena", self.memory.offsets[OWN]), self.each
+            return Place("arena", round_up(self.memory.offsets[OWN], APART)), self.each
         offset = self.memory.scratch.get(self.keys[node.outputs[0]])
         return None if offset is None else Place("arena", offset), lowered.scratch_each
 

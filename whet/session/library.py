@@ -55,7 +55,7 @@ def present(nbytes: int) -> Array:
     return np.frombuffer(mmap.mmap(-1, nbytes, flags=flags), np.uint8)
 
 
-def aligned(nbytes: int, alignment: int = 64) -> Array:
+def aligned(nbytes: int, alignment: int = 128) -> Array:
     """Zeroed bytes whose address is a multiple of `alignment`."""
     block = np.zeros(nbytes + alignment, np.uint8)
     start = -block.ctypes.data % alignment

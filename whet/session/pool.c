@@ -5,9 +5,9 @@
  *
  * Linux likes to wake a thread on the processor of the one that wakes it, where the two then take
  * turns. So each worker is given processors of its own, none of them the caller's: those that the
- * pool's maker was allowed, dealt out again whenever the caller has moved. The caller stays on its
- * own while it sleeps. Where there are fewer processors than threads, all run where the kernel puts
- * them.
+ * pool's maker was allowed, dealt out again where the caller has moved while they slept, or has since
+ * waited long for them. The caller stays on its own while it sleeps. Where there are fewer processors
+ * than threads, all run where the kernel puts them.
  */
 #include <stdint.h>
 
@@ -235,7 +235,7 @@ static void keep_apart(struct pool *p)
     if (come == p->dealt && !__atomic_load_n(&p->slow, __ATOMIC_RELAXED)
         && !__atomic_load_n(&p->runs.sleepers, __ATOMIC_RELAXED))
         return;
-    p->slow = 0;
+    __atomic_store_n(&p->slow, 0, __ATOMIC_RELAXED);
     if (kernel(GETCPU, (long)&processor, 0, 0) < 0 || processor >= PROCESSORS)
         return;
     if ((int)processor == p->processor && come == p->dealt)

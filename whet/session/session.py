@@ -45,7 +45,8 @@ class Session:
             raise InputError("bad number of threads", why=str(threads), hint=hint)
         self.interface = interface
         self._library = Library(code)
-        memory = aligned if interface.symbols else present  # a bound is seldom used whole
+        # A bound is seldom used whole.
+        memory = aligned if interface.symbols else present
         self._arena = memory(max(1, interface.arena_bytes))
         self._weights = _in_place(weights)
         self._dims = (ctypes.c_int64 * max(1, len(interface.symbols)))()

@@ -66,12 +66,15 @@ def host(cpu: str = "native") -> Target:
 
 
 def _native(flags: frozenset[str]) -> Target:
-    wide = flags >= set(AVX512)
+    wide = flags >= {*AVX2, *AVX512}
     level = "x86-64-v4" if wide else "x86-64-v3" if flags >= set(AVX2) else "x86-64"
-    vnni = ("avx512_vnni" if wide else "avx_vnni") in flags
+    # simd.h goes by fewer instruction sets: code must not have those it would find more in.
+    found = ("avx512f" in flags, flags >= {"avx2", "fma"})
+    cpu = "native" if found == (wide, level != "x86-64") else X86_LEVELS[level].cpu
+    vnni = cpu == "native" and ("avx512_vnni" if wide else "avx_vnni") in flags
     l1, l2 = (*cache_bytes(), *GUESSED_CACHES[1:])[:2]
     return replace(
-        X86_LEVELS[level], cpu="native", threads=THREADS, dot8_shift=128 if vnni else 0,
+        X86_LEVELS[level], cpu=cpu, threads=THREADS, dot8_shift=128 if vnni else 0,
         dot8_pairs=not vnni and level != "x86-64", l1=l1, l2=l2, halves=is_zen4(),
         dot_bf16="avx512_bf16" in flags and cpu_vendor() in FAST_BF16,
     )  # fmt: skip

@@ -13,3 +13,6 @@
 #else
 #include "simd_scalar.h"
 #endif
+#if defined(WHET_LANES) && VL != WHET_LANES
+#error "weights and scratch are laid out for vectors of another length"
+#endif

@@ -52,6 +52,31 @@ INLINE void transpose_rows_f32(const int rows, const int columns, const float fa
     }
 }
 
+// y[i * ldy + j] = x[j * ldx + i] for i < rows <= VL and j < columns <= VL.
+INLINE void transpose_part_f32(const int rows, const int columns, const float *x, const long ldx,
+                               float *y, const long ldy) {
+    vf block[VL];
+    UNROLL (j, VL) block[j] = j < columns ? vload_n(x + j * ldx, rows) : (vf){0};
+    transpose_block_f32(block);
+    UNROLL (i, VL)
+        if (i < rows) vstore_n(y + i * ldy, block[i], columns);
+}
+
+// The first rows and columns of each of B matrices x[B][C][R] as y[B][R][C].
+INLINE void transpose_f32(const long B, const long R, const long C, const long rows,
+                          const long columns, const float *x, float *y) {
+    for (long b = 0; b < B; b++, x += R * C, y += R * C)
+        for (long i = 0; i < rows; i += VL)
+            for (long j = 0; j < columns; j += VL) {
+                const int height = rows - i < VL ? (int)(rows - i) : VL;
+                const int width = columns - j < VL ? (int)(columns - j) : VL;
+                if (height == VL && width == VL)
+                    transpose_part_f32(VL, VL, x + j * R + i, R, y + i * C + j, C);
+                else
+                    transpose_part_f32(height, width, x + j * R + i, R, y + i * C + j, C);
+            }
+}
+
 // Lane i: the sum (the largest) of the lanes of rows[i], for VL rows, which are used up. The order
 // of the sums is the same on every call.
 INLINE vf sums_of_rows_f32(vf *rows) {
