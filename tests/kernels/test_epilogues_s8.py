@@ -68,7 +68,7 @@ def test_epilogues_match_the_meaning(path: tuple[str, bool]) -> None:
     for i, rounding in enumerate(("single", "double")):
         form = requantization(by, -7, accumulator_bounds(w, bias, 5), rounding)
         assert form.epilogue == f"{rounding}_s8"
-        first = np.clip(multiply(acc, by, rounding) - 7, LOW, HIGH)  # type: ignore[arg-type]
+        first = np.clip(multiply(acc, by, rounding) - 7, LOW, HIGH)
         want = add(table[first + 128], residual, addition(rounding)[0])
         y, whole = guarded(M * N)
         extras = (*form.arrays, *form.arrays[: 5 - len(form.arrays)], table, residual)
@@ -115,7 +115,7 @@ def test_one_multiply_add_has_the_bits_of_the_integers(path: tuple[str, bool]) -
         reals = rng.uniform(near, near * 1.5, N)
         by = multiplier(reals.astype(np.float32) if rounding == "single" else reals)
         bounds = accumulator_bounds(w, bias, 5)
-        form = requantization(by, -7, bounds, rounding, (low, 127), True)  # type: ignore[arg-type]
+        form = requantization(by, -7, bounds, rounding, (low, 127), True)
         if name == "linear_s8":  # taken where no start of the sum will do: rare, so made here
             offset = np.full(N + 16, np.float32(3 * 2**22 - 7))
             scale = np.zeros(N + 16, np.float32)
@@ -125,6 +125,6 @@ def test_one_multiply_add_has_the_bits_of_the_integers(path: tuple[str, bool]) -
         y, whole = guarded(M * N)
         operands = (x, packed.weights, started(packed.bias, form), y, y)
         lib.call(i, 0, units, *operands, *form.arrays)
-        want = np.clip(multiply(acc, by, rounding) - 7, low, 127)  # type: ignore[arg-type]
+        want = np.clip(multiply(acc, by, rounding) - 7, low, 127)
         np.testing.assert_array_equal(y.reshape(M, N), want)
         assert_canary(whole)

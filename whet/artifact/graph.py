@@ -10,8 +10,7 @@ from collections.abc import Mapping
 import ml_dtypes
 import numpy as np
 
-from whet.artifact.file import GRAPH_ARRAYS as ARRAYS
-from whet.artifact.file import GRAPH_TEXT as TEXT
+from whet.artifact.file import GRAPH_ARRAYS, GRAPH_TEXT
 from whet.errors import ArtifactError
 from whet.ir.graph import Graph
 from whet.ir.node import Array
@@ -34,7 +33,7 @@ def graph_entries(graph: Graph) -> Entries:
     named = {f"{i}:{a.dtype.name}": _bytes_of(a) for i, a in enumerate(arrays)}
     file = io.BytesIO()
     np.savez(file, **named)  # type: ignore[arg-type]
-    return {TEXT: text.encode(), ARRAYS: file.getvalue()}
+    return {GRAPH_TEXT: text.encode(), GRAPH_ARRAYS: file.getvalue()}
 
 
 def read_graph(extras: Mapping[str, bytes | memoryview]) -> Graph:
@@ -44,15 +43,15 @@ def read_graph(extras: Mapping[str, bytes | memoryview]) -> Graph:
         ArtifactError: the artifact was made without it.
         ModelError: it is malformed.
     """
-    if TEXT not in extras or ARRAYS not in extras:
+    if GRAPH_TEXT not in extras or GRAPH_ARRAYS not in extras:
         hint = "give the model file instead"
         raise ArtifactError("the artifact holds no graph", hint=hint)
     try:
-        with np.load(io.BytesIO(bytes(extras[ARRAYS])), allow_pickle=False) as file:
+        with np.load(io.BytesIO(bytes(extras[GRAPH_ARRAYS])), allow_pickle=False) as file:
             found = {int(k.split(":")[0]): _array_of(k.split(":")[1], file[k]) for k in file.files}
-        text = bytes(extras[TEXT]).decode()
+        text = bytes(extras[GRAPH_TEXT]).decode()
     except FAILURES as error:
-        raise ArtifactError("the graph's arrays are malformed", ARRAYS, str(error)) from None
+        raise ArtifactError("the graph's arrays are malformed", GRAPH_ARRAYS, str(error)) from None
     return parse_graph(text, [found[i] for i in sorted(found)], ops())
 
 

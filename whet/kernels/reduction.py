@@ -54,13 +54,14 @@ def lower(node: Node, target: Target) -> Lowered | None:
         call = Call(f"reduce_{kind}_parts_{s}", (In(0), Out(), *ends))
         return Lowered((call,), ("reduce.h",), scratch=8 * PARTS * static_size(inner),
                        together=True)  # fmt: skip
-    calls, source, scratch = [], In(0), 0
+    calls, scratch = list[Call](), 0
+    source: Argument = In(0)
     for i, (outer, n, inner) in enumerate(steps):
         nbytes = bounds(outer * inner)[1] * x.tensor.element.size
         target_: Argument = Out() if i == len(steps) - 1 else Scratch(scratch)
         calls.append(Call(f"reduce_{kind}_{s}", (source, target_, outer, n, inner)))
         if i < len(steps) - 1:
-            source, scratch = target_, scratch + whole_lines(nbytes)  # type: ignore[assignment]
+            source, scratch = target_, scratch + whole_lines(nbytes)
     return Lowered(tuple(calls), ("reduce.h",), scratch=scratch)
 
 
