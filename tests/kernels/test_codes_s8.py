@@ -16,7 +16,7 @@ from tests.kernels.native_s8 import (
     guarded,
     library,
 )
-from whet.emit.program import (
+from whet.emit.lowered import (
     Argument,
     Call,
     In,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from whet.emit.expression import size
-from whet.emit.program import Branch, Repeat, Stage
+from whet.emit.lowered import Branch, Repeat
+from whet.emit.program import Stage
 from whet.emit.statement import pointer
 
 RUN = "status = {body}(given, made, scratch + {arena}, weights{dims});"

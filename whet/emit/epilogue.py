@@ -6,7 +6,8 @@ from collections import Counter
 
 from whet.emit.expression import literal
 from whet.emit.headers import named
-from whet.emit.program import Chain, Epilogue, Extra, Stage
+from whet.emit.lowered import Chain, Epilogue, Extra
+from whet.emit.program import Stage
 from whet.emit.scalar import suffix, wide
 from whet.emit.statement import pointer, pointer_list
 from whet.errors import UnsupportedError, UnsupportedOp

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from whet.emit import scalar
 from whet.emit.expression import is_zero, literal, multiple, size
 from whet.emit.headers import named
-from whet.emit.program import (
+from whet.emit.lowered import (
     Access,
     Argument,
     Call,
@@ -25,10 +25,10 @@ from whet.emit.program import (
     Ready,
     Record,
     Scratch,
-    Stage,
     Weight,
     collapse,
-)  # fmt: skip
+)
+from whet.emit.program import Stage
 from whet.ir.dim import Dim, Size
 from whet.ir.element import Element
 

@@ -8,23 +8,20 @@ from dataclasses import dataclass
 from whet.emit import control, statement
 from whet.emit.epilogue import Epilogues
 from whet.emit.expression import size, symbol
+from whet.emit.lowered import Branch, Call, Nest, Repeat
 from whet.emit.page import comment
 from whet.emit.program import (
     Action,
     Bind,
-    Branch,
-    Call,
     Copy,
     Function,
-    Nest,
     Parameter,
     Place,
     Program,
-    Repeat,
     Stage,
     Step,
     Strips,
-)  # fmt: skip
+)
 from whet.emit.scalar import suffix
 from whet.emit.strips import strips
 from whet.ir.dim import Size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Scratch
 from whet.ir.dim import static_shape, static_size
 from whet.ir.element import F32
 from whet.ir.node import Node

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
 from whet.ir.dim import static_shape, static_size
 from whet.ir.graph import Graph
 from whet.ir.node import Node

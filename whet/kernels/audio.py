@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from whet.emit.program import Argument, Call, In, Lowered, Out, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Out, Scratch, Weight
 from whet.ir.dim import static_shape, static_size
 from whet.ir.node import Array, Node
 from whet.kernels.kernel import kernel

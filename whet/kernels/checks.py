@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from whet.emit.program import Call, Lowered
+from whet.emit.lowered import Call, Lowered
 from whet.ir.dim import Size, bounds
 
 Shape = tuple[Size, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Weight
 from whet.errors import ShapeError
 from whet.ir.dim import Size, static_shape, static_size
 from whet.ir.element import I8, I16, U8, Quant

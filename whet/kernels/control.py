@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Branch, Carried, In, Lowered, Repeat
+from whet.emit.lowered import Branch, Carried, In, Lowered, Repeat
 from whet.ir.graph import Graph, symbols_of
 from whet.ir.node import Node, Value
 from whet.ir.type import Type

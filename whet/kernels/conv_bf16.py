@@ -6,7 +6,7 @@ from dataclasses import astuple
 
 import numpy as np
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
 from whet.ir.element import BF16
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node

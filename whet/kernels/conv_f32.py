@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, replace
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Weight
 from whet.ir.dim import Size, static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import known

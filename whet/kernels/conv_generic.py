@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Argument, Call, In, Lowered, Out, Scratch
+from whet.emit.lowered import Argument, Call, In, Lowered, Out, Scratch
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
 from whet.kernels.normalization import float_type, real

@@ -7,18 +7,7 @@ from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
-from whet.emit.program import (
-    Argument,
-    Call,
-    Chain,
-    In,
-    Lowered,
-    Name,
-    Out,
-    Ready,
-    Scratch,
-    Weight,
-)  # fmt: skip
+from whet.emit.lowered import Argument, Call, Chain, In, Lowered, Name, Out, Ready, Scratch, Weight
 from whet.errors import ShapeError
 from whet.ir.dim import static_size
 from whet.ir.element import I8, Quant

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from whet.emit.epilogue import VECTOR_OPS
-from whet.emit.program import Access, Call, Epilogue, Extra, In, Lowered, Nest, Out
+from whet.emit.lowered import Access, Call, Epilogue, Extra, In, Lowered, Nest, Out
 from whet.emit.scalar import PACKED, SMALL_FLOATS
 from whet.ir.element import F32, STRING, Quant
 from whet.ir.leaf import constant_op

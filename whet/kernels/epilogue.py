@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.epilogue import VECTOR_OPS
-from whet.emit.program import Epilogue, Extra, In
+from whet.emit.lowered import Epilogue, Extra, In
 from whet.ir.element import BF16, F32, Element
 from whet.ir.graph import Graph
 from whet.ir.leaf import parameter

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from whet.emit.program import Extra, In, Then, Weight
+from whet.emit.lowered import Extra, In, Then, Weight
 from whet.ir.graph import Graph
 from whet.ir.leaf import data_of
 from whet.ir.node import Array, Node, Value

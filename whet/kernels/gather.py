@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Argument, Call, In, Longs, Lowered, Out
+from whet.emit.lowered import Argument, Call, In, Longs, Lowered, Out
 from whet.emit.scalar import suffix
 from whet.ir.dim import static_size
 from whet.ir.element import STRING

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from whet.emit.program import Lowered
+from whet.emit.lowered import Lowered
 from whet.errors import UnsupportedError, UnsupportedOp
 from whet.ir.node import Node, Op
 from whet.ir.type import Type

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple
 from math import prod
 
-from whet.emit.program import Argument, Call, In, Longs, Lowered, Name, Out
+from whet.emit.lowered import Argument, Call, In, Longs, Lowered, Name, Out
 from whet.ir.dim import Size, static_shape, static_size
 from whet.ir.element import F32
 from whet.ir.node import Node

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from whet.emit.program import Argument, Call, In, Longs, Lowered, Name, Out, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Longs, Lowered, Name, Out, Scratch, Weight
 from whet.ir.dim import static_shape, static_size
 from whet.ir.element import I8, Quant
 from whet.ir.leaf import known

@@ -6,7 +6,7 @@ from dataclasses import astuple
 
 import numpy as np
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
 from whet.ir.dim import static_size
 from whet.ir.element import BF16, F32
 from whet.ir.leaf import known

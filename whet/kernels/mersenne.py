@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Call, Lowered, Out, Scratch
+from whet.emit.lowered import Call, Lowered, Out, Scratch
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
 from whet.ops.mersenne import mersenne_uniform

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Access, Argument, Call, In, Lowered, Nest, Out, collapse
+from whet.emit.lowered import Access, Argument, Call, In, Lowered, Nest, Out, collapse
 from whet.ir.dim import Size
 from whet.ir.element import F32
 from whet.ir.node import Node

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whet.emit.headers import header_number
-from whet.emit.program import Call, In, Lowered, Name, Out
+from whet.emit.lowered import Call, In, Lowered, Name, Out
 from whet.ir.dim import Size
 from whet.ir.node import Node, Value
 from whet.ir.type import size_product

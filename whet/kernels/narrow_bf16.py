@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.headers import header_number
-from whet.emit.program import Call, In, Lowered, Name, Out
+from whet.emit.lowered import Call, In, Lowered, Name, Out
 from whet.ir.dim import static_size
 from whet.ir.element import BF16, F32
 from whet.ir.node import Node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out
 from whet.ir.dim import static_size
 from whet.ir.element import BF16, F32
 from whet.ir.node import Node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.headers import header_number
-from whet.emit.program import Argument, Call, In, Lowered, Out
+from whet.emit.lowered import Argument, Call, In, Lowered, Out
 from whet.emit.scalar import suffix
 from whet.ir.dim import Size, bounds
 from whet.ir.element import BF16, F16, F32, F64

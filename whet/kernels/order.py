@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Call, In, Item, Lowered, Out, Scratch
+from whet.emit.lowered import Call, In, Item, Lowered, Out, Scratch
 from whet.emit.scalar import suffix
 from whet.ir.dim import bounds
 from whet.ir.element import BOOL, Quant, Scalar

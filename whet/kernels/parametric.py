@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import dropwhile
 
-from whet.emit.program import Argument, Call, In, Lowered, Out
+from whet.emit.lowered import Argument, Call, In, Lowered, Out
 from whet.ir.dim import static_size
 from whet.ir.element import I8, Quant
 from whet.ir.node import Node

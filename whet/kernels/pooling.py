@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TypeVar
 
-from whet.emit.program import Argument, Call, Field, In, Lowered, Out, Record
+from whet.emit.lowered import Argument, Call, Field, In, Lowered, Out, Record
 from whet.emit.scalar import suffix
 from whet.ir.dim import static_size
 from whet.ir.element import Quant

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.emit.program import Argument, Call, In, Lowered, Out, Record, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Out, Record, Scratch, Weight
 from whet.ir.dim import static_size
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
 from whet.errors import ShapeError
 from whet.ir.dim import bounds, static_size
 from whet.ir.element import F32, Quant

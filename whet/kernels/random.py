@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Call, In, Lowered, Out
+from whet.emit.lowered import Call, In, Lowered, Out
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
 from whet.kernels.order import number_type

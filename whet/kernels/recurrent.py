@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Argument, Call, Field, In, Lowered, Name, Out, Record, Scratch
+from whet.emit.lowered import Argument, Call, Field, In, Lowered, Name, Out, Record, Scratch
 from whet.ir.element import Quant
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel

@@ -6,7 +6,7 @@ Results are floats; weights, and the inputs beside them, are floats or codes.
 from __future__ import annotations
 
 from whet.emit.headers import header_number
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Record, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Record, Scratch, Weight
 from whet.ir.dim import static_shape
 from whet.ir.element import F32, Quant
 from whet.ir.leaf import data_of, known

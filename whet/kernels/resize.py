@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Record
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Record
 from whet.ir.element import STRING
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.emit.program import Call, In, Lowered, Out, Scratch, Weight
+from whet.emit.lowered import Call, In, Lowered, Out, Scratch, Weight
 from whet.ir.dim import static_size
 from whet.ir.node import Array, Node
 from whet.kernels.kernel import kernel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Argument, Call, In, Lowered, Out, Record, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Out, Record, Weight
 from whet.ir.dim import static_shape, static_size
 from whet.ir.element import I8, I16, Quant
 from whet.ir.node import Node

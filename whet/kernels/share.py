@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from whet.emit.headers import header_number
-from whet.emit.program import From, In, Lowered, Name, Nest, Out, Portion, collapse
+from whet.emit.lowered import From, In, Lowered, Name, Nest, Out, Portion, collapse
 from whet.ir.dim import Size, static_size
 from whet.ir.type import size_product
 from whet.kernels.tiling import Tile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Call, In, Lowered, Out, Scratch
+from whet.emit.lowered import Call, In, Lowered, Out, Scratch
 from whet.ir.dim import Size, bounds
 from whet.ir.node import Node
 from whet.ir.type import size_product

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.emit.program import Call, In, Lowered, Out, Record, Weight
+from whet.emit.lowered import Call, In, Lowered, Out, Record, Weight
 from whet.ir.element import I64
 from whet.ir.node import Node
 from whet.ir.type import size_product

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.emit.program import Call, In, Lowered, Name, Out, Record, Weight
+from whet.emit.lowered import Call, In, Lowered, Name, Out, Record, Weight
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
 from whet.kernels.normalization import float_type

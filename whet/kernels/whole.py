@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Call, Longs, Lowered, Out
+from whet.emit.lowered import Call, Longs, Lowered, Out
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
 from whet.ops.iota import iota_op

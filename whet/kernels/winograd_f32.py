@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, replace
 
-from whet.emit.program import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
 from whet.ir.node import Array, Node
 from whet.kernels.conv_f32 import image, pair, weights_of
 from whet.kernels.epilogue import vector_epilogue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from whet.emit.program import Lowered
+from whet.emit.lowered import Lowered
 from whet.ir.node import Node
 from whet.kernels.call import call_key
 from whet.kernels.kernel import Choice, choices, lower, lower_by_rows

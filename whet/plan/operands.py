@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.program import Access, Call, Chain, Epilogue, In, Item, Nest, Statement
+from whet.emit.lowered import Access, Call, Chain, Epilogue, In, Item, Nest, Statement
 
 __all__ = ["has_function", "inputs_used"]
 

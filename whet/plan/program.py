@@ -5,21 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from whet.emit.lowered import Branch, Lowered, Repeat
 from whet.emit.port import Port
-from whet.emit.program import (
-    Action,
-    Bind,
-    Branch,
-    Copy,
-    Function,
-    Lowered,
-    Parameter,
-    Place,
-    Program,
-    Repeat,
-    Stage,
-    Strips,
-)  # fmt: skip
+from whet.emit.program import Action, Bind, Copy, Function, Parameter, Place, Program, Stage, Strips
 from whet.emit.program import Step as RunStep
 from whet.errors import UnsupportedError, UnsupportedOp
 from whet.ir.dim import UNBOUNDED, Symbol

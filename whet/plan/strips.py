@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import lcm
 
-from whet.emit.program import Group, Link, Lowered, Place, Step
+from whet.emit.lowered import Lowered
+from whet.emit.program import Group, Link, Place, Step
 from whet.emit.strips import HEADER
 from whet.ir.dim import static_shape
 from whet.ir.graph import Graph

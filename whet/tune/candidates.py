@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby, islice
 
-from whet.emit.program import Lowered
+from whet.emit.lowered import Lowered
 from whet.ir.node import Node
 from whet.kernels.kernel import Choice, choices, lower
 from whet.targets.target import Target

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from whet.emit.program import Access, In, Nest, Out, Portion
+from whet.emit.lowered import Access, In, Nest, Out, Portion
 from whet.kernels import share
 from whet.kernels.strides import row_major
 from whet.kernels.tiling import Tile
