@@ -6,7 +6,7 @@ Steps are split here however small they are.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -69,11 +69,15 @@ class InOrder(Session):
         ]
         self._host = aligned(24)
 
-    def _call(self, inputs: object, outputs: object) -> int:
+    def _runner(self) -> Callable[[], int]:
+        return self._run_in_order
+
+    def _run_in_order(self) -> int:
+        arguments = (self._given, self._made, *self._memory)
         host_address = ctypes.c_void_p(self._host.ctypes.data)
         for step, split in self._steps:
             for part in self.order if split else (0,):
-                step(inputs, outputs, *self._memory, part, PARTS if split else 1, host_address)
+                step(*arguments, part, PARTS if split else 1, host_address)
         return 0
 
 

@@ -73,11 +73,13 @@ class _StepSession(Session):
         self.repeated = [float("inf")] * count
         self.overhead = self.repeated_overhead = float("inf")
 
-    def _call(self, inputs: object, outputs: object) -> int:
+    def _runner(self) -> Callable[[], int]:
+        return self._run_steps
+
+    def _run_steps(self) -> int:
         dims = [self._dims] if self.interface.symbols else []
-        memory = [ctypes.c_void_p(a.ctypes.data) for a in (self._arena, self._weights)]
         host = ctypes.c_void_p(self._host.ctypes.data)
-        arguments = [inputs, outputs, *memory, *dims, 0, 1, host]
+        arguments = [self._given, self._made, *self._memory, *dims, 0, 1, host]
         for i, step in enumerate(self._steps):
             status, seconds = _timed(step, arguments, 1)
             self.least[i] = min(self.least[i], seconds)
@@ -114,11 +116,16 @@ class TimedSession(Session):
         super().__init__(interface_of(program), compiled.code, program.weights)
         self.seconds: list[float] = []
 
-    def _call(self, inputs: object, outputs: object) -> int:
-        start = time.perf_counter()
-        status = super()._call(inputs, outputs)
-        self.seconds.append(time.perf_counter() - start)
-        return status
+    def _runner(self) -> Callable[[], int]:
+        run = super()._runner()
+
+        def timed() -> int:
+            start = time.perf_counter()
+            status = run()
+            self.seconds.append(time.perf_counter() - start)
+            return status
+
+        return timed
 
 
 def built_seconds(compiled: Compiled, inputs: Mapping[str, Array], runs: int = 300) -> list[float]:
