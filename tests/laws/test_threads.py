@@ -15,8 +15,8 @@ import pytest
 from tests.laws.agreement import Arrays, random_inputs
 from tests.laws.random_graphs import Maker
 from whet.artifact.interface import interface_of
-from whet.compile.build import shared_library
-from whet.compile.pipeline import Compiled, compile_graph
+from whet.compiler.build import shared_library
+from whet.compiler.pipeline import Compiled, compile_graph
 from whet.emit.program import Step, Strips
 from whet.emit.steps import STEP_NAME, steps_c
 from whet.errors import UnsupportedError

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from whet.artifact.interface import interface_of
-from whet.compile.build import shared_library
-from whet.compile.pipeline import Compiled
+from whet.compiler.build import shared_library
+from whet.compiler.pipeline import Compiled
 from whet.emit.program import Action, Bind, Copy, Step, Strips
 from whet.emit.steps import EMPTY_STEP, STEP_NAME, steps_c
 from whet.ir.graph import Graph
