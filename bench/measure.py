@@ -15,7 +15,7 @@ from whet import api
 from whet.bench.engine import LEVELS, check_peer
 from whet.bench.race import Lap, difference, race
 from whet.cli.bench import integer_graph
-from whet.compile.pipeline import Compiled
+from whet.compiler.pipeline import Compiled
 from whet.devices import roofline
 from whet.errors import InputError
 from whet.ops.cost import graph_cost

@@ -9,7 +9,7 @@ from pathlib import Path
 from whet.cli.bench import integer_graph
 from whet.cli.roofline import place
 from whet.cli.roofline_picture import draw_roofline
-from whet.compile.pipeline import Compiled
+from whet.compiler.pipeline import Compiled
 from whet.devices import roofline
 from whet.session.profile import StepTime, profile
 from whet.session.samples import random_inputs

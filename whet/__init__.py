@@ -2,7 +2,6 @@
 
 import typing
 
-import whet.compile  # noqa: F401  (the room first: a later import of it would hide the function)
 from whet.api import compile, load
 from whet.errors import WhetError as Error
 from whet.importers import import_model

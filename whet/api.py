@@ -10,7 +10,7 @@ from whet.errors import InputError
 from whet.session.load import load
 
 if TYPE_CHECKING:
-    from whet.compile.pipeline import Compiled
+    from whet.compiler.pipeline import Compiled
     from whet.ir.graph import Graph
     from whet.kernels.kernel import Choice
     from whet.plan.patches import Room
@@ -56,7 +56,7 @@ def compile(
     """
     # The compiler is imported when something is compiled: running an artifact needs none of it.
     from whet.artifact.choices import open_choices
-    from whet.compile.pipeline import compile_graph
+    from whet.compiler.pipeline import compile_graph
     from whet.importers import import_model
     from whet.ir.graph import Graph
     from whet.passes.pipeline import in_precision

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from onnx import checker, parser
 
-from whet.compile.pipeline import compile_graph
+from whet.compiler.pipeline import compile_graph
 from whet.importers.onnx import load_graph
 from whet.ops.evaluate import evaluate
 

@@ -34,7 +34,7 @@ class EmittedC:
     name = "emitted C"
 
     def prepare(self, model: ModelProto) -> Session:
-        from whet.compile.pipeline import compile_graph
+        from whet.compiler.pipeline import compile_graph
         from whet.importers.onnx import load_graph
 
         built = compile_graph(load_graph(model))

@@ -7,7 +7,7 @@ import pytest
 from onnx import parser
 
 from tests.conformance.peers import HEAD, agree
-from whet.compile.pipeline import compile_graph
+from whet.compiler.pipeline import compile_graph
 from whet.importers.onnx import load_graph
 from whet.session.session import RunError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import types
 
 import pytest
@@ -30,6 +31,12 @@ def test_public_names_are_the_listed_ones() -> None:
 
 def test_list_is_sorted_and_unique() -> None:
     assert sorted(set(whet.__all__)) == list(whet.__all__)
+
+
+def test_no_public_name_is_a_room() -> None:
+    """Importing `whet.room` would put the module in the place of what it names."""
+    rooms = {module.name for module in pkgutil.iter_modules(whet.__path__)}
+    assert not rooms & set(whet.__all__)
 
 
 @pytest.mark.parametrize("name", whet.__all__)

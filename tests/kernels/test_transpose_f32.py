@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.native import CPUS, assert_canary, build, guarded
-from whet.compile.pipeline import compile_graph
+from whet.compiler.pipeline import compile_graph
 from whet.ir.element import F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import parameter

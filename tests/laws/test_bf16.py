@@ -10,7 +10,7 @@ import pytest
 from tests.laws import random_graphs
 from tests.laws.agreement import Arrays, random_inputs
 from whet.artifact.graph import graph_entries, read_graph
-from whet.compile.pipeline import compile_graph
+from whet.compiler.pipeline import compile_graph
 from whet.errors import InputError
 from whet.ir.element import BF16, F32
 from whet.ir.graph import Graph

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.laws.agreement import random_inputs
-from whet.compile.pipeline import compile_graph
+from whet.compiler.pipeline import compile_graph
 from whet.ir.element import F32, I8, I32, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.laws.agreement import agree, random_inputs
-from whet.compile.pipeline import compile_graph
+from whet.compiler.pipeline import compile_graph
 from whet.ir.element import I8, I32, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter

@@ -10,7 +10,7 @@ import pytest
 
 from tests.laws.agreement import random_inputs
 from tests.laws.random_images import Chain
-from whet.compile.pipeline import Compiled, compile_graph
+from whet.compiler.pipeline import Compiled, compile_graph
 from whet.emit.program import Strips
 from whet.ir.graph import Graph
 from whet.plan import program, strips

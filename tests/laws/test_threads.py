@@ -6,7 +6,7 @@ Steps are split here however small they are.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +15,8 @@ import pytest
 from tests.laws.agreement import Arrays, random_inputs
 from tests.laws.random_graphs import Maker
 from whet.artifact.interface import interface_of
-from whet.compile.build import shared_library
-from whet.compile.pipeline import Compiled, compile_graph
+from whet.compiler.build import shared_library
+from whet.compiler.pipeline import Compiled, compile_graph
 from whet.emit.headers import amalgamate
 from whet.emit.program import Action, Program, Step, is_split
 from whet.emit.writer import HOST, Writer
@@ -71,11 +71,15 @@ class InOrder(Session):
         ]
         self._host = aligned(24)
 
-    def _call(self, inputs: object, outputs: object) -> int:
+    def _runner(self) -> Callable[[], int]:
+        return self._run_in_order
+
+    def _run_in_order(self) -> int:
+        arguments = (self._given, self._made, *self._memory)
         host_address = ctypes.c_void_p(self._host.ctypes.data)
         for step, split in self._steps:
             for part in self.order if split else (0,):
-                step(inputs, outputs, *self._memory, part, PARTS if split else 1, host_address)
+                step(*arguments, part, PARTS if split else 1, host_address)
         return 0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import whet
-from whet.compile.pipeline import Compiled
+from whet.compiler.pipeline import Compiled
 from whet.emit.port import Port
 from whet.media import TensorSpec
 

@@ -17,7 +17,7 @@ from whet.cli.roofline_picture import draw_roofline
 from whet.cli.run import named
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress, size_text
 from whet.cli.spread import SPREAD_COLUMNS, call_columns, call_document, call_row, spread_rows
-from whet.compile.pipeline import Compiled
+from whet.compiler.pipeline import Compiled
 from whet.devices import Roofline, roofline
 from whet.errors import InputError
 from whet.ir.element import Quant

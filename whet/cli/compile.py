@@ -31,7 +31,7 @@ from whet.cli.show import (
     progress,
     size_text,
 )
-from whet.compile.pipeline import Compiled
+from whet.compiler.pipeline import Compiled
 from whet.ops.cost import graph_cost, precision_of
 from whet.tune.tune import TUNING
 

@@ -11,7 +11,7 @@ import click
 from whet import api
 from whet.artifact.interface import Json as CardValue
 from whet.cli.show import Cell, size_text
-from whet.compile.pipeline import Compiled
+from whet.compiler.pipeline import Compiled
 from whet.emit.port import Port
 from whet.errors import InputError
 from whet.tune.builds import race_builds

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from string import ascii_letters
 
 from whet.cli.show import size_text
-from whet.compile.pipeline import Compiled
+from whet.compiler.pipeline import Compiled
 from whet.plan.lifetime import Placement
 
 ROWS = 14

@@ -13,7 +13,7 @@ from whet.artifact.artifact import Artifact, open_artifact
 from whet.artifact.interface import Interface
 from whet.cli.memory import Memory
 from whet.cli.show import Step, silent
-from whet.compile.pipeline import Compiled
+from whet.compiler.pipeline import Compiled
 from whet.emit.port import Port
 from whet.errors import ArtifactError, InputError
 from whet.importers import Sizes, import_model

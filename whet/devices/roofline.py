@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whet.compile.build import cache_folder, shared_library
+from whet.compiler.build import cache_folder, shared_library
 from whet.errors import CompileError
 from whet.targets.host import host
 from whet.targets.processor import cache_bytes, cpu_name

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from whet.compile.build import FLAGS, compiler
-from whet.compile.pipeline import Compiled
+from whet.compiler.build import FLAGS, compiler
+from whet.compiler.pipeline import Compiled
 from whet.emit.port import Port
 from whet.errors import CompileError, InputError
 from whet.ir.node import Array

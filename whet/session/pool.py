@@ -30,7 +30,8 @@ class Pool:
     def __init__(self, library: Library, threads: int) -> None:
         self.memory = aligned(library["pool_bytes"]())
         address = ctypes.c_void_p(self.memory.ctypes.data)
-        self._run = partial(library["pool_run"], address)
+        # Called as it is, with a function and its arguments: runs all parts, gives the status.
+        self.run = partial(library["pool_run"], address)
         library["pool_start"](address, threads)
         arguments = [(library, self.memory, part) for part in range(1, threads)]
         self.workers = [threading.Thread(target=_work, args=a, daemon=True) for a in arguments]
@@ -38,10 +39,6 @@ class Pool:
             worker.start()
         library["pool_meet"](address)
         weakref.finalize(self, _stop, library, address)
-
-    def run(self, function: ctypes.c_void_p, *arguments: object) -> int:
-        """Run all parts of `function` and return its status."""
-        return int(self._run(function, *arguments))
 
 
 def _stop(library: Library, address: ctypes.c_void_p) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whet.compile.build import shared_library
-from whet.compile.pipeline import Compiled
+from whet.compiler.build import shared_library
+from whet.compiler.pipeline import Compiled
 from whet.emit.c import model_units
 from whet.emit.program import Action, Copy, Link, Step, Strips, is_split
 from whet.emit.watch import Watched

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 
 import numpy as np
 
@@ -24,6 +23,10 @@ STATUS = {1: "an index lies outside its tensor", 2: "a size exceeds its bound"}
 
 class RunError(WhetError):
     """A check inside the compiled model failed on this input."""
+
+
+def _stopped(status: int) -> RunError:
+    return RunError("the model stopped", why=STATUS.get(status, f"status {status}"))
 
 
 class Session:
@@ -52,10 +55,11 @@ class Session:
         self._dims = (ctypes.c_int64 * max(1, len(interface.symbols)))()
         self._pool = Pool(self._library, threads) if threads > 1 and interface.shared else None
         # What every call passes alike, made once: a call of a small model is as short as making it.
-        self._shapes = _Shapes.of(interface)
         self._given = (ctypes.c_void_p * max(1, len(interface.inputs)))()
         self._made = (ctypes.c_void_p * max(1, len(interface.outputs)))()
         self._memory = [ctypes.c_void_p(a.ctypes.data) for a in (self._arena, self._weights)]
+        self._run = self._runner()
+        self._settled = _settled(interface, self._given, self._made, self._run)
         self.reset()
 
     def reset(self) -> None:
@@ -71,8 +75,8 @@ class Session:
             InputError: an input is missing, or its shape or type does not fit.
             RunError: a check inside the model failed.
         """
-        if self._shapes is not None:
-            return self._call_static(inputs, self._shapes)
+        if self._settled is not None:
+            return self._settled(inputs)
         ports, sizes = self.interface.outputs, dict[Symbol, Size]()
         given = [fit(p, inputs, sizes) for p in self.interface.inputs]
         made = [_memory(p, sizes) for p in ports]
@@ -81,48 +85,20 @@ class Session:
             self._dims[i] = static_size(known.get(name, 0))
         _point(self._given, given)
         _point(self._made, made)
-        status = self._call(self._given, self._made)
+        status = self._run()
         if status:
-            raise RunError("the model stopped", why=STATUS.get(status, f"status {status}"))
+            raise _stopped(status)
         return {p.name: self._output(p, m) for p, m in zip(ports, made, strict=True)}
 
-    def _call_static(self, inputs: Mapping[str, Array], shapes: _Shapes) -> dict[str, Array]:
-        """A call where no size is free: nothing of it is looked up twice."""
-        kept = []
-        for i, (name, shape, dtype) in enumerate(shapes.inputs):
-            a = inputs.get(name)
-            if not (
-                type(a) is np.ndarray
-                and a.shape == shape
-                and a.dtype == dtype
-                and a.flags.c_contiguous
-            ):
-                a = fit(self.interface.inputs[i], inputs, {})
-            kept.append(a)
-            self._given[i] = address(a)
-        made = {}
-        for i, (name, shape, dtype) in enumerate(shapes.outputs):
-            made[name] = m = np.empty(shape, dtype)
-            self._made[i] = address(m)
-        status = self._call(self._given, self._made)
-        if status:
-            raise RunError("the model stopped", why=STATUS.get(status, f"status {status}"))
-        return made
-
-    @cached_property
-    def _run(self) -> Callable[..., int]:
-        return self._library["model_run"]
-
-    @cached_property
-    def _part(self) -> ctypes.c_void_p:
-        """The address of what each thread of the pool runs."""
-        return self._library.address("model_run_part")
-
-    def _call(self, inputs: object, outputs: object) -> int:
+    def _runner(self) -> Callable[[], int]:
+        """What a call runs once inputs, outputs and sizes are in their places; its status."""
         dims = self._dims if self.interface.symbols else None
+        arguments = (self._given, self._made, *self._memory, dims)
         if self._pool is None:
-            return self._run(inputs, outputs, *self._memory, dims)
-        return self._pool.run(self._part, inputs, outputs, *self._memory, dims)
+            return partial(self._library["model_run"], *arguments)
+        # The address of what each thread of the pool runs.
+        part = self._library.address("model_run_part")
+        return partial(self._pool.run, part, *arguments)
 
     def _output(self, port: Port, memory: Array) -> Array:
         if memory.shape == port.shape:
@@ -136,25 +112,51 @@ class Session:
         return memory.view(port.element.dtype)[:count].reshape(shape)
 
 
-_Known = tuple[str, tuple[int, ...], np.dtype[np.generic]]
+_Call = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Shapes:
-    """Name, shape and dtype of every input and output of a model without free sizes."""
+def _settled(
+    interface: Interface,
+    given: ctypes.Array[ctypes.c_void_p],
+    made: ctypes.Array[ctypes.c_void_p],
+    run: Callable[[], int],
+) -> _Call | None:
+    """A call of a model whose sizes are all known: nothing of it is looked up twice.
 
-    inputs: tuple[_Known, ...]
-    outputs: tuple[_Known, ...]
+    None where a size is free.
+    """
+    ports = (*interface.inputs, *interface.outputs)
+    if interface.symbols or any(isinstance(d, Dim) for p in ports for d in p.shape):
+        return None
+    known = [(p.name, static_shape(p.shape), p.element.dtype) for p in ports]
+    count = len(interface.inputs)
+    taken = [(i, interface.inputs[i], *k) for i, k in enumerate(known[:count])]
+    returned = [(i, *k) for i, k in enumerate(known[count:])]
+    ndarray, empty = np.ndarray, np.empty
 
-    @staticmethod
-    def of(interface: Interface) -> _Shapes | None:
-        """None where a size is free."""
-        ports = (*interface.inputs, *interface.outputs)
-        if interface.symbols or any(isinstance(d, Dim) for p in ports for d in p.shape):
-            return None
-        known = [(p.name, static_shape(p.shape), p.element.dtype) for p in ports]
-        count = len(interface.inputs)
-        return _Shapes(tuple(known[:count]), tuple(known[count:]))
+    def call(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        kept = []
+        for i, port, name, shape, dtype in taken:
+            a = inputs.get(name)
+            if (
+                type(a) is not ndarray
+                or a.shape != shape
+                or a.dtype != dtype
+                or not a.flags.c_contiguous
+            ):
+                a = fit(port, inputs, {})
+                kept.append(a)
+            given[i] = address(a)
+        outputs = {}
+        for i, name, shape, dtype in returned:
+            outputs[name] = m = empty(shape, dtype)
+            made[i] = address(m)
+        status = run()
+        if status:
+            raise _stopped(status)
+        return outputs
+
+    return call
 
 
 def _memory(port: Port, sizes: Mapping[Symbol, Size]) -> Array:

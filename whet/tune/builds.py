@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from whet.compile.pipeline import Compiled
+from whet.compiler.pipeline import Compiled
 from whet.session.samples import random_inputs
 from whet.session.timed import TimedSession
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from whet.artifact.choices import FORMAT, choice_json, read_choice
 from whet.artifact.interface import Json
-from whet.compile.build import cache_folder, compiler, compiler_version
+from whet.compiler.build import cache_folder, compiler, compiler_version
 from whet.emit import headers
 from whet.emit.headers import INCLUDE
 from whet.kernels.kernel import Choice

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from whet.compile.pipeline import Compiled
+from whet.compiler.pipeline import Compiled
 from whet.ops.cost import cost
 from whet.targets.processor import cache_bytes
 from whet.targets.target import Target

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whet.compile.build import shared_library
+from whet.compiler.build import shared_library
 from whet.emit.program import Program
 from whet.emit.trials import TRIAL_NAME, trials_c
 from whet.errors import CompileError

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 
 from whet.artifact.interface import Json
-from whet.compile.pipeline import Compiled, compile_graph
+from whet.compiler.pipeline import Compiled, compile_graph
 from whet.errors import InputError
 from whet.ir.graph import Graph
 from whet.plan.patches import Room

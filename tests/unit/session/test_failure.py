@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from whet.compile.pipeline import compile_graph
+from whet.compiler.pipeline import compile_graph
 from whet.ir.element import F32, I64
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whet.compile.build import shared_library
-from whet.compile.pipeline import compile_graph
+from whet.compiler.build import shared_library
+from whet.compiler.pipeline import compile_graph
 from whet.ir.element import F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter

@@ -11,8 +11,8 @@ import pytest
 from tests.laws.agreement import Arrays, random_inputs
 from tests.laws.random_images import Chain
 from whet import api
-from whet.compile.build import shared_library
-from whet.compile.pipeline import Compiled, compile_graph
+from whet.compiler.build import shared_library
+from whet.compiler.pipeline import Compiled, compile_graph
 from whet.emit.c import model_c, model_units
 from whet.emit.program import Strips
 from whet.emit.watch import Watched

@@ -14,7 +14,7 @@ import pytest
 
 import whet
 from tests.unit.ir.test_graph import accumulator
-from whet.compile.pipeline import compile_graph
+from whet.compiler.pipeline import compile_graph
 from whet.errors import ArtifactError, InputError
 from whet.importers import import_model
 from whet.ir.dim import Symbol, of

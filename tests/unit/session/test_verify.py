@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.unit.cli.small_models import dense
-from whet.compile.pipeline import compile_graph
+from whet.compiler.pipeline import compile_graph
 from whet.emit.port import Port
 from whet.importers.onnx import load_graph
 from whet.ir.dim import Symbol, of

@@ -13,7 +13,7 @@ import pytest
 import whet
 from whet.artifact.artifact import open_artifact
 from whet.artifact.choices import CHOICES_ENTRY, read_choices, write_choices
-from whet.compile.pipeline import Compiled, compile_graph
+from whet.compiler.pipeline import Compiled, compile_graph
 from whet.errors import InputError
 from whet.importers import import_model
 from whet.ir.element import F32, I8, I16, U8, Element, Quant

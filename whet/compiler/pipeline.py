@@ -9,7 +9,7 @@ from whet.artifact.artifact import Artifact
 from whet.artifact.choices import CHOICES_ENTRY, write_choices
 from whet.artifact.graph import graph_entries
 from whet.artifact.interface import Json, interface_of
-from whet.compile.build import object_code, shared_library
+from whet.compiler.build import object_code, shared_library
 from whet.emit.c import model_c, model_h, model_units
 from whet.emit.program import Program
 from whet.errors import CompileError
