@@ -21,6 +21,7 @@ from whet.ir.dim import static_shape
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
+from whet.kernels.share import whole_blocks
 from whet.ops.convolution import conv
 from whet.plan.bound import round_up
 from whet.targets.target import Target
@@ -207,7 +208,7 @@ def _chain(layers: tuple[_Layer, ...], target: Target) -> StripChain | None:
     turn, total = turns[-1], layers[-1].rows
     most = round_up(-(-total // target.threads), turn)
     scratch = max(layer.lowered.scratch_each for layer in layers)
-    strips = dict.fromkeys(round_up(-(-most // n), turn) for n in range(1, most + 1))
+    strips = dict.fromkeys(round_up(size, turn) for size in whole_blocks(most, most))
     whole = sum(_bytes(layer.node.outputs[0]) for layer in layers[:-1])
     room = min(target.l2 // ROOM, whole // LESS)
     chain = None
