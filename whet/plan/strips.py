@@ -199,16 +199,14 @@ def _run(
 ) -> Iterator[_Layer]:  # fmt: skip
     """The nodes from this one on, each of which reads a large result of the one before, or a small
     one row by row."""
-    node: Node | None = first
-    while node is not None and node in layers:
-        layer = layers[node]
+    layer = layers.get(first)
+    while layer is not None:
         yield layer
-        made = node.outputs[0]
+        made = layer.node.outputs[0]
         node = readers.get(made)
-        if node in layers and not (
-            node.inputs[0] is made and _joined(layer, layers[node], target, small=small)
-        ):
-            return
+        reader = layers.get(node) if node is not None and node.inputs[0] is made else None
+        joined = reader is not None and _joined(layer, reader, target, small=small)
+        layer = reader if joined else None
 
 
 def _joined(layer: _Layer, reader: _Layer, target: Target, *, small: bool) -> bool:
