@@ -24,6 +24,7 @@ from whet.ir.dim import static_shape
 from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
+from whet.kernels.share import whole_blocks
 from whet.ops.convolution import conv
 from whet.plan.bound import round_up
 from whet.targets.target import Target
@@ -228,7 +229,7 @@ def _chain(layers: tuple[_Layer, ...], target: Target, *, small: bool) -> StripC
     if small and _longest_share(total, turn, target.threads) * target.threads > EVEN * total:
         return None
     scratch = max(layer.lowered.scratch_each for layer in layers)
-    strips = dict.fromkeys(round_up(-(-most // n), turn) for n in range(1, most + 1))
+    strips = dict.fromkeys(round_up(size, turn) for size in whole_blocks(most, most))
     whole = sum(_bytes(layer.node.outputs[0]) for layer in layers[:-1])
     room = target.l2 // ROOM if small else min(target.l2 // ROOM, whole // LESS)
     chain = None
