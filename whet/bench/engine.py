@@ -124,9 +124,9 @@ def load_ncnn(path: Path, setting: Setting) -> Run:
 
     net = ncnn.Net()
     net.opt.num_threads = setting.threads
-    for setting in dir(net.opt):
-        if setting.startswith(("use_fp16", "use_bf16", "use_int8")):
-            setattr(net.opt, setting, False)
+    for option in dir(net.opt):
+        if option.startswith(("use_fp16", "use_bf16", "use_int8")):
+            setattr(net.opt, option, False)
     if net.load_param(str(path)) or net.load_model(str(path.with_suffix(".bin"))):
         raise InputError("ncnn cannot read this model", str(path))
 

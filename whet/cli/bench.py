@@ -89,8 +89,7 @@ def command(
             arrays = [read[port.name] for port in ports]
         else:
             arrays = random_inputs(ports, seed=0)
-        settled = {name: n for name, n in parse_sizes(sizes).items() if isinstance(n, int)}
-        laps = race(models, arrays, Setting(threads, settled), seconds, step)
+        laps = race(models, arrays, Setting(threads, _settled(sizes)), seconds, step)
         step("measuring this machine")
         machine = roofline(threads, cpu)
         one = machine if threads == 1 else roofline(1, cpu)
@@ -111,6 +110,10 @@ def command(
         print_table("Steps, one thread", STEP_COLUMNS, step_rows(found.steps, one, integer))
         if threads > 1:
             _print_spread(found)
+
+
+def _settled(sizes: tuple[str, ...]) -> dict[str, int]:
+    return {name: n for name, n in parse_sizes(sizes).items() if isinstance(n, int)}
 
 
 def _print_spread(found: Profile) -> None:
