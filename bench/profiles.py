@@ -14,7 +14,6 @@ from whet.devices import roofline
 from whet.session.profile import StepTime, profile
 from whet.session.samples import random_inputs
 
-RUNS = 15
 SHOWN = 6  # kernels of a model, those that take most
 
 
@@ -40,11 +39,10 @@ class Profile:
 
 
 def profiled(name: str, compiled: Compiled) -> Profile:
-    """Time the steps of a model one by one."""
+    """Time the steps of a model in its run."""
     ports = compiled.artifact().interface.inputs
     inputs = dict(zip([p.name for p in ports], random_inputs(ports, seed=0), strict=True))
-    steps = profile(compiled, inputs, RUNS)
-    return Profile(name, tuple(steps), integer_graph(compiled.graph))
+    return Profile(name, profile(compiled, inputs).steps, integer_graph(compiled.graph))
 
 
 def draw(profiles: Sequence[Profile], folder: Path) -> None:
@@ -61,7 +59,9 @@ def section(profiles: Sequence[Profile], folder: str) -> list[str]:
     if not profiles:
         return []
     lines = ["", "## Where Whet's time goes", ""]
-    lines += ["One thread, step by step: share of the time, and how near the kernel comes to the"]
+    lines += [
+        "One thread, each step in its run: share of the time, and how near the kernel comes to the"
+    ]
     lines += ["roof over each step (arithmetic, or reading the memory level that holds its data)."]
     lines += ["", "| model | kernels | picture |", "| --- | --- | --- |"]
     for p in profiles:

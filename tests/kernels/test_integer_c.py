@@ -222,6 +222,8 @@ def test_mul(store: str, rounding: Rounding) -> None:
     call(lib().integer_mul, 27, 37, TYPES[store], da, 37, 1, a.zero, db, 0, 1, b.zero, *by, out)
     rows = multiplication.mul(da.reshape(27, 37), db[:37], c)
     np.testing.assert_array_equal(rows.reshape(-1), out)
+    call(lib().integer_mul, 27, 37, TYPES[store], da, 37, 1, a.zero, db, 0, 1, b.zero, *by, da)
+    np.testing.assert_array_equal(rows.reshape(-1), da)
 
 
 @both

@@ -24,10 +24,11 @@ def everything_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
 
 
-def compiled(graph: Graph, cpu: str, large: int, patch: pytest.MonkeyPatch) -> Compiled:
-    """The graph with results in strips that have at least a `large`th of the second cache."""
-    patch.setattr(strips, "LARGE", large)
+def compiled(graph: Graph, cpu: str, kind: str, patch: pytest.MonkeyPatch) -> Compiled:
+    """The graph whole, or with all results taken for large, or all for small, in strips."""
+    patch.setattr(strips, "LARGE", (1 << 30) * (kind == "large"))
     patch.setattr(strips, "LESS", 1 << 30)
+    patch.setattr(strips, "EVEN", 1 << 30 if kind == "small" else 0)
     return compile_graph(graph, host(cpu))
 
 
@@ -43,8 +44,8 @@ def test_strips_give_the_bits_of_whole_layers(
     seed: int, quantized: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graph, cpu = Chain(300 + seed, quantized).graph(8), LEVELS[seed % 3]
-    whole = compiled(graph, cpu, 0, monkeypatch)
-    made = compiled(graph, cpu, 1 << 30, monkeypatch)
+    whole = compiled(graph, cpu, "whole", monkeypatch)
+    made = compiled(graph, cpu, "small" if seed % 2 else "large", monkeypatch)
     assert not chains(whole)
     inputs = random_inputs(graph, np.random.default_rng(seed))
     expected = whole.session()(inputs)["y"]
@@ -56,10 +57,12 @@ def test_strips_give_the_bits_of_whole_layers(
 
 @pytest.mark.parametrize("quantized", [False, True])
 def test_random_chains_do_run_in_strips(quantized: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [
-        chains(compiled(Chain(300 + seed, quantized).graph(8), "native", 1 << 30, monkeypatch))
-        for seed in range(0, 15, 3)
-    ]
-    longest = max(len(chain.groups) for each in found for chain in each)
-    assert sum(map(bool, found)) >= 4
-    assert longest >= 3
+    def found(kind: str) -> list[list[Strips]]:
+        graphs = [Chain(300 + seed, quantized).graph(8) for seed in range(0, 15, 3)]
+        return [chains(compiled(graph, "native", kind, monkeypatch)) for graph in graphs]
+
+    large, small = found("large"), found("small")
+    assert sum(map(bool, large)) >= 4
+    assert sum(map(bool, small)) >= 2
+    assert max(len(chain.groups) for each in large for chain in each) >= 3
+    assert {len(chain.groups) for each in small for chain in each} == {1}

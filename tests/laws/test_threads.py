@@ -17,8 +17,10 @@ from tests.laws.random_graphs import Maker
 from whet.artifact.interface import interface_of
 from whet.compiler.build import shared_library
 from whet.compiler.pipeline import Compiled, compile_graph
-from whet.emit.program import Step, Strips
-from whet.emit.steps import STEP_NAME, steps_c
+from whet.emit.headers import amalgamate
+from whet.emit.program import Action, Program, Step, is_split
+from whet.emit.writer import HOST, Writer
+from whet.emit.writer import PARTS as MACROS
 from whet.errors import UnsupportedError
 from whet.ir.element import F32, I8, Quant
 from whet.ir.graph import Graph
@@ -60,11 +62,11 @@ class InOrder(Session):
 
     def __init__(self, compiled: Compiled) -> None:
         made = compiled.program
-        code = shared_library((steps_c(made),), compiled.target)
+        code = shared_library((each_step_c(made),), compiled.target)
         super().__init__(interface_of(made), code, made.weights)
         self.order: Sequence[int] = ()
         self._steps = [
-            (self._library[STEP_NAME.format(i)], _is_split(step))
+            (self._library[f"step_{i}"], is_split(step) and not waits_inside(step))
             for i, step in enumerate(made.main.steps)
         ]
         self._host = aligned(24)
@@ -81,12 +83,19 @@ class InOrder(Session):
         return 0
 
 
-def _is_split(step: object) -> bool:
-    if isinstance(step, Strips):
-        return True
-    if not isinstance(step, Step):
-        return False
-    return step.stage.lowered.split and not step.stage.lowered.together
+def each_step_c(program: Program) -> str:
+    """C whose functions `step_0`, `step_1`, ... take what `model_run_part` takes."""
+    writer = Writer(program)
+    functions = [
+        writer.graph(replace(program.main, steps=(step,)), f"step_{i}", public=True)
+        for i, step in enumerate(program.main.steps)
+    ]
+    parts = [amalgamate(program.headers), HOST, MACROS, *writer.definitions(), *functions, ""]
+    return "\n".join(parts)
+
+
+def waits_inside(step: Action) -> bool:
+    return isinstance(step, Step) and step.stage.lowered.together
 
 
 def bits(outputs: Arrays) -> list[bytes]:

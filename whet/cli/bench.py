@@ -16,6 +16,7 @@ from whet.cli.roofline import STEP_COLUMNS, step_document, step_rows
 from whet.cli.roofline_picture import draw_roofline
 from whet.cli.run import named
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress, size_text
+from whet.cli.spread import SPREAD_COLUMNS, call_columns, call_document, call_row, spread_rows
 from whet.compiler.pipeline import Compiled
 from whet.devices import Roofline, roofline
 from whet.errors import InputError
@@ -23,7 +24,7 @@ from whet.ir.element import Quant
 from whet.ir.graph import Graph
 from whet.ir.type import Type
 from whet.ops.cost import graph_cost
-from whet.session.profile import profile
+from whet.session.profile import Profile, profile
 from whet.session.samples import random_inputs
 
 
@@ -33,7 +34,9 @@ from whet.session.samples import random_inputs
 @click.option("--against", default="", metavar="ENGINES", help=f"Of {', '.join(PEERS)}.")
 @click.option("--threads", default=1, show_default=True)
 @click.option("--seconds", default=3.0, show_default=True, help="For each engine.")
-@click.option("--per-op", is_flag=True, help="A roofline line for each step.")
+@click.option(
+    "--per-op", is_flag=True, help="A line for each step, and where several threads lose time."
+)
 @click.option(
     "--picture", type=click.Path(path_type=Path), help="Draw the steps under the roof, as SVG."
 )
@@ -85,17 +88,28 @@ def command(
         machine = roofline(threads, cpu)
         one = machine if threads == 1 else roofline(1, cpu)
         named_inputs = dict(zip([port.name for port in ports], arrays, strict=True))
-        times = profile(compiled, named_inputs) if per_op or picture else []
+        step("measuring each step")
+        found = profile(compiled, named_inputs, threads) if per_op or picture else None
     integer = integer_graph(compiled.graph)
-    if picture:
-        _draw(picture, draw_roofline(times, one, integer, f"{model.name}, one thread"))
+    if picture and found:
+        _draw(picture, draw_roofline(found.steps, one, integer, f"{model.name}, one thread"))
     if as_json:
-        steps: list[Json] = [step_document(t, one, integer) for t in times]
-        print_json({**_document(model, compiled, laps, machine, threads), "steps": steps})
+        steps: list[Json] = [step_document(s, one, integer) for s in found.steps] if found else []
+        call = call_document(found) if found else None
+        document = _document(model, compiled, laps, machine, threads)
+        print_json({**document, "steps": steps, "call": call})
         return
     _print(model, compiled, laps, machine, threads)
-    if per_op:
-        print_table("Steps, one thread", STEP_COLUMNS, step_rows(times, one, integer))
+    if per_op and found:
+        print_table("Steps, one thread", STEP_COLUMNS, step_rows(found.steps, one, integer))
+        if threads > 1:
+            _print_spread(found)
+
+
+def _print_spread(found: Profile) -> None:
+    print_table(f"Steps, {found.threads} threads", SPREAD_COLUMNS, spread_rows(found))
+    columns, row = call_columns(found.threads), call_row(found)
+    print_table("A call from Python, microseconds", columns, [row])
 
 
 def _draw(path: Path, picture: str) -> None:

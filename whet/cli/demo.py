@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -20,7 +21,8 @@ from whet.devices import Roofline, roofline
 from whet.errors import InputError
 from whet.importers import import_model
 from whet.ir.node import Array
-from whet.session.profile import StepTime, built_seconds, profile
+from whet.session.profile import StepTime, profile
+from whet.session.timed import built_seconds
 from whet.session.verify import verify
 
 MODELS = ("digits_f32", "digits_int8")
@@ -67,7 +69,7 @@ def command(output: Path | None, as_json: bool) -> None:
             results.append(result)
         step("measuring this machine")
         machine = roofline(1)
-        times = profile(compiled, {compiled.program.inputs[0].name: images[0]}, runs=200)
+        times = profile(compiled, {compiled.program.inputs[0].name: images[0]}).steps
     integer = integer_graph(compiled.graph)
     if as_json:
         models: list[Json] = [asdict(result) for result in results]
@@ -132,7 +134,7 @@ def artifact_size(compiled: Compiled, name: str, output: Path | None) -> int:
 def _print(
     results: list[Result],
     compiled: Compiled,
-    times: list[StepTime],
+    times: Sequence[StepTime],
     machine: Roofline,
     integer: bool,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from whet.cli.show import Cell, Json
 from whet.devices import Roofline
@@ -56,7 +56,8 @@ def step_rows(
         at = place(step, machine, integer)
         share, roof = f"{step.seconds / total:.1%}", f"{at.of_roof:.0%}"
         figures = (at.gop_s, at.gb_s, at.intensity)
-        rows.append((step.layer, step.kernel, 1e6 * step.seconds, share, *figures, at.limit, roof))
+        names = (step.layer, step.kernel_text)
+        rows.append((*names, 1e6 * step.seconds, share, *figures, at.limit, roof))
     operations = sum(step.cost.operations for step in steps)
     best = sum(place(step, machine, integer).of_roof * step.seconds for step in steps)
     speed = operations / total / 1e9
@@ -69,10 +70,12 @@ def step_document(step: StepTime, machine: Roofline, integer: bool) -> dict[str,
     return {
         "layer": step.layer,
         "kernel": step.kernel,
+        "strips": step.strips,
         "seconds": step.seconds,
         "operations": step.cost.operations,
         "moved_bytes": step.cost.moved_bytes,
         "gop_s": at.gop_s,
         "limit": at.limit,
         "of_roof": at.of_roof,
+        "spread": asdict(step.spread) if step.spread else None,
     }

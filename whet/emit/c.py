@@ -5,31 +5,38 @@ from __future__ import annotations
 from whet.emit.headers import amalgamate
 from whet.emit.page import comment, page
 from whet.emit.program import Program
+from whet.emit.watch import Unwatched
 from whet.emit.writer import HOST, PARTS, Writer
 
 STAGES_A_UNIT = 4
 HIDDEN = '__attribute__((visibility("hidden"))) '
 
 
-def model_c(program: Program) -> str:
+def model_c(program: Program, watch: Unwatched | None = None) -> str:
     """The whole model as C11: kernels it uses, one function a stage, and `model_run`."""
-    writer = Writer(program)
+    writer = Writer(program, watch)
     main = writer.main()
     parts = [
         *(banner(program), "/* The kernels that the stages call. */", amalgamate(program.headers)),
         *("/* The model's stages, each a kernel for one shape. */", HOST, PARTS),
-        *(*writer.definitions(), "/* The stages in order. */", main, ""),
+        *(
+            *writer.definitions(),
+            "/* The stages in order. */",
+            *writer.watch.definitions(),
+            main,
+            "",
+        ),
     ]
     return page("\n".join(parts))
 
 
-def model_units(program: Program, most: int) -> tuple[str, ...]:
+def model_units(program: Program, most: int, watch: Unwatched | None = None) -> tuple[str, ...]:
     """The same model as up to `most` files that compile side by side; the last one runs it."""
-    writer = Writer(program)
+    writer = Writer(program, watch)
     main = writer.main()
     count = max(1, min(most, len(writer.stages) // STAGES_A_UNIT))
     if count == 1:
-        return (model_c(program),)
+        return (model_c(program, watch),)
     shared = [amalgamate(program.headers), HOST, PARTS, *writer.epilogues.texts]
     # Neighbours are alike and take alike to compile, so units take turns.
     units = [
@@ -38,7 +45,8 @@ def model_units(program: Program, most: int) -> tuple[str, ...]:
     ]
     declared = [f"{t.head};" for t in writer.stages]
     texts = [page("\n".join([*shared, *unit])) for unit in units[:-1]]
-    last = "\n".join([*shared, *declared, *units[-1], *writer.local, main])
+    watching = writer.watch.definitions()
+    last = "\n".join([*shared, *declared, *units[-1], *writer.local, *watching, main])
     return (*texts, page(last))
 
 

@@ -144,6 +144,13 @@ class Strips:
 Action: TypeAlias = Step | Bind | Copy | Strips
 
 
+def is_split(action: Action) -> bool:
+    """Whether every thread of a run has a part in it."""
+    if isinstance(action, Step):
+        return action.stage.lowered.split
+    return isinstance(action, Strips)
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A graph as a sequence of steps over one arena."""

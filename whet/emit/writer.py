@@ -21,9 +21,11 @@ from whet.emit.program import (
     Stage,
     Step,
     Strips,
+    is_split,
 )
 from whet.emit.scalar import suffix
 from whet.emit.strips import strips
+from whet.emit.watch import Unwatched
 from whet.ir.dim import Size
 
 HOST = """\
@@ -78,10 +80,14 @@ class _Text:
 
 
 class Writer:
-    """Writes each distinct function once; functions that would read the same are the same."""
+    """Writes each distinct function once; functions that would read the same are the same.
 
-    def __init__(self, program: Program) -> None:
+    watch: what the run notes of its own time.
+    """
+
+    def __init__(self, program: Program, watch: Unwatched | None = None) -> None:
         self.program = program
+        self.watch = watch or Unwatched()
         self.epilogues = Epilogues()
         self.texts: dict[str, str] = {}  # body -> name
         self.stages: list[_Text] = []
@@ -132,15 +138,15 @@ class Writer:
         """Split stages, runs of other steps for part 0 alone, and waits between them."""
         groups: list[list[Action]] = []
         for step in function.steps:
-            if _is_split(step) or not groups or _is_split(groups[-1][0]):
+            if is_split(step) or not groups or is_split(groups[-1][0]):
                 groups.append([])
             groups[-1].append(step)
-        lines = []
+        lines = self.watch.begin()
         for i, group in enumerate(groups):
             self.reported = f"host->status[{i % 2}]"
-            texts = [self.action(s, True) for s in group]
-            lines += [f"WAIT({(i - 1) % 2});"] if i else []
-            if _is_split(group[0]):
+            lines += [self.watch.wait(f"WAIT({(i - 1) % 2});")] if i else []
+            texts = [self.watch.step(self.action(s, True)) for s in group]
+            if is_split(group[0]):
                 lines += texts
                 continue
             block = "".join(f"    {_indent(t)}\n" for t in texts)
@@ -155,7 +161,7 @@ class Writer:
         if isinstance(action, Step):
             return self.step(action, public)
         if isinstance(action, Strips):
-            return strips(action, lambda step, span: self.step(step, public, span))
+            return strips(action, lambda step, span: self.watch.link(self.step(step, public, span)))
         return "\n".join(self.bind(action)) if isinstance(action, Bind) else self.copy(action)
 
     def copy(self, copy: Copy) -> str:
@@ -198,7 +204,7 @@ class Writer:
             shared = public and units != 1
             arguments.append(span or (f"UNITS({count})" if shared else f"0, {count}"))
         if stage.lowered.together:
-            arguments.append("part, parts, host" if public else ALONE)
+            arguments.append(f"part, parts, {self.watch.host}" if public else ALONE)
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
         note = f"{comment('/* ' + step.origin)} */\n" if step.origin else ""
         if not self.can_fail(stage):
@@ -268,13 +274,6 @@ class Writer:
         if stage.lowered.together:
             shown += ["const int part", "const int parts", "const struct model_host *host"]
         return ", ".join(shown) + self.dims or "void"
-
-
-def _is_split(step: Action) -> bool:
-    """Whether every thread runs the step."""
-    if not isinstance(step, Step):
-        return isinstance(step, Strips)
-    return step.stage.lowered.split
 
 
 def _parameter(parameter: Parameter) -> str:

@@ -5,7 +5,7 @@ Thread `part` of `parts` does units [units * part / parts, units * (part + 1) / 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
@@ -24,6 +24,8 @@ GRAIN = 128
 LONG = 16
 # How much longer than an even share the longest may take before units are cut smaller.
 UNEVEN = 1.04
+# Of more units than these none makes a share uneven.
+COUNTED = 1 << 12
 # Runs of rows that a reduction over the only image sums on their own.
 PARTS = header_number("types.h", "SHARED_RUNS")
 # Elements from which on it does.
@@ -166,19 +168,30 @@ def balanced(
     """
     if weight_bytes > CACHED and not by_rows and len(panels) >= 2 * threads:
         return most
+    if threads == 1:
+        return most
     start = -(-rows // threads) if by_rows else rows
-    sizes = {-(-rows // j) for j in range(1, rows + 1)} if threads > 1 else set()
-    fitting = sorted((s for s in sizes if s <= min(most, start)), reverse=True) or [most]
     uneven: dict[int, float] = {}
-    for size in fitting:
+    for size in whole_blocks(min(most, start), rows):
         uneven[size] = _uneven(size, rows, panels, threads, images)
         if uneven[size] <= UNEVEN:
             return size
-    return min(fitting, key=lambda size: uneven[size])
+    return min(uneven, key=lambda size: uneven[size])
+
+
+def whole_blocks(most: int, rows: int) -> Iterator[int]:
+    """Sizes of at most `most`, the largest first, than which none smaller makes as few blocks."""
+    size = most
+    while size > 0:
+        size = -(-rows // -(-rows // size))
+        yield size
+        size -= 1
 
 
 def _uneven(block: int, rows: int, panels: Sequence[int], threads: int, images: int) -> float:
-    """The longest share over an even one."""
+    """The longest share over an even one; 1 for so many units that no single one counts."""
+    if images * -(-rows // block) * len(panels) > COUNTED:
+        return 1.0
     sizes = [min(block, rows - at) for at in range(0, rows, block)] * images
     done = [0, *accumulate(size * panel for size in sizes for panel in panels)]
     units = len(done) - 1

@@ -29,6 +29,8 @@ def _infer(
     k, n = a.shape[-1], b.shape[-1]
     if k != b.shape[-2] and not isinstance(k, Dim) and not isinstance(b.shape[-2], Dim):
         raise ShapeError(f"matmul of {a} and {b}: inner sizes differ")
+    if bias is not None and bias.shape != (n,):
+        raise ShapeError(f"bias {bias} for {n} columns")
     batch = broadcast_shapes(a.shape[:-2], b.shape[:-2])
     result = Type((*batch, a.shape[-2], n), same_element(a, b).element)
     return checked(result, extras, epilogue)

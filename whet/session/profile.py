@@ -1,176 +1,179 @@
-"""Where a model's time goes: every step of a run timed alone, on the data it really gets."""
+"""Where a model's time goes: every step timed in place, in runs like those of its artifact."""
 
 from __future__ import annotations
 
-import ctypes
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from whet.artifact.interface import interface_of
+import numpy as np
+
 from whet.compiler.build import shared_library
 from whet.compiler.pipeline import Compiled
-from whet.emit.program import Action, Bind, Copy, Step, Strips
-from whet.emit.steps import EMPTY_STEP, STEP_NAME, steps_c
+from whet.emit.c import model_units
+from whet.emit.program import Action, Copy, Link, Step, Strips, is_split
+from whet.emit.watch import Watched
 from whet.ir.graph import Graph
 from whet.ir.node import Array, Node
 from whet.ops.cost import Cost, cost
-from whet.session.library import aligned
-from whet.session.session import Session
+from whet.session.pool import pool_c
+from whet.session.watched import Runs, Spent, Times, WatchedSession, spent
 
-# struct model_host: two pointers and two statuses.
-HOST_BYTES = 24
-# A step shorter than this is repeated, because a single call from here is only good to that.
-SHORT_SECONDS = 20e-6
-REPEATS = 50
-# What remains unknown of a repeated step.
-RESOLUTION = 1e-8
+# Sessions take turns, because a machine's speed changes.
+ROUNDS, SECONDS = 4, 0.4
+LEAST_RUNS, MOST_RUNS = 4, 300  # a round
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A step that several threads run. Seconds of each thread, and what they lose.
+
+    slower: the mean beyond its share of one thread's time. uneven: what the last one came later to
+    the waits in the step and behind it than the mean. serial: what one thread alone takes beyond a
+    share of its time alone. waits: from the last one's coming to the mean's leaving.
+    """
+
+    each: tuple[float, ...]
+    slower: float
+    uneven: float
+    serial: float
+    waits: float
 
 
 @dataclass(frozen=True, slots=True)
 class StepTime:
-    """One step: the user's layer, the kernel it runs on, seconds at best, and what it costs."""
+    """One step: the user's layer, the kernel it runs on, seconds on one thread, and what it costs.
+
+    strips: the number, from 1 on, of the strips whose layers take turns that it is one of; else 0.
+    spread: the same step run by several threads.
+    """
 
     layer: str
     kernel: str
     seconds: float
     cost: Cost
+    strips: int = 0
+    spread: Spread | None = None
+
+    @property
+    def kernel_text(self) -> str:
+        """The kernel, and the strips that it is in."""
+        return f"{self.kernel}, strips {self.strips}" if self.strips else self.kernel
 
 
-def profile(compiled: Compiled, inputs: Mapping[str, Array], runs: int = 30) -> list[StepTime]:
-    """The least time of each step over `runs` runs on one thread, good to RESOLUTION.
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The steps of a run, and the seconds of a whole call from Python on one thread and on
+    `threads`.
+    """
 
-    Steps are called one by one from here; the time of such a call itself is measured and taken off.
-    Short steps are timed over repeats, so that their operands are in the cache.
+    steps: tuple[StepTime, ...]
+    call: float
+    threads: int
+    together: float
+
+    @property
+    def share(self) -> float:
+        """What each thread would take at best: its share of one thread's work."""
+        return sum(step.seconds for step in self.steps) / self.threads
+
+    def lost(self) -> dict[str, float]:
+        """What a call of several threads takes beyond that, by reason; `call` is the rest: Python
+        and the call, the other threads' waking, and theirs coming back.
+        """
+        spreads = [step.spread for step in self.steps if step.spread]
+        reasons = ("slower", "uneven", "serial", "waits")
+        lost = {name: sum(getattr(s, name) for s in spreads) for name in reasons}
+        return {**lost, "call": self.together - self.share - sum(lost.values())}
+
+
+def profile(compiled: Compiled, inputs: Mapping[str, Array], threads: int = 1) -> Profile:
+    """Means over the middle half of many calls of a build that notes the time in its own run.
+
+    So the steps add up to the run. What noting takes is measured, and taken off. Where there are
+    several threads, calls of one take turns with calls of them all.
 
     Raises:
-        CompileError: the step functions could not be built.
+        CompileError: the build that notes failed.
+        InputError: more threads than it was compiled for.
     """
-    session = _StepSession(compiled)
-    for _ in range(runs + 1):
-        session(inputs)
-    least = [max(RESOLUTION, t) for t in session.settled()]
-    steps = compiled.program.main.steps
-    costs = _costs(compiled.graph, steps)
-    return [
-        StepTime(*_names(step), seconds, spent)
-        for step, seconds, spent in zip(steps, least, costs, strict=True)
+    program = compiled.program
+    watched = Watched(program)
+    units = model_units(program, compiled.target.threads, watched)
+    pool = (pool_c(),) if program.shared else ()
+    code = shared_library((*units, *pool), compiled.target)
+    counts = sorted({1, threads})
+    sessions = [WatchedSession(program, code, watched, n) for n in counts]
+    _measure(sessions, inputs)
+    runs = [session.runs() for session in sessions]
+    rows = list(_rows(compiled.graph, program.main.steps))
+    one = _by_row(runs[0], rows).work[:, 0].mean(axis=0)
+    spreads = _spreads(runs[-1], rows, one) if threads > 1 else [None] * len(rows)
+    calls = [float(r.seconds.mean()) - r.clock * r.times.shape[2] for r in runs]
+    steps = [
+        StepTime(row.layer, row.kernel, float(seconds), row.cost, row.strips, spread)
+        for row, seconds, spread in zip(rows, one, spreads, strict=True)
     ]
+    return Profile(tuple(steps), calls[0], threads, calls[-1])
 
 
-class _StepSession(Session):
-    """A session that runs the steps one by one and keeps the least time of each."""
-
-    def __init__(self, compiled: Compiled) -> None:
-        program = compiled.program
-        code = shared_library((steps_c(program),), compiled.target)
-        super().__init__(interface_of(program), code, program.weights)
-        count = len(program.main.steps)
-        self._steps = [self._library[STEP_NAME.format(i)] for i in range(count)]
-        self._host = aligned(HOST_BYTES)
-        self._empty = self._library[EMPTY_STEP]
-        self.least = [float("inf")] * count
-        self.repeated = [float("inf")] * count
-        self.overhead = self.repeated_overhead = float("inf")
-
-    def _runner(self) -> Callable[[], int]:
-        return self._run_steps
-
-    def _run_steps(self) -> int:
-        dims = [self._dims] if self.interface.symbols else []
-        host = ctypes.c_void_p(self._host.ctypes.data)
-        arguments = [self._given, self._made, *self._memory, *dims, 0, 1, host]
-        for i, step in enumerate(self._steps):
-            status, seconds = _timed(step, arguments, 1)
-            self.least[i] = min(self.least[i], seconds)
-            if status:
-                return status
-            if self.least[i] < SHORT_SECONDS:
-                self.repeated[i] = min(self.repeated[i], self._repeat(step, arguments))
-        self.overhead = min(self.overhead, _timed(self._empty, arguments, 1)[1])
-        again = _timed(self._empty, arguments, REPEATS)[1]
-        self.repeated_overhead = min(self.repeated_overhead, again)
-        return 0
-
-    def _repeat(self, step: Callable[..., int], arguments: Sequence[object]) -> float:
-        """Seconds of a repeated step; memory is put back as its first run left it."""
-        kept = self._arena.copy()
-        status, seconds = _timed(step, arguments, REPEATS)
-        self._arena[:] = kept
-        self._host[:] = 0
-        return float("inf") if status else seconds
-
-    def settled(self) -> list[float]:
-        """Seconds of each step without the call: repeated where that was possible."""
-        return [
-            again - self.repeated_overhead if again < float("inf") else once - self.overhead
-            for once, again in zip(self.least, self.repeated, strict=True)
-        ]
+def _measure(sessions: list[WatchedSession], inputs: Mapping[str, Array]) -> None:
+    once = []
+    for session in sessions:
+        session.keep(inputs, 2)
+        once.append(session.least())
+    runs = int(SECONDS / ROUNDS / max(1e-7, *once))
+    for _ in range(ROUNDS):
+        for session in sessions:
+            session.keep(inputs, min(max(runs, LEAST_RUNS), MOST_RUNS))
 
 
-class TimedSession(Session):
-    """A session that keeps the seconds of each call of the built code, without Python's part."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is told of a step, or of a link of strips.
 
-    def __init__(self, compiled: Compiled) -> None:
-        program = compiled.program
-        super().__init__(interface_of(program), compiled.code, program.weights)
-        self.seconds: list[float] = []
+    link: its number among all links. last: whether it is the last one of its step.
+    """
 
-    def _runner(self) -> Callable[[], int]:
-        run = super()._runner()
-
-        def timed() -> int:
-            start = time.perf_counter()
-            status = run()
-            self.seconds.append(time.perf_counter() - start)
-            return status
-
-        return timed
+    step: int
+    layer: str
+    kernel: str
+    cost: Cost
+    split: bool
+    strips: int = 0
+    link: int | None = None
+    last: bool = True
 
 
-def built_seconds(compiled: Compiled, inputs: Mapping[str, Array], runs: int = 300) -> list[float]:
-    """Seconds of `runs` calls of the built code on one thread, without preparing arrays."""
-    session = TimedSession(compiled)
-    for _ in range(runs):
-        session(inputs)
-    return session.seconds
-
-
-def _timed(
-    function: Callable[..., int], arguments: Sequence[object], repeats: int
-) -> tuple[int, float]:
-    """The last status, and the seconds of one of `repeats` calls."""
-    status = 0
-    start = time.perf_counter()
-    for _ in range(repeats):
-        status = function(*arguments)
-    return status, (time.perf_counter() - start) / repeats
-
-
-def _names(step: Action) -> tuple[str, str]:
-    if isinstance(step, Step):
-        return step.origin or step.stage.title, step.stage.lowered.kernel
-    if isinstance(step, Strips):
-        names = [_names(link.step)[0] for link in step.links]
-        return f"{names[0]} ... {names[-1]}", f"{len(names)} in strips"
-    return ("a size", "bind") if isinstance(step, Bind) else ("an output or a state", "copy")
-
-
-def _costs(graph: Graph, steps: tuple[Action, ...]) -> list[Cost]:
-    """The cost of each step; what strips hold does not move."""
+def _rows(graph: Graph, steps: tuple[Action, ...]) -> Iterator[_Row]:
     nodes = [node for node in graph.nodes if node.op.family != "leaf"]
-    found: list[Cost] = []
-    for step in steps:
-        if isinstance(step, Step):
-            found.append(_cost(step, nodes))
-        elif isinstance(step, Strips):
-            held = sum(2 * link.rows * link.row_bytes for link in step.links[:-1])
-            total = sum((_cost(link.step, nodes) for link in step.links), Cost())
-            found.append(total + Cost(moved_bytes=-held))
+    links = strips = 0
+    for i, step in enumerate(steps):
+        if isinstance(step, Strips):
+            strips += 1
+            for link in step.links:
+                spent, last = _held_cost(link, step, nodes), link is step.links[-1]
+                yield _Row(i, *_names(link.step), spent, True, strips, links, last)
+                links += 1
+        elif isinstance(step, Step):
+            yield _Row(i, *_names(step), _cost(step, nodes), is_split(step))
         else:
             nbytes = step.nbytes if isinstance(step, Copy) else 8
-            found.append(Cost(0, 0, 2 * nbytes if isinstance(nbytes, int) else 0))
-    return found
+            moved = Cost(moved_bytes=2 * nbytes if isinstance(nbytes, int) else 0)
+            names = (
+                ("an output or a state", "copy") if isinstance(step, Copy) else ("a size", "bind")
+            )
+            yield _Row(i, *names, moved, False)
+
+
+def _names(step: Step) -> tuple[str, str]:
+    return step.origin or step.stage.title, step.stage.lowered.kernel
+
+
+def _held_cost(link: Link, strips: Strips, nodes: list[Node]) -> Cost:
+    """The cost of a link; what strips hold does not move."""
+    places = (*link.step.inputs, *link.step.outputs)
+    links = [strips.links[p.index] for p in places if p is not None and p.region == "rows"]
+    return _cost(link.step, nodes) + Cost(moved_bytes=-sum(k.rows * k.row_bytes for k in links))
 
 
 def _cost(step: Step, nodes: list[Node]) -> Cost:
@@ -181,3 +184,29 @@ def _cost(step: Step, nodes: list[Node]) -> Cost:
         if step.stage.title.startswith(head) and step.stage.title.endswith(f"-> {made}"):
             return cost(nodes.pop(index))
     return Cost()
+
+
+def _by_row(runs: Runs, rows: list[_Row]) -> Spent:
+    """What each row has taken; the waits of strips are their last link's."""
+    split = {row.step: row.split and runs.parts > 1 for row in rows}
+    whole = spent(runs, [not split[i] for i in range(len(split))])
+    at = [row.step for row in rows]
+    work = whole.work[:, :, at]
+    for i, row in enumerate(rows):
+        if row.link is not None:
+            work[:, : runs.parts, i] = runs.links[:, :, row.link]
+    last = np.array([row.last for row in rows])
+    return Spent(work, whole.uneven[:, at] * last, whole.waits[:, at] * last)
+
+
+def _spreads(runs: Runs, rows: list[_Row], one: Times) -> list[Spread]:
+    by_row = _by_row(runs, rows)
+    each, uneven, waits = (a.mean(axis=0) for a in (by_row.work, by_row.uneven, by_row.waits))
+    found = []
+    for i, row in enumerate(rows):
+        own, share = tuple(map(float, each[:, i])), float(one[i]) / runs.threads
+        split = row.split and runs.parts > 1
+        slower = sum(own) / runs.threads - share if split else 0.0
+        serial = 0.0 if split else own[0] - share
+        found.append(Spread(own, slower, float(uneven[i]), serial, float(waits[i])))
+    return found

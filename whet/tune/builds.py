@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from whet.compiler.pipeline import Compiled
-from whet.session.profile import TimedSession
 from whet.session.samples import random_inputs
+from whet.session.timed import TimedSession
 
 # A turn is long beside what disturbs a machine, and rounds enough for a median.
 TURN_SECONDS = 5e-3

@@ -75,6 +75,12 @@ def test_weights_that_no_cache_holds_are_read_once() -> None:
     assert share.balanced(7, 7, panels, 2, by_rows=False, weight_bytes=9 << 10) < 7
 
 
+def test_a_block_of_any_number_of_rows_is_found_at_once() -> None:
+    rows, images = 10**9, 10**9
+    assert share.balanced(64, rows, [4], 2, by_rows=False, images=images) == 64
+    assert share.balanced(rows, rows, [4], 2, by_rows=True) == rows // 2
+
+
 def test_little_work_is_not_split() -> None:
     assert share.flat(1000, 0.1).units is None
     assert share.flat(1000, 0.1).count == 1000

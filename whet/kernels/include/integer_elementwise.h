@@ -2,7 +2,8 @@
  * whet/ops/integer/{addition,multiplication,unary}.py.
  *
  * n elements of each operand, already broadcast, except where a stride (0 or 1) says otherwise.
- * `type` is the storage of every tensor.
+ * `type` is the storage of every tensor. y may be one of the operands: of them element i is read
+ * for element i of y alone, so that loops over vectors are right.
  */
 #ifndef WHET_INTEGER_ELEMENTWISE_H
 #define WHET_INTEGER_ELEMENTWISE_H
@@ -35,6 +36,7 @@ WHET_INLINE void integer_add_single(const long n, const int a_stride, const int 
                                     const void *b, const i32 b_zero, const i32 b_m, const int t,
                                     const i32 y_zero, const i32 low, const i32 high, void *y)
 {
+#pragma clang loop vectorize(assume_safety)
     for (long i = 0; i < n; i++) {
         const i32 a_value = integer_load(a, i * a_stride, type) - a_zero;
         const i32 b_value = integer_load(b, i * b_stride, type) - b_zero;
@@ -56,6 +58,7 @@ WHET_INLINE void integer_add_double(const long n, const int a_stride, const int 
                                     const int y_t, const i32 y_zero, const i32 low, const i32 high,
                                     void *y)
 {
+#pragma clang loop vectorize(assume_safety)
     for (long i = 0; i < n; i++) {
         const i32 a_value = integer_load(a, i * a_stride, type) - a_zero;
         const i32 b_value = integer_load(b, i * b_stride, type) - b_zero;
@@ -77,6 +80,7 @@ WHET_INLINE void integer_mul(const long rows, const long width, const int type, 
                              const int rounding, void *y)
 {
     for (long r = 0; r < rows; r++)
+#pragma clang loop vectorize(assume_safety)
         for (long i = 0; i < width; i++) {
             const u32 a_value = (u32)(integer_load(a, r * a_row + i * a_step, type) - a_zero);
             const u32 b_value = (u32)(integer_load(b, r * b_row + i * b_step, type) - b_zero);
@@ -93,6 +97,7 @@ WHET_INLINE void integer_squared_difference(
     const i32 b_zero, const i32 b_m, const int b_t, const i32 y_m, const int y_t,
     const i32 y_zero, const i32 low, const i32 high, const int rounding, void *y)
 {
+#pragma clang loop vectorize(assume_safety)
     for (long i = 0; i < n; i++) {
         const i32 a_value = integer_shift_left(integer_load(a, i * a_stride, type) - a_zero, left);
         const i32 b_value = integer_shift_left(integer_load(b, i * b_stride, type) - b_zero, left);
@@ -110,6 +115,7 @@ WHET_INLINE void integer_prelu(const long n, const long alphas, const int type, 
                                const int negative_t, const i32 y_zero, const i32 low,
                                const i32 high, const int rounding, void *y)
 {
+#pragma clang loop vectorize(assume_safety)
     for (long i = 0; i < n; i++) {
         const i32 value = integer_load(x, i, type) - x_zero;
         const i32 slope = integer_load(alpha, i % alphas, type) - alpha_zero;
@@ -125,6 +131,7 @@ WHET_INLINE void integer_rescale(const long n, const int x_type, const int y_typ
                                  const i32 x_zero, const i32 m, const int t, const i32 y_zero,
                                  const i32 low, const i32 high, const int rounding, void *y)
 {
+#pragma clang loop vectorize(assume_safety)
     for (long i = 0; i < n; i++) {
         const i32 value = (i32)((u32)integer_load(x, i, x_type) - (u32)x_zero);
         integer_store(y, i, integer_scaled(value, m, t, y_zero, low, high, rounding), y_type);
@@ -136,6 +143,7 @@ WHET_INLINE void integer_maximum(const long n, const int a_stride, const int b_s
                                  const int type, const int minimum, const void *a, const void *b,
                                  void *y)
 {
+#pragma clang loop vectorize(assume_safety)
     for (long i = 0; i < n; i++) {
         const i32 p = integer_load(a, i * a_stride, type);
         const i32 q = integer_load(b, i * b_stride, type);
