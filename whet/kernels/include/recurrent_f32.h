@@ -71,14 +71,13 @@ INLINE void recurrent_sum_f32(const int VECTORS, const int HIDDEN, vf *acc, cons
         UNROLL (j, VECTORS) acc[j] = vfma(vset(h[k]), vload(r + j * VL), acc[j]);
 }
 
-// Adds the product of h and the recurrent columns of block b to its gates; that of the last gate of
-// a GRU, which reset multiplies, goes with its bias to c, where a GRU keeps nothing else.
+// acc = the gates of block b and the product of h and its recurrent columns; of the last gate of a
+// GRU, which reset multiplies, the product and its bias alone.
 INLINE void recurrent_sum(const int CELL, const int PLACES, const int NH, const int HIDDEN,
-                          const int units, const int b, float *gates, const recurrent_state *s,
-                          const recurrent_constants *k) {
+                          const int units, const int b, vf *acc, const float *gates,
+                          const recurrent_state *s, const recurrent_constants *k) {
     const int V = CELL * NH, whole = CELL == RECURRENT_GRU ? V - NH : V;
     const long column = (long)b * V * VL, quads = (HIDDEN + 3) / 4;
-    vf acc[16];
     UNROLL (j, V)
         acc[j] = j < whole ? vload(gates + j * VL) : vload(k->back + (b * NH + j - whole) * VL);
     if (PLACES)
@@ -87,47 +86,46 @@ INLINE void recurrent_sum(const int CELL, const int PLACES, const int NH, const 
                          k->r_start + column * PLACES, k->r_scale + column);
     else
         recurrent_sum_f32(V, HIDDEN, acc, s->h, (const float *)k->r + column * HIDDEN);
-    UNROLL (j, V)
-        vstore(j < whole ? gates + j * VL : s->c + (b * NH + j - whole) * VL, acc[j]);
 }
 
-// The next h of VL units from their gates, `gate` floats apart.
+// The next h of VL units from their gates, NH vectors apart; of a GRU `given` is the share of the
+// inputs in the last one.
 //     sigmoid(x) = 1 / recurrent_below(x)     tanh(x) = e / (e + 2), e = e^2x - 1
 // Quotients that are multiplied share a division.
 INLINE vf recurrent_below(vf x) { return vexpm1_near(-x) + 2.f; }
-INLINE vf recurrent_lstm(const int gate, const float *gates, float *c) {
-    const vf in = recurrent_below(vload(gates)), out = recurrent_below(vload(gates + gate));
-    const vf forget = recurrent_below(vload(gates + 2 * gate)), x = vload(gates + 3 * gate);
+INLINE vf recurrent_lstm(const int NH, const vf *gates, float *c) {
+    const vf in = recurrent_below(gates[0]), out = recurrent_below(gates[NH]);
+    const vf forget = recurrent_below(gates[2 * NH]), x = gates[3 * NH];
     const vf fresh = vexpm1_near(x + x);
     const vf cell = vdivide(vload(c), forget) + vdivide(fresh, in * (fresh + 2.f));
     vstore(c, cell);
     const vf e = vexpm1_near(cell + cell);
     return vdivide(e, out * (e + 2.f));
 }
-INLINE vf recurrent_gru(const int gate, const float *gates, const float *inner, const float *h) {
-    const vf update = recurrent_below(vload(gates)), reset = recurrent_below(vload(gates + gate));
-    const vf x = vdivide(vload(inner), reset) + vload(gates + 2 * gate), e = vexpm1_near(x + x);
+INLINE vf recurrent_gru(const int NH, const vf *gates, const float *given, const float *h) {
+    const vf update = recurrent_below(gates[0]), reset = recurrent_below(gates[NH]);
+    const vf x = vdivide(gates[2 * NH], reset) + vload(given), e = vexpm1_near(x + x);
     const vf fresh = vdivide(e, e + 2.f);
     return vdivide(vload(h) - fresh, update) + fresh;
 }
 
 // One step of the blocks [first, last) from the gates of all.
 INLINE void recurrent_step(const int CELL, const int PLACES, const int NH, const int HIDDEN,
-                           const int units, const int first, const int last, float *gates,
+                           const int units, const int first, const int last, const float *gates,
                            const recurrent_state *s, const recurrent_constants *k) {
-    const int width = NH * VL;
-    for (int b = first; b < last; b++)
-        recurrent_sum(CELL, PLACES, NH, HIDDEN, units, b, gates + b * CELL * width, s, k);
-    for (int b = first; b < last; b++)
+    for (int b = first; b < last; b++) {
+        const float *of = gates + b * CELL * NH * VL, *given = of + 2 * NH * VL;
+        vf acc[16];
+        recurrent_sum(CELL, PLACES, NH, HIDDEN, units, b, acc, of, s, k);
         UNROLL (j, NH) {
             const int unit = (b * NH + j) * VL;
-            const float *gate = gates + b * CELL * width + j * VL;
             const vf h = CELL == RECURRENT_LSTM
-                             ? recurrent_lstm(width, gate, s->c + unit)
-                             : recurrent_gru(width, gate, s->c + unit, s->h + unit);
+                             ? recurrent_lstm(NH, acc + j, s->c + unit)
+                             : recurrent_gru(NH, acc + j, given + j * VL, s->h + unit);
             vstore(s->next + unit, h);
             if (PLACES) recurrent_digits(h, s->next_digits + unit * DOT8_BYTES, units);
         }
+    }
 }
 
 // gates[M][columns] = x * w + bias, this thread's share of the columns.
