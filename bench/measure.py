@@ -12,7 +12,7 @@ import numpy as np
 from bench.profiles import Profile, profiled
 from bench.suite import CONVERTED, Case, Unavailable, model_file, peers, ready
 from whet import api
-from whet.bench.engine import LEVELS, check_peer
+from whet.bench.engine import LEVELS, Setting, check_peer
 from whet.bench.race import Lap, difference, race
 from whet.cli.bench import integer_graph
 from whet.compiler.pipeline import Compiled
@@ -135,7 +135,7 @@ class Suite:
             inputs = random_inputs(artifact.interface.inputs, seed=0)
             while True:
                 try:
-                    laps = race(files | engines, inputs, case.threads, self.seconds)
+                    laps = race(files | engines, inputs, Setting(case.threads), self.seconds)
                     break
                 except InputError as error:
                     # The message begins with the engine that gave up.

@@ -16,6 +16,7 @@ from whet.ir.leaf import constant, parameter
 from whet.ir.type import Type
 from whet.ops.evaluate import evaluate
 from whet.ops.recurrent import USUAL, gru, lstm
+from whet.targets.host import host
 
 GATES = {"GRU": 3, "LSTM": 4}
 RNG = np.random.default_rng(23)
@@ -77,10 +78,15 @@ def _reference(model: onnx.ModelProto, feeds: dict[str, np.ndarray], layout: int
     return [y.transpose(2, 0, 1, 3) if layout else y, *(swap(s) for s in states)]
 
 
-def _check(model: onnx.ModelProto, feeds: dict[str, np.ndarray], layout: int, cpu: str) -> None:
+def _check(
+    model: onnx.ModelProto, feeds: dict[str, np.ndarray], layout: int, cpu: str,
+    places: int | None = None,
+) -> None:  # fmt: skip
+    """Beside ONNX Runtime; `places`: bytes of a recurrent weight, 0 of floats."""
     compiled = whet.compile(model.SerializeToString(), cpu=cpu)
     steps = [s for s in compiled.program.main.steps if isinstance(s, Step)]
-    assert "recurrent_f32" in [s.stage.lowered.kernel for s in steps]
+    (layer,) = [s.stage.lowered for s in steps if s.stage.lowered.kernel == "recurrent_f32"]
+    assert places is None or layer.statements[0].arguments[1] == places
     want = _reference(model, feeds, layout)
     alone = compiled.session()(feeds)
     for got, expected in zip(alone.values(), want, strict=True):
@@ -110,6 +116,29 @@ def test_directions_batches_and_states(op: str, direction: str, layout: int) -> 
 def test_more_steps_than_a_chunk(op: str) -> None:
     model, feeds = _model(op, "bidirectional", (141, 1, 3, 18), 0, states=True)
     _check(model, feeds, 0, "native")
+
+
+DIGITS = 3 if host().dot8_shift and host().registers >= 32 else 0
+
+
+@pytest.mark.parametrize("op", GATES)
+def test_heavy_weights_are_digits(op: str) -> None:
+    model, feeds = _model(op, "bidirectional", (5, 2, 3, 110), 0, states=False)
+    _check(model, feeds, 0, "native", DIGITS)
+
+
+def test_a_state_that_may_be_large_keeps_weights_floats() -> None:
+    model, feeds = _model("LSTM", "forward", (5, 1, 3, 110), 0, states=True)
+    _check(model, feeds, 0, "native", 0)
+
+
+def test_a_column_with_one_large_weight_keeps_weights_floats() -> None:
+    model, feeds = _model("LSTM", "forward", (5, 1, 3, 110), 0, states=False)
+    (r,) = [t for t in model.graph.initializer if t.name == "r"]
+    weights = onnx.numpy_helper.to_array(r).copy()
+    weights[0, 20, 30] = 100
+    r.CopyFrom(onnx.numpy_helper.from_array(weights, "r"))
+    _check(model, feeds, 0, "native", 0)
 
 
 @pytest.mark.parametrize("op", GATES)

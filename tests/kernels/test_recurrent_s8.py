@@ -19,20 +19,30 @@ GATES = {"GRU": 3, "LSTM": 4}
 HIDDEN = 37
 SUMS = """
 #include "recurrent_s8.h"
-void case0(ARGS) {{
+INLINE void sums(const int PLACES, ARGS) {
     vf acc[4];
     for (int j = 0; j < 4; j++) acc[j] = vset(0.f);
     for (int k = 0; k < 48; k += VL)
         recurrent_digits(vload((const float *)x + k), scratch + k * DOT8_BYTES, 48);
-    recurrent_sum_s8(4, {hidden}, acc, scratch, 48, w, bias, (const float *)extra[0]);
+    recurrent_sum_s8(4, 37, PLACES, acc, scratch, 48, w, bias, (const float *)extra[0]);
     for (int j = 0; j < 4; j++) vstore((float *)y + j * VL, acc[j]);
-}}
+}
+void case0(ARGS) { sums(1, begin, end, x, w, bias, y, scratch, extra); }
+void case1(ARGS) { sums(3, begin, end, x, w, bias, y, scratch, extra); }
 """
+
+
+def _given() -> tuple[np.ndarray, np.ndarray]:
+    """h, and whole numbers of 2^-22 that it is read as."""
+    h = np.zeros(48, np.float32)
+    h[:HIDDEN] = RNG.uniform(-1, 1, HIDDEN)
+    h[:4] = [1, -1, 2.0**-22, -(2.0**-24)]
+    return h, np.rint(h[:HIDDEN].astype(np.float64) * 2**22).astype(np.int64)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_sums_are_exact_but_for_rounding_h(path: tuple[str, bool]) -> None:
-    made = library(SUMS.format(hidden=HIDDEN), path)
+    made = library(SUMS, path)
     layout = Layout(4, made.lanes, 1, made.lanes, made.shift, made.pairs)
     codes = RNG.integers(-127, 128, (1, 4 * made.lanes, HIDDEN)).astype(np.int8)
     element = Quant(I8, (1.0,), (0,))
@@ -40,18 +50,51 @@ def test_sums_are_exact_but_for_rounding_h(path: tuple[str, bool]) -> None:
     rows = columns.reshape(4, HIDDEN, HIDDEN)
     rows[:, : made.lanes] = codes.reshape(4, made.lanes, HIDDEN)
     packed, start, scale = layout.coded_recurrent(columns, element)
-    h = np.zeros(48, np.float32)
-    h[:HIDDEN] = RNG.uniform(-1, 1, HIDDEN)
-    h[:4] = [1, -1, 2.0**-22, -(2.0**-24)]
+    h, whole = _given()
     y = np.zeros(4 * made.lanes, np.float32)
     digits = np.zeros(512, np.int8)
     made.call(0, 0, 0, h, packed, start, y.view(np.int8), digits, scale)
-    whole = np.rint(h[:HIDDEN].astype(np.float64) * 2**22).astype(np.int64)
     sums = codes[0].astype(np.int64) @ whole
     np.testing.assert_allclose(y, sums * 2.0**-22, rtol=2**-22, atol=2**-24 * 127 * 2**-8 * HIDDEN)
     exact = codes[0].astype(np.float64) @ h[:HIDDEN]
     bound = 2.0**-23 * np.abs(codes[0]).sum(axis=1) + 2.0**-22 * np.abs(exact)
     assert (np.abs(y - exact) <= bound).all()
+
+
+def _balanced(whole: np.ndarray) -> list[np.ndarray]:
+    """Three digits of base 256, the lowest first."""
+    low = (whole + 128) % 256 - 128
+    middle = ((whole - low) // 256 + 128) % 256 - 128
+    return [low, middle, ((whole - low) // 256 - middle) // 256]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_digits_of_weights_count_by_their_highest_three_powers(path: tuple[str, bool]) -> None:
+    made = library(SUMS, path)
+    layout = Layout(4, made.lanes, 1, made.lanes, made.shift, made.pairs)
+    r = np.zeros((1, 4 * made.lanes, HIDDEN), np.float32)
+    r[0, 1:] = RNG.uniform(-0.2, 0.2, (4 * made.lanes - 1, HIDDEN))
+    r[0, 1:, 5] = -0.2  # the largest; column 0 is zero
+    columns = np.zeros((1, 4 * HIDDEN, HIDDEN), np.float32)
+    columns.reshape(4, HIDDEN, HIDDEN)[:, : made.lanes] = r.reshape(4, made.lanes, HIDDEN)
+    h, whole = _given()
+    y = np.zeros(4 * made.lanes, np.float32)
+    packed, start, scale = layout.digits_recurrent(columns)
+    made.call(1, 0, 0, h, packed, start, y.view(np.int8), np.zeros(512, np.int8), scale)
+    unit = np.float32(np.float64(np.float32(0.2)) / (127 * (1 + 256 + 256**2)))
+    weights = np.rint(r[0] / np.float64(unit)).astype(np.int64)
+    found = [
+        256 ** (d + e) * (b @ a)
+        for d, a in enumerate(_balanced(whole))
+        for e, b in enumerate(_balanced(weights))
+        if d + e >= 2
+    ]
+    sums = np.sum(found, axis=0) * np.float64(unit) * 2.0**-22
+    np.testing.assert_allclose(y, sums, rtol=2**-22, atol=2**-24)
+    size = np.abs(r[0].astype(np.float64))
+    bound = 2.0**-23 * size.sum(axis=1) + 1.26 * 2.0**-22 * HIDDEN * size.max(axis=1)
+    exact = r[0].astype(np.float64) @ h[:HIDDEN]
+    assert (np.abs(y - exact) <= bound + 2.0**-22 * np.abs(exact)).all()
 
 
 def _codes(shape: tuple[int, ...], size: float, per_row: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,8 @@ Layers are put in strips here however small they are, and strips are short.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,11 @@ from tests.laws.agreement import random_inputs
 from tests.laws.random_images import Chain
 from whet.compiler.pipeline import Compiled, compile_graph
 from whet.emit.program import Strips
+from whet.ir.element import F32
 from whet.ir.graph import Graph
+from whet.ir.leaf import constant, parameter
+from whet.ir.type import Type
+from whet.ops.convolution import conv
 from whet.plan import program, strips
 from whet.targets.host import host
 
@@ -24,10 +30,11 @@ def everything_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
 
 
-def compiled(graph: Graph, cpu: str, large: int, patch: pytest.MonkeyPatch) -> Compiled:
-    """The graph with results in strips that have at least a `large`th of the second cache."""
-    patch.setattr(strips, "LARGE", large)
+def compiled(graph: Graph, cpu: str, kind: str, patch: pytest.MonkeyPatch) -> Compiled:
+    """The graph whole, or with all results taken for large, or all for small, in strips."""
+    patch.setattr(strips, "LARGE", (1 << 30) * (kind == "large"))
     patch.setattr(strips, "LESS", 1 << 30)
+    patch.setattr(strips, "EVEN", 1 << 30 if kind == "small" else 0)
     return compile_graph(graph, host(cpu))
 
 
@@ -43,8 +50,8 @@ def test_strips_give_the_bits_of_whole_layers(
     seed: int, quantized: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graph, cpu = Chain(300 + seed, quantized).graph(8), LEVELS[seed % 3]
-    whole = compiled(graph, cpu, 0, monkeypatch)
-    made = compiled(graph, cpu, 1 << 30, monkeypatch)
+    whole = compiled(graph, cpu, "whole", monkeypatch)
+    made = compiled(graph, cpu, "small" if seed % 2 else "large", monkeypatch)
     assert not chains(whole)
     inputs = random_inputs(graph, np.random.default_rng(seed))
     expected = whole.session()(inputs)["y"]
@@ -54,12 +61,35 @@ def test_strips_give_the_bits_of_whole_layers(
             np.testing.assert_array_equal(session(inputs)["y"], expected)
 
 
+def test_heavy_products_take_turns_with_the_layer_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several rows at once, as when they are whole, so that they read their weights as often."""
+    random = np.random.default_rng(0)
+    x = parameter("x", Type((1, 12, 6, 64), F32))
+    around, weights = random.normal(0, 1, (64, 3, 3, 1)), random.normal(0, 0.1, (96, 1, 1, 64))
+    once = {"stride": (1, 1), "dilation": (1, 1)}
+    y = conv(x, constant(around.astype(np.float32)), **once, low=(1, 1), high=(1, 1), groups=64)
+    y = conv(y, constant(weights.astype(np.float32)), **once, low=(0, 0), high=(0, 0))
+    graph, on = Graph((x,), (y,), ("y",)), replace(host(), l1=16 << 10, threads=2)
+    made = compile_graph(graph, on)
+    ((depthwise, product),) = [group.links for chain in chains(made) for group in chain.groups]
+    assert (depthwise.grain, product.grain) == (1, 6)
+    monkeypatch.setattr(strips, "EVEN", 0)
+    whole = compile_graph(graph, on)
+    assert not chains(whole)
+    inputs = random_inputs(graph, random)
+    expected = whole.session()(inputs)["y"]
+    for threads in (1, 2):
+        np.testing.assert_array_equal(made.session(threads)(inputs)["y"], expected)
+
+
 @pytest.mark.parametrize("quantized", [False, True])
 def test_random_chains_do_run_in_strips(quantized: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [
-        chains(compiled(Chain(300 + seed, quantized).graph(8), "native", 1 << 30, monkeypatch))
-        for seed in range(0, 15, 3)
-    ]
-    longest = max(len(chain.groups) for each in found for chain in each)
-    assert sum(map(bool, found)) >= 4
-    assert longest >= 3
+    def found(kind: str) -> list[list[Strips]]:
+        graphs = [Chain(300 + seed, quantized).graph(8) for seed in range(0, 15, 3)]
+        return [chains(compiled(graph, "native", kind, monkeypatch)) for graph in graphs]
+
+    large, small = found("large"), found("small")
+    assert sum(map(bool, large)) >= 4
+    assert sum(map(bool, small)) >= 2
+    assert max(len(chain.groups) for each in large for chain in each) >= 3
+    assert {len(chain.groups) for each in small for chain in each} == {1}

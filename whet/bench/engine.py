@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,14 +14,24 @@ from whet.errors import InputError
 
 Array = NDArray[np.generic]
 Run = Callable[[Sequence[Array]], list[Array]]
-Load = Callable[[Path, int], Run]
 
 
-def load_whet(path: Path, threads: int) -> Run:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a model is run. settled: whole-number inputs that Whet's build has as constants."""
+
+    threads: int = 1
+    settled: Mapping[str, int] = field(default_factory=dict)
+
+
+Load = Callable[[Path, Setting], Run]
+
+
+def load_whet(path: Path, setting: Setting) -> Run:
     """A `.whet` artifact."""
     from whet.session.load import load
 
-    session = load(path, threads)
+    session = load(path, setting.threads)
     names = [port.name for port in session.interface.inputs]
 
     def run(inputs: Sequence[Array]) -> list[Array]:
@@ -29,56 +40,70 @@ def load_whet(path: Path, threads: int) -> Run:
     return run
 
 
-def load_onnxruntime(path: Path, threads: int) -> Run:
+def load_onnxruntime(path: Path, setting: Setting) -> Run:
     """ONNX Runtime's CPU provider, every optimisation on."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.intra_op_num_threads, options.inter_op_num_threads = setting.threads, 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    names = [value.name for value in session.get_inputs()]
+    taken = {value.name: value.shape for value in session.get_inputs()}
+    settled = {name: n for name, n in setting.settled.items() if name in taken}
+    fixed = {name: np.full(taken[name], n) for name, n in settled.items()}
+    names = [name for name in taken if name not in fixed]
 
     def run(inputs: Sequence[Array]) -> list[Array]:
-        found: list[Array] = session.run(None, dict(zip(names, inputs, strict=True)))
+        found: list[Array] = session.run(None, fixed | dict(zip(names, inputs, strict=True)))
         return found
 
     return run
 
 
-def load_openvino(path: Path, threads: int) -> Run:
+def load_openvino(path: Path, setting: Setting) -> Run:
     """OpenVINO's CPU plugin, tuned for latency, in the model's own precision."""
-    return _openvino(path, threads, "f32")
+    return _openvino(path, setting, "f32")
 
 
-def load_openvino_bf16(path: Path, threads: int) -> Run:
+def load_openvino_bf16(path: Path, setting: Setting) -> Run:
     """The same where float layers may compute in bf16: its default on machines that have it."""
-    return _openvino(path, threads, "bf16")
+    return _openvino(path, setting, "bf16")
 
 
-def _openvino(path: Path, threads: int, precision: str) -> Run:
+def _openvino(path: Path, setting: Setting, precision: str) -> Run:
     import openvino
 
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_NUM_THREADS": setting.threads,
         "INFERENCE_PRECISION_HINT": precision,
     }
-    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+    model = openvino.Core().compile_model(str(path), "CPU", settings)
+    request = model.create_infer_request()
+    settled = setting.settled.items()
+    ports = dict(enumerate(model.inputs))
+    fixed = {
+        i: np.full(list(port.shape), n)
+        for i, port in ports.items()
+        for name, n in settled
+        if name in port.get_names()
+    }
+    free = [i for i in ports if i not in fixed]
 
     def run(inputs: Sequence[Array]) -> list[Array]:
-        found = request.infer(dict(enumerate(inputs)), share_inputs=True)
+        given = fixed | dict(zip(free, inputs, strict=True))
+        found = request.infer(given, share_inputs=True)
         return [np.asarray(value) for value in found.values()]
 
     return run
 
 
-def load_litert(path: Path, threads: int) -> Run:
+def load_litert(path: Path, setting: Setting) -> Run:
     """LiteRT with its XNNPACK delegate."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(path), num_threads=threads)
+    interpreter = Interpreter(str(path), num_threads=setting.threads)
     interpreter.allocate_tensors()
     taken = [detail["index"] for detail in interpreter.get_input_details()]
     given = [detail["index"] for detail in interpreter.get_output_details()]
@@ -92,16 +117,16 @@ def load_litert(path: Path, threads: int) -> Run:
     return run
 
 
-def load_ncnn(path: Path, threads: int) -> Run:
+def load_ncnn(path: Path, setting: Setting) -> Run:
     """ncnn in f32 arithmetic and storage, Winograd and packed layouts on; `path` is a .param file
     with its .bin beside it. Tensors have a leading axis of one, which ncnn does not see."""
     import ncnn
 
     net = ncnn.Net()
-    net.opt.num_threads = threads
-    for setting in dir(net.opt):
-        if setting.startswith(("use_fp16", "use_bf16", "use_int8")):
-            setattr(net.opt, setting, False)
+    net.opt.num_threads = setting.threads
+    for option in dir(net.opt):
+        if option.startswith(("use_fp16", "use_bf16", "use_int8")):
+            setattr(net.opt, option, False)
     if net.load_param(str(path)) or net.load_model(str(path.with_suffix(".bin"))):
         raise InputError("ncnn cannot read this model", str(path))
 

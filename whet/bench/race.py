@@ -17,6 +17,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from whet.bench.engine import Setting
 from whet.errors import InputError
 
 Array = NDArray[np.generic]
@@ -24,6 +25,7 @@ Progress = Callable[[str], None]
 
 ROUND_SECONDS = 0.03
 WARM_RUNS = 3
+DEFAULT = Setting()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,12 @@ class _Worker:
     """The process of one engine. It is stopped while others run: threads of some engines spin
     for long after a run, on the processors that the next one needs."""
 
-    def __init__(self, name: str, model: Path, folder: Path, threads: int) -> None:
+    def __init__(self, name: str, model: Path, folder: Path, setting: Setting) -> None:
         self.name = name
         self.outputs = folder / f"{name}.npz"
         command = [sys.executable, "-m", "whet.bench.worker", name, str(model)]
-        command += [str(folder / "inputs.npz"), str(self.outputs), str(threads)]
+        command += [str(folder / "inputs.npz"), str(self.outputs)]
+        command += [str(setting.threads), json.dumps(dict(setting.settled))]
         root = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         self.log = folder / f"{name}.log"
@@ -124,7 +127,7 @@ class _Worker:
 def race(
     models: Mapping[str, Path],
     inputs: Sequence[Array],
-    threads: int = 1,
+    setting: Setting = DEFAULT,
     seconds: float = 3.0,
     progress: Progress = lambda _: None,
 ) -> list[Lap]:
@@ -144,7 +147,7 @@ def race(
         workers: list[_Worker] = []
         for engine, model in models.items():
             progress(f"loading {engine}")
-            workers.append(stack.enter_context(_Worker(engine, model, folder, threads)))
+            workers.append(stack.enter_context(_Worker(engine, model, folder, setting)))
             if not np.isfinite(difference(_outputs(workers[-1]), _outputs(workers[0]))):
                 why = f"its outputs differ from {workers[0].name}'s in number, size or kind"
                 raise InputError(f"{engine} computes something else", why=why)

@@ -1,9 +1,10 @@
 """One engine in one process: JSON lines on stdin ask, JSON lines on the first stdout answer.
 
-    python -m whet.bench.worker ENGINE MODEL INPUTS.npz OUTPUTS.npz THREADS
+    python -m whet.bench.worker ENGINE MODEL INPUTS.npz OUTPUTS.npz THREADS SETTLED
 
-The first answer tells the seconds from load to first result; then each line with a number of runs
-is answered by the seconds of each, and the process's peak memory above that before the engine came.
+SETTLED: the numbers of `Setting.settled` as JSON. The first answer tells the seconds from load to
+first result; then each line with a number of runs is answered by the seconds of each, and the
+process's peak memory above that before the engine came.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whet.bench.engine import ENGINES
+from whet.bench.engine import ENGINES, Setting
 
 PR_SET_PDEATHSIG = 1
 
@@ -44,7 +45,7 @@ def die_with_parent() -> None:
 def main(arguments: list[str]) -> None:
     """Serve one engine until stdin ends."""
     die_with_parent()
-    name, model, inputs, outputs, threads = arguments
+    name, model, inputs, outputs, threads, settled = arguments
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # engines print on stdout; the answers keep the first one
     load, module, _ = ENGINES[name]
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> None:
     before = resident("VmRSS")
     import_module(module)
     start = time.perf_counter()
-    run = load(Path(model), int(threads))
+    run = load(Path(model), Setting(int(threads), json.loads(settled)))
     results = run(values)
     first = time.perf_counter() - start
     with open(outputs, "wb") as file:

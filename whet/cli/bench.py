@@ -9,9 +9,15 @@ from pathlib import Path
 
 import click
 
-from whet.bench.engine import PEERS, check_peer
+from whet.bench.engine import PEERS, Setting, check_peer
 from whet.bench.race import Lap, race
-from whet.cli.model import compile_file, file_pipeline, model_options, precision_option
+from whet.cli.model import (
+    compile_file,
+    file_pipeline,
+    model_options,
+    parse_sizes,
+    precision_option,
+)
 from whet.cli.roofline import STEP_COLUMNS, step_document, step_rows
 from whet.cli.roofline_picture import draw_roofline
 from whet.cli.run import named
@@ -83,7 +89,7 @@ def command(
             arrays = [read[port.name] for port in ports]
         else:
             arrays = random_inputs(ports, seed=0)
-        laps = race(models, arrays, threads, seconds, step)
+        laps = race(models, arrays, Setting(threads, _settled(sizes)), seconds, step)
         step("measuring this machine")
         machine = roofline(threads, cpu)
         one = machine if threads == 1 else roofline(1, cpu)
@@ -104,6 +110,10 @@ def command(
         print_table("Steps, one thread", STEP_COLUMNS, step_rows(found.steps, one, integer))
         if threads > 1:
             _print_spread(found)
+
+
+def _settled(sizes: tuple[str, ...]) -> dict[str, int]:
+    return {name: n for name, n in parse_sizes(sizes).items() if isinstance(n, int)}
 
 
 def _print_spread(found: Profile) -> None:

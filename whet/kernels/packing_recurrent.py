@@ -14,6 +14,10 @@ from whet.kernels.packing_s8 import in_pairs, pack_gemm_s8
 from whet.ops.recurrent import GATES
 
 QUAD = 4
+PLACES = 3  # digits of a float weight
+LARGEST = 127 * (1 + 256 + 256**2)  # what they hold
+LEAST = 1e-30  # of their scales
+EVEN = 7.2  # the least sum of a column's weights over the largest one for digits
 FRACTION_BITS = header_number("recurrent_s8.h", "RECURRENT_FRACTION")  # of h
 
 
@@ -68,7 +72,8 @@ class Layout:
         ]  # fmt: skip
         columns = self.gates * self.units(w.shape[1] // self.gates)
         start = _flat([each.bias[:columns] for each in packed])
-        return _flat([each.weights for each in packed]), start, self._scale(w, element, x.scale[0])
+        scale = self._scale(w, element.scale, x.scale[0])
+        return _flat([each.weights for each in packed]), start, scale
 
     def recurrent(self, r: Array) -> Array:
         """r[directions, gates * hidden, hidden] of floats."""
@@ -76,21 +81,49 @@ class Layout:
 
     def coded_recurrent(self, r: Array, element: Quant) -> tuple[Array, Array, Array]:
         """r of codes: packed, where the sums start, and the scale of a column."""
-        rest = -r.shape[2] % QUAD
-        found = [self.columns(np.pad(each, [(0, 0), (0, rest)])) for each in r]
-        packed = [a.reshape(*a.shape[:3], -1, QUAD).transpose(0, 3, 1, 2, 4) for a in found]
-        start = [-self.shift * a.sum(axis=-1, dtype=np.int32) for a in found]
-        quads = _flat(packed)
-        ready = in_pairs(quads, self.lanes) if self.pairs else quads
-        return ready, _flat(start), self._scale(r, element, 2.0**-FRACTION_BITS)
+        packed, start = self._bytes([r.astype(np.int32)])
+        return packed, start, self._scale(r, element.scale, 2.0**-FRACTION_BITS)
+
+    def digits_recurrent(self, r: Array) -> tuple[Array, Array, Array]:
+        """r of floats as digits: packed, where the sums start, and the scale of a column."""
+        most = np.abs(r).max(axis=2).astype(np.float64)
+        scale = np.maximum(most / LARGEST, LEAST).astype(np.float32)
+        whole = np.rint(r / scale[:, :, None].astype(np.float64)).astype(np.int32)
+        places = []
+        for _ in range(PLACES):
+            places.append((whole + 128 & 255) - 128)
+            whole = whole - places[-1] >> 8
+        packed, start = self._bytes(places)
+        lowest = np.float32(256 ** (PLACES - 1) * 2.0**-FRACTION_BITS)
+        return packed, start, _flat([self.columns(each) for each in scale * lowest])
+
+    def _bytes(self, places: list[Array]) -> tuple[Array, Array]:
+        """Bytes of r, the lowest place first: packed, and where the sums start."""
+        rest = -places[0].shape[2] % QUAD
+        padded = np.pad(np.stack(places, 1), [(0, 0), (0, 0), (0, 0), (0, rest)])
+        found = [np.stack([self.columns(a) for a in each], 1) for each in padded]
+        quads = [a.reshape(*a.shape[:4], -1, QUAD).transpose(0, 4, 1, 2, 3, 5) for a in found]
+        # A sum takes in its own place and those above it.
+        above = [a.sum(axis=-1)[:, ::-1].cumsum(axis=1)[:, ::-1] for a in found]
+        packed = _flat(quads).astype(np.int8)
+        ready = in_pairs(packed, self.lanes) if self.pairs else packed
+        return ready, -self.shift * _flat(above).astype(np.int32)
 
     def _rows(self, w: Array) -> Array:
         """[gates * hidden, input] as [input, columns]."""
         return self.columns(w).reshape(-1, w.shape[1]).T
 
-    def _scale(self, w: Array, element: Quant, by: float) -> Array:
-        rows = np.broadcast_to(by * np.asarray(element.scale, np.float64), w.shape[1])
+    def _scale(self, w: Array, scale: tuple[float, ...], by: float) -> Array:
+        rows = np.broadcast_to(by * np.asarray(scale, np.float64), w.shape[1])
         return _flat([self.columns(rows.astype(np.float32))] * len(w))
+
+
+def are_even(r: Array) -> bool:
+    """Whether digits of r[directions, rows, hidden] add no larger errors than a sum of floats."""
+    size = np.abs(r.astype(np.float64))
+    total = size.sum(axis=2)
+    even = np.isfinite(total) & (EVEN * size.max(axis=2) <= total)
+    return r.shape[2] < 1 << 15 and bool(even.all())
 
 
 def _flat(parts: list[Array]) -> Array:

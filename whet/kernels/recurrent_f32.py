@@ -5,6 +5,8 @@ Results are floats; weights, and the inputs beside them, are floats or codes.
 
 from __future__ import annotations
 
+import numpy as np
+
 from whet.emit.headers import header_number
 from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Record, Scratch, Weight
 from whet.ir.dim import static_shape
@@ -12,7 +14,7 @@ from whet.ir.element import F32, Quant
 from whet.ir.leaf import data_of, known
 from whet.ir.node import Array, Node, Value
 from whet.kernels.kernel import kernel
-from whet.kernels.packing_recurrent import Layout
+from whet.kernels.packing_recurrent import PLACES, Layout, are_even
 from whet.kernels.tiling import Tile, tile_f32
 from whet.kernels.tiling_s8 import tile_s8
 from whet.ops.convert import dequantize
@@ -48,23 +50,23 @@ def lower(node: Node, target: Target) -> Lowered | None:
         steps, batch = batch, steps
     if not steps * batch * hidden * size:
         return None
-    codes = _coded(r), _coded(x)
-    vectors = _block(gates, hidden, codes[0], target)
+    places, coded = _places(node, target), _coded(x)
+    vectors = _block(gates, hidden, places > 0, target)
     chunk = -(-steps // -(-steps // MOST_STEPS))
     units = -(-hidden // (vectors * target.lanes)) * vectors * target.lanes
-    tile = _tile(chunk, gates * units, size, codes[1], target)
+    tile = _tile(chunk, gates * units, size, coded, target)
     layout = Layout(
         gates, vectors * target.lanes, tile.vectors, target.lanes, target.dot8_shift,
         target.dot8_pairs,
     )  # fmt: skip
-    constants, record = _constants(layout, x, w, r, bias)
+    constants, record = _constants(layout, places, node, bias)
     flags = (bool(node["reverse"]), bool(node["batch_first"]))
-    shape = (*codes, steps, batch, size, hidden, directions, *flags)
+    shape = (places, coded, steps, batch, size, hidden, directions, *flags)
     sizes = (gates, *map(int, shape), vectors, chunk, tile.rows, tile.vectors)
     outputs = [Out(i) for i in range(len(node.outputs))] + [0] * (node.op is gru)
     pointers: list[Argument] = [In(0), record, *_states(node), *outputs, Scratch(), THREAD]
     each = 2 if target.dot8_pairs else 1
-    scratch = 4 * (chunk * gates * units + 3 * units) + 2 * DIGITS * units * codes[0] * each
+    scratch = 4 * (chunk * gates * units + 3 * units) + 2 * DIGITS * units * (places > 0) * each
     call = Call("recurrent_f32", (*sizes, *pointers))
     return Lowered((call,), ("recurrent_f32.h",), constants, scratch, together=True)
 
@@ -73,10 +75,24 @@ def _coded(value: Value) -> bool:
     return isinstance(value.tensor.element, Quant)
 
 
-def _block(gates: int, hidden: int, codes: bool, target: Target) -> int:
+def _places(node: Node, target: Target) -> int:
+    """Bytes of a recurrent weight where r is bytes: 1 of codes; of floats 3, which are fewer than 4
+    to read, where the machine multiplies bytes in wide vectors and the first cache does not hold
+    the weights; and 0 for floats as they are. h must lie in [-1, 1] from the beginning."""
+    r, first = node.input(2), node.operand(5)
+    if _coded(r):
+        return 1
+    h, floats = known(first), data_of(r)
+    bounded = first is None or (h is not None and bool((np.abs(h) <= 1).all()))
+    wide = target.dot8_shift != 0 and target.registers >= 32
+    heavy = floats[0].nbytes > 2 * target.l1
+    return PLACES if wide and heavy and bounded and are_even(floats) else 0
+
+
+def _block(gates: int, hidden: int, digits: bool, target: Target) -> int:
     """Vectors of hidden units whose gates are summed together, shared evenly by the blocks."""
     most = 4 if target.registers >= 32 else 2
-    most = max(1, target.registers // (DIGITS * gates)) if codes else most
+    most = max(1, target.registers // (DIGITS * gates)) if digits else most
     vectors = -(-hidden // target.lanes)
     return -(-vectors // -(-vectors // most))
 
@@ -92,9 +108,10 @@ def _states(node: Node) -> list[Argument]:
 
 
 def _constants(
-    layout: Layout, x: Value, w: Value, r: Value, bias: Array | None
+    layout: Layout, places: int, node: Node, bias: Array | None
 ) -> tuple[tuple[Array, ...], Record]:
     """What is packed, and the pointers to it."""
+    x, w, r = (node.input(i) for i in range(3))
     data, back = data_of(w), data_of(r)
     elements = [v.tensor.element for v in (x, w, r)]
     given, inner, recurrent = (e if isinstance(e, Quant) else None for e in elements)
@@ -104,7 +121,9 @@ def _constants(
         first, *first_scale = layout.coded_inputs(data, inner, given)
     else:
         first = layout.inputs(data if inner is None else dequantize(data, inner))
-    if recurrent is not None:
+    if places == PLACES:
+        second, *second_scale = layout.digits_recurrent(back)
+    elif recurrent is not None:
         second, *second_scale = layout.coded_recurrent(back, recurrent)
     else:
         second = layout.recurrent(back)

@@ -5,6 +5,9 @@
 
 A strip of the last result needs rows of the one before, as many as its windows reach over; those
 that the next strip needs as well stay where they are held, so none is made twice by one thread.
+
+Threads wait for each other after a chain, not within it. So small results are held as well, where
+each row of the next is made of one row: no thread makes what another one does.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ ROOM = 4
 """The share of the second cache, one over this, that a thread holds at most."""
 LESS = 8
 """How many times less a thread holds than there is in all, where short strips allow that."""
+EVEN = 1.1
+"""How many times an even share of rows the longest may be, where a wait is all that is saved."""
 ALIGNMENT = 64
 
 ByRows = Callable[[Node], Lowered | None]
@@ -42,10 +47,12 @@ ByRows = Callable[[Node], Lowered | None]
 @dataclass(frozen=True, slots=True)
 class _Layer:
     """A node, its statements by rows, and its window: rows [a, b) read rows [a * stride - low,
-    (b - 1) * stride - low + taps) of the first operand."""
+    (b - 1) * stride - low + taps) of the first operand. heavy: the first cache does not hold its
+    weights, so that each turn reads them again."""
 
     node: Node
     lowered: Lowered
+    heavy: bool
     taps: int
     stride: int
     low: int
@@ -143,20 +150,22 @@ def find_chains(
 
     lowered: the nodes in order, as they are computed whole. by_rows: a node's statements with a
     grain, None where it has none. There are chains only on the machine at hand, and levels of it;
-    a result that the second cache has ample room for is left whole, and so is a layer whose weights
-    the first one does not hold, for each row reads them again.
+    a result that the second cache has ample room for is left whole unless that costs a wait. A
+    heavy layer takes turns at as many rows as it does at once when it is whole.
     """
     if target.emulator is not None:
         return []
     readers = _only_readers(graph)
     layers = {n: layer for n in lowered for layer in _layer(n, lowered[n], by_rows, target)}
-    found, taken = list[StripChain](), set[Node]()
-    for node in lowered:
-        run = [] if node in taken else list(_run(node, layers, readers, target))
-        chain = _chain(tuple(run), target) if len(run) > 1 else None
-        if chain is not None:
-            found.append(chain)
-            taken |= set(chain.nodes)
+    found = list[StripChain]()
+    for small in (False, True):
+        for node in lowered:
+            run = tuple(_run(node, layers, readers, target, small=small))
+            chain = _chain(run, target, small=small) if len(run) > 1 else None
+            if chain is not None:
+                found.append(chain)
+                for each in chain.nodes:
+                    del layers[each]
     return found
 
 
@@ -171,46 +180,61 @@ def _only_readers(graph: Graph) -> dict[Value, Node]:
 
 
 def _layer(node: Node, whole: Lowered, by_rows: ByRows, target: Target) -> Iterator[_Layer]:
-    """The node by rows, where it can be and its weights are light."""
+    """The node by rows, where it can be."""
     x, w = node.operand(0), node.operand(1)
     if node.op is not conv or x is None or w is None or known(w) is None:
         return
     static = x.tensor.static and node.outputs[0].tensor.static
-    if not static or len(x.shape) != 4 or x.shape[0] != 1 or _bytes(w) > target.l1:
+    if not static or len(x.shape) != 4 or x.shape[0] != 1:
         return
-    lowered = by_rows(node)
+    heavy = _bytes(w) > target.l1
+    lowered = whole if heavy else by_rows(node)
     if lowered is None or not lowered.grain or lowered.kernel != whole.kernel:
         return
     stride, low = node.integers("stride")[0], node.integers("low")[0]
     taps = (static_shape(w.shape)[1] - 1) * node.integers("dilation")[0] + 1
     if taps >= stride and not lowered.scratch:
-        yield _Layer(node, lowered, taps, stride, low)
+        yield _Layer(node, lowered, heavy, taps, stride, low)
 
 
 def _run(
-    first: Node, layers: Mapping[Node, _Layer], readers: Mapping[Value, Node], target: Target
-) -> Iterator[_Layer]:
-    """The nodes from this one on, each of which reads a large result of the one before."""
-    node: Node | None = first
-    while node is not None and node in layers:
-        yield layers[node]
-        made = node.outputs[0]
-        reader = readers.get(made)
-        large = _bytes(made) * LARGE >= target.l2
-        node = reader if reader is not None and large and reader.inputs[0] is made else None
+    first: Node, layers: Mapping[Node, _Layer], readers: Mapping[Value, Node], target: Target,
+    *, small: bool,
+) -> Iterator[_Layer]:  # fmt: skip
+    """The nodes from this one on, each of which reads a large result of the one before, or a small
+    one row by row."""
+    layer = layers.get(first)
+    while layer is not None:
+        yield layer
+        made = layer.node.outputs[0]
+        node = readers.get(made)
+        reader = layers.get(node) if node is not None and node.inputs[0] is made else None
+        joined = reader is not None and _joined(layer, reader, target, small=small)
+        layer = reader if joined else None
 
 
-def _chain(layers: tuple[_Layer, ...], target: Target) -> StripChain | None:
-    """The chain with the largest strips that there is room for; None where there is for none."""
+def _joined(layer: _Layer, reader: _Layer, target: Target, *, small: bool) -> bool:
+    """Whether the two take turns."""
+    made = _bytes(layer.node.outputs[0])
+    if small:
+        return target.threads > 1 and reader.alone and made <= target.l1 * target.threads
+    return made * LARGE >= target.l2 and not (layer.heavy or reader.heavy)
+
+
+def _chain(layers: tuple[_Layer, ...], target: Target, *, small: bool) -> StripChain | None:
+    """The chain with the largest strips that there is room for; None where there is for none, or
+    where threads could not share small results evenly."""
     starts = [i for i, layer in enumerate(layers) if i == 0 or not layer.alone]
     groups = tuple(layers[a:b] for a, b in pairwise([*starts, len(layers)]))
     turns = tuple(lcm(*(layer.lowered.grain for layer in group)) for group in groups)
     turn, total = turns[-1], layers[-1].rows
     most = round_up(-(-total // target.threads), turn)
+    if small and _longest_share(total, turn, target.threads) * target.threads > EVEN * total:
+        return None
     scratch = max(layer.lowered.scratch_each for layer in layers)
     strips = dict.fromkeys(round_up(size, turn) for size in whole_blocks(most, most))
     whole = sum(_bytes(layer.node.outputs[0]) for layer in layers[:-1])
-    room = min(target.l2 // ROOM, whole // LESS)
+    room = target.l2 // ROOM if small else min(target.l2 // ROOM, whole // LESS)
     chain = None
     for strip in strips:
         counts = _counts(groups, turns, strip)
@@ -222,6 +246,13 @@ def _chain(layers: tuple[_Layer, ...], target: Target) -> StripChain | None:
         if each <= room:
             break
     return chain if chain is not None and chain.each * ROOM <= target.l2 else None
+
+
+def _longest_share(rows: int, turn: int, threads: int) -> int:
+    """The most rows of a thread, where threads share turns of so many."""
+    turns = -(-rows // turn)
+    ends = [min(turns * part // threads * turn, rows) for part in range(threads + 1)]
+    return max(b - a for a, b in pairwise(ends))
 
 
 def _counts(groups: Sequence[Sequence[_Layer]], turns: Sequence[int], strip: int) -> list[int]:

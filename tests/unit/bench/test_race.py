@@ -11,7 +11,9 @@ import numpy as np
 import onnx
 import pytest
 
+import whet
 from tests.unit.cli.small_models import dense
+from whet.bench.engine import Setting
 from whet.bench.race import difference, race
 from whet.errors import InputError
 
@@ -25,6 +27,21 @@ def test_an_engine_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
     path.write_bytes(b"no model")
     with pytest.raises(InputError, match="onnxruntime failed"):
         race({"onnxruntime": path}, [np.zeros((3, 4), np.float32)])
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_settled_input_is_given_to_engines_that_still_ask_for_it(
+    engine: str, tmp_path: Path
+) -> None:
+    pytest.importorskip(engine)
+    path = tmp_path / "net.onnx"
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    net (int64[1] times, float[4] x) => (float[4] y) { f = Cast <to=1> (times) y = Mul (x, f) }"""
+    onnx.save(onnx.parser.parse_model(text), path)
+    build = whet.compile(path, sizes={"times": 3}).artifact().save(tmp_path / "net.whet")
+    setting = Setting(settled={"times": 3})
+    whet_lap, peer = race({"whet": build, engine: path}, [np.ones(4, np.float32)], setting, 0.1)
+    assert peer.difference == whet_lap.difference == 0.0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

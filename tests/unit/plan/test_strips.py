@@ -64,8 +64,23 @@ def test_a_plan_in_strips_needs_less_memory() -> None:
     assert made.memory.arena_bytes < whole.memory.arena_bytes // 2
 
 
-def test_a_small_result_stays_whole() -> None:
-    assert not strips(planned(block(14)))
+def test_a_small_result_stays_whole_where_windows_read_it() -> None:
+    x = parameter("x", Type((1, 14, 14, 16), F32))
+    assert not strips(planned(Graph((x,), (layer(layer(x, 32), 16, 3),), ("y",))))
+
+
+def test_a_small_result_stays_with_a_thread_where_single_rows_read_it() -> None:
+    on = replace(HOST, l1=48 << 10)
+    whole, made = planned(block(14), on, in_strips=False), planned(block(14), on)
+    (chain,) = strips(made)
+    ((depthwise, narrow),) = [group.links for group in chain.groups]
+    assert (depthwise.rows, narrow.rows, chain.strip) == (14, 14, 7)
+    assert made.memory.arena_bytes <= whole.memory.arena_bytes
+
+
+@pytest.mark.parametrize(("size", "threads"), [(14, 1), (7, 2), (14, 8)])
+def test_small_results_stay_whole_where_threads_gain_nothing(size: int, threads: int) -> None:
+    assert not strips(planned(block(size), replace(HOST, l1=96 << 10, threads=threads)))
 
 
 def test_a_layer_with_heavy_weights_stays_whole() -> None:

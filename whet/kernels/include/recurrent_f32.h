@@ -12,13 +12,14 @@
 //   CELL = RECURRENT_LSTM: gates i o f c                       (ONNX LSTM-22)
 //   CELL = RECURRENT_GRU:  gates z r h, linear_before_reset    (ONNX GRU-22)
 //
-// CODES: r is int8 codes, as recurrent_s8.h has them; INPUT_CODES: x and w are, w packed as b of
-// gemm_s8. Each has a start and a scale for every column of a direction; else those are null.
+// PLACES: not 0 where r is bytes, so many for a weight, as recurrent_s8.h has them: 1 for int8
+// codes, 3 for floats in digits. INPUT_CODES: x and w are codes, w packed as b of gemm_s8. Each has
+// starts and a scale for every column of a direction; else those are null.
 //
 // h0, c0 [direction][batch][hidden] and y, y_h, y_c may be null; with BATCH_FIRST batch and step,
 // and batch and direction, change places. scratch: (CHUNK * columns + 3 * units) floats, units =
-// blocks * NH * VL, columns = gates * units, and with CODES 6 * units * DOT8_BYTES bytes.
-// gates * NH <= 16, with CODES 10.
+// blocks * NH * VL, columns = gates * units, and with PLACES 6 * units * DOT8_BYTES bytes.
+// gates * NH <= 16, with PLACES 10.
 //
 // All `parts` threads of a run enter together and share the scratch: each has a range of the
 // blocks, and they wait for each other once a step. The result does not depend on their number.
@@ -42,7 +43,7 @@ typedef struct {
     const float *r_scale;
 } recurrent_constants;
 
-// The last h and the next one; with CODES their digits, too.
+// The last h and the next one; with PLACES their digits, too.
 typedef struct {
     float *h, *next, *c;
     s8 *digits, *next_digits;
@@ -72,7 +73,7 @@ INLINE void recurrent_sum_f32(const int VECTORS, const int HIDDEN, vf *acc, cons
 
 // Adds the product of h and the recurrent columns of block b to its gates; that of the last gate of
 // a GRU, which reset multiplies, goes with its bias to c, where a GRU keeps nothing else.
-INLINE void recurrent_sum(const int CELL, const int CODES, const int NH, const int HIDDEN,
+INLINE void recurrent_sum(const int CELL, const int PLACES, const int NH, const int HIDDEN,
                           const int units, const int b, float *gates, const recurrent_state *s,
                           const recurrent_constants *k) {
     const int V = CELL * NH, whole = CELL == RECURRENT_GRU ? V - NH : V;
@@ -80,9 +81,10 @@ INLINE void recurrent_sum(const int CELL, const int CODES, const int NH, const i
     vf acc[16];
     UNROLL (j, V)
         acc[j] = j < whole ? vload(gates + j * VL) : vload(k->back + (b * NH + j - whole) * VL);
-    if (CODES)
-        recurrent_sum_s8(V, HIDDEN, acc, s->digits, units, (const s8 *)k->r + column * quads * 4,
-                         k->r_start + column, k->r_scale + column);
+    if (PLACES)
+        recurrent_sum_s8(V, HIDDEN, PLACES, acc, s->digits, units,
+                         (const s8 *)k->r + column * quads * 4 * PLACES,
+                         k->r_start + column * PLACES, k->r_scale + column);
     else
         recurrent_sum_f32(V, HIDDEN, acc, s->h, (const float *)k->r + column * HIDDEN);
     UNROLL (j, V)
@@ -110,12 +112,12 @@ INLINE vf recurrent_gru(const int gate, const float *gates, const float *inner, 
 }
 
 // One step of the blocks [first, last) from the gates of all.
-INLINE void recurrent_step(const int CELL, const int CODES, const int NH, const int HIDDEN,
+INLINE void recurrent_step(const int CELL, const int PLACES, const int NH, const int HIDDEN,
                            const int units, const int first, const int last, float *gates,
                            const recurrent_state *s, const recurrent_constants *k) {
     const int width = NH * VL;
     for (int b = first; b < last; b++)
-        recurrent_sum(CELL, CODES, NH, HIDDEN, units, b, gates + b * CELL * width, s, k);
+        recurrent_sum(CELL, PLACES, NH, HIDDEN, units, b, gates + b * CELL * width, s, k);
     for (int b = first; b < last; b++)
         UNROLL (j, NH) {
             const int unit = (b * NH + j) * VL;
@@ -124,7 +126,7 @@ INLINE void recurrent_step(const int CELL, const int CODES, const int NH, const 
                              ? recurrent_lstm(width, gate, s->c + unit)
                              : recurrent_gru(width, gate, s->c + unit, s->h + unit);
             vstore(s->next + unit, h);
-            if (CODES) recurrent_digits(h, s->next_digits + unit * DOT8_BYTES, units);
+            if (PLACES) recurrent_digits(h, s->next_digits + unit * DOT8_BYTES, units);
         }
 }
 
@@ -157,7 +159,7 @@ INLINE void recurrent_state_f32(const int HIDDEN, const int begin, const int end
 
 // One direction of one sequence. x, y: its first step, ldx and ldy elements between steps. BACK:
 // steps run from the last to the first. Returns the last h.
-INLINE const float *recurrent_run_f32(const int CELL, const int CODES, const int INPUT_CODES,
+INLINE const float *recurrent_run_f32(const int CELL, const int PLACES, const int INPUT_CODES,
                                       const int STEPS, const int INPUT, const int HIDDEN,
                                       const int NH, const int CHUNK, const int BACK, const long ldx,
                                       const long ldy, const int MR, const int NV,
@@ -180,7 +182,7 @@ INLINE const float *recurrent_run_f32(const int CELL, const int CODES, const int
         recurrent_wait(t);
         for (int i = 0; i < count; i++) {
             const int step = BACK ? count - 1 - i : i;
-            recurrent_step(CELL, CODES, NH, HIDDEN, units, first, last,
+            recurrent_step(CELL, PLACES, NH, HIDDEN, units, first, last,
                            gates + (long)step * columns, &s, k);
             s = (recurrent_state){s.next, s.h, s.c, s.next_digits, s.digits};
             if (y)
@@ -192,12 +194,12 @@ INLINE const float *recurrent_run_f32(const int CELL, const int CODES, const int
 }
 
 // The constants of direction d; null pointers stay null.
-INLINE recurrent_constants recurrent_direction(const int CODES, const int INPUT_CODES,
+INLINE recurrent_constants recurrent_direction(const int PLACES, const int INPUT_CODES,
                                                const int INPUT, const int HIDDEN,
                                                const int columns, const int units, const int d,
                                                const recurrent_constants *all) {
     const long w = (long)d * columns * (INPUT_CODES ? (INPUT + 3) / 4 * 4 : INPUT * 4);
-    const long r = (long)d * columns * (CODES ? (HIDDEN + 3) / 4 * 4 : HIDDEN * 4);
+    const long r = (long)d * columns * (PLACES ? (HIDDEN + 3) / 4 * 4 * PLACES : HIDDEN * 4);
     const long column = (long)d * columns;
     return (recurrent_constants){
         (const char *)all->w + w,
@@ -206,12 +208,12 @@ INLINE recurrent_constants recurrent_direction(const int CODES, const int INPUT_
         all->back ? all->back + d * units : 0,
         all->w_start ? all->w_start + column : 0,
         all->w_scale ? all->w_scale + column : 0,
-        all->r_start ? all->r_start + column : 0,
+        all->r_start ? all->r_start + column * PLACES : 0,
         all->r_scale ? all->r_scale + column : 0,
     };
 }
 
-INLINE void recurrent_f32(const int CELL, const int CODES, const int INPUT_CODES, const int STEPS,
+INLINE void recurrent_f32(const int CELL, const int PLACES, const int INPUT_CODES, const int STEPS,
                           const int BATCH, const int INPUT, const int HIDDEN, const int DIRECTIONS,
                           const int REVERSE, const int BATCH_FIRST, const int NH, const int CHUNK,
                           const int MR, const int NV, const void *x,
@@ -237,15 +239,15 @@ INLINE void recurrent_f32(const int CELL, const int CODES, const int INPUT_CODES
             float *out = y ? y + (BATCH_FIRST ? (long)n * STEPS * row + d * HIDDEN : at) : 0;
             recurrent_state_f32(HIDDEN, begin, end, s.h, h0 ? h0 + at : 0);
             recurrent_state_f32(HIDDEN, begin, end, s.c, c0 ? c0 + at : 0);
-            for (int unit = begin; CODES && unit < end; unit += VL)
+            for (int unit = begin; PLACES && unit < end; unit += VL)
                 recurrent_digits(vload(s.h + unit), s.digits + unit * DOT8_BYTES, units);
-            const recurrent_constants k = recurrent_direction(CODES, INPUT_CODES, INPUT, HIDDEN,
+            const recurrent_constants k = recurrent_direction(PLACES, INPUT_CODES, INPUT, HIDDEN,
                                                               columns, units, d, all);
             if (d || REVERSE)
-                h = recurrent_run_f32(CELL, CODES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH, CHUNK, 1,
+                h = recurrent_run_f32(CELL, PLACES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH, CHUNK, 1,
                                       ldx, ldy, MR, NV, t, in, out, gates, s, &k);
             else
-                h = recurrent_run_f32(CELL, CODES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH, CHUNK, 0,
+                h = recurrent_run_f32(CELL, PLACES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH, CHUNK, 0,
                                       ldx, ldy, MR, NV, t, in, out, gates, s, &k);
             if (y_h) __builtin_memcpy(y_h + at + begin, h + begin, kept);
             if (y_c) __builtin_memcpy(y_c + at + begin, s.c + begin, kept);

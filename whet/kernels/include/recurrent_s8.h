@@ -1,16 +1,23 @@
-// What recurrent_f32.h takes from codes: the product of int8 recurrent weights and h, and that of
-// int8 inputs and weights. Both are exact integer sums, the same on every machine.
+// What recurrent_f32.h takes from integers: the product of recurrent weights and h, and that of
+// int8 inputs and weights. Both are sums of products of bytes, exact, the same on every machine.
 //
 // h lies in [-1, 1] and is read as a multiple of 2^-22, three balanced digits of base 256:
 //     round(h * 2^22) = d0 + 256 * d1 + 65536 * d2,    -128 <= d < 128
-// so that its product with the codes of a column is three sums of products of bytes. Rounding h
-// adds at most 2^-23 * scale * (sum of |codes|) to a gate; joining the sums rounds three times in
-// f32, as a float sum does for each term. Fewer than 2^17 hidden units: the sums fit 32 bits.
+// A weight is an int8 code, PLACES = 1, or PLACES = 3 such digits e of a multiple of the column's
+// scale. Products d * e of one power of 256 have a sum of their own, and of the powers the highest
+// three count, all of them for a code. Joining the sums rounds three times in f32, as a float sum
+// does for each term. Fewer than 2^15 hidden units, 2^17 with codes: the sums fit 32 bits.
+//
+// To a gate rounding h adds at most 2^-23 * (sum of |weights| of the column), and with digits
+// rounding weights and what does not count 2^-22 * 1.26 * HIDDEN * (largest |weight|). So digits
+// add less than a sum of floats may, HIDDEN * 2^-24 * (sum of |weights|), where that sum is 7.2
+// times the largest weight: packing_recurrent.py has them only there.
 //
 //   digits [3][units]   of DOT8_BYTES, as dot4 multiplies them: DOT8_SHIFT is in them
-//   r [quad of HIDDEN][gate][NH * VL][4]   of a block, as quad_load has them, beyond HIDDEN zero
-//   start [columns]     what takes DOT8_SHIFT out of a sum
-//   scale [columns]     of the codes, over 2^22
+//   r [quad of HIDDEN][PLACES][gate][NH * VL][4]   of a block, as quad_load has them, beyond HIDDEN
+//                       zero
+//   start [PLACES][gate][NH * VL]   of a block: what takes DOT8_SHIFT out of a sum
+//   scale [columns]     of the lowest power that counts
 #pragma once
 #include "gemm_s8.h"
 
@@ -30,24 +37,25 @@ INLINE void recurrent_digits(vf h, s8 *digits, const long units) {
     }
 }
 
-// acc[j] += scale * sum over k of h[k] * r[k][j]
-INLINE void recurrent_sum_s8(const int VECTORS, const int HIDDEN, vf *acc, const s8 *digits,
-                             const long units, const s8 *r, const int *start, const float *scale) {
+// acc[j] += sum over k of h[k] * the weight at k, j
+INLINE void recurrent_sum_s8(const int VECTORS, const int HIDDEN, const int PLACES, vf *acc,
+                             const s8 *digits, const long units, const s8 *r, const int *start,
+                             const float *scale) {
     vi sum[RECURRENT_DIGITS * 10];
-    UNROLL(j, VECTORS) {
-        const vi first = vload_i(start + j * VL);
-        UNROLL(d, RECURRENT_DIGITS) sum[d * VECTORS + j] = first;
-    }
-    for (int k = 0; k < HIDDEN; k += 4, r += VECTORS * VL * 4) {
+    UNROLL(d, RECURRENT_DIGITS)
+        UNROLL(j, VECTORS) sum[d * VECTORS + j] = vload_i(start + (d % PLACES * VECTORS + j) * VL);
+    for (int k = 0; k < HIDDEN; k += 4, r += PLACES * VECTORS * VL * 4) {
         UNROLL(part, DOT8_PARTS) {
             vq_part h[RECURRENT_DIGITS];
             UNROLL(d, RECURRENT_DIGITS)
                 h[d] = part_set(digits + (d * units + k) * DOT8_BYTES, 4, 1, part);
-            UNROLL(j, VECTORS) {
-                const vw_part w = part_load(r + j * VL * 4, part);
-                UNROLL(d, RECURRENT_DIGITS)
-                    sum[d * VECTORS + j] = part_dot(sum[d * VECTORS + j], h[d], w);
-            }
+            UNROLL(e, PLACES)
+                UNROLL(j, VECTORS) {
+                    const vw_part w = part_load(r + (e * VECTORS + j) * VL * 4, part);
+                    const int low = PLACES - 1 - e; // the digit of h that makes the lowest power
+                    UNROLL(n, RECURRENT_DIGITS - low)
+                        sum[n * VECTORS + j] = part_dot(sum[n * VECTORS + j], h[low + n], w);
+                }
         }
     }
     UNROLL(j, VECTORS) {
