@@ -109,7 +109,7 @@ def test_waits_inside_a_stage_are_noted(everything_is_shared: None) -> None:
     for name, expected in compiled.session(2)(inputs).items():
         np.testing.assert_array_equal(made[name], expected)
     runs = session.runs()
-    assert runs.came.shape[2] >= 9
+    assert runs.came.shape[2] >= 4  # behind the inputs and the steps of two sequences
     assert (runs.left > runs.came).all()
     adds_up(profile(compiled, inputs, 2))
 
