@@ -81,13 +81,16 @@ class WatchedSession(Session):
         ticks = (last - first) / (calls[-1, 0] - calls[0, 0])
         seconds = calls[:, 1] - calls[:, 0]
         middle = np.argsort(seconds)[len(seconds) // 4 : -(len(seconds) // 4) or None]
-        noted = np.stack([self._kept[i] for i in middle])
+        fixed = layout.times + 2 * layout.links + 2
+        # Threads may wait more often in one run than in another: what all runs have is told.
+        waits = min(min(int(k[:, fixed - 2].min()), k.shape[1] - fixed >> 1) for k in self._kept)
+        noted = np.stack([self._kept[i][:, : fixed + 2 * waits] for i in middle])
         ends = np.cumsum([layout.times, 2 * layout.links, 2])
-        times, links, _, waits = np.split(noted, ends, axis=2)
+        times, links, _, met = np.split(noted, ends, axis=2)
         begin = noted[:, :1, :1]
         clock = float(np.mean(times[:, :, 1] - times[:, :, 0])) / ticks
         spent, turns = links[:, :, 0::2] / ticks, links[:, :, 1::2]
-        noted_times = 2 + len(self._done) + float(turns[:, 0].sum(axis=1).mean()) + waits.shape[2]
+        noted_times = 2 + len(self._done) + float(turns[:, 0].sum(axis=1).mean()) + met.shape[2]
         return Runs(
             self._threads,
             len(self._notes),
@@ -95,8 +98,8 @@ class WatchedSession(Session):
             seconds[middle],
             (times[:, :, 1 : 2 + len(self._done)] - begin) / ticks,
             spent - turns * clock,
-            (waits[:, :, 0::2] - begin) / ticks,
-            (waits[:, :, 1::2] - begin) / ticks,
+            (met[:, :, 0::2] - begin) / ticks,
+            (met[:, :, 1::2] - begin) / ticks,
             clock,
             noted_times * clock,
         )
