@@ -55,7 +55,7 @@ CALLS = {
         " (const long[]){3}, (const long[]){45}, (const long[]){0}, 1)",
         (135, 360, 600),
     ),
-    "resize": ("resize.h", f"resize_f32(p[0], p[1], 3, 8, 12, 10, {RULE})", (240, 360)),
+    "resize": ("resize.h", f"resize_f32(p[0], p[1], 3, 8, 12, 0, 12, 10, {RULE})", (240, 360)),
     "topk": ("sort.h", "topk_f32(p[0], p[1], (i64 *)p[2], 3, 50, 2, 7, 1)", (300, 42, 84)),
     "lstm": (
         "rnn.h",

@@ -95,22 +95,13 @@ def _check(case: Case, kind: str = "f64") -> None:
     )
     pointer = np.frombuffer(rule, np.uint8)
     y, fill = np.empty((3, out, 5), x.dtype), np.array([7], x.dtype)
-    if case.mode == "nearest":
-        call(
-            library("resize.h").resize_nearest,
-            x,
-            y,
-            3,
-            7,
-            out,
-            5 * x.itemsize,
-            pointer,
-            I32(NEAREST.index(case.nearest)),
-            fill,
-            x.itemsize,
-        )
-    else:
-        call(getattr(library("resize.h"), f"resize_{kind}"), x, y, 3, 7, out, 5, pointer)
+    for first, count in ((0, out // 3), (out // 3, out - out // 3)):
+        sizes = (3, 7, out, first, count)
+        if case.mode == "nearest":
+            ends = (5 * x.itemsize, pointer, I32(NEAREST.index(case.nearest)), fill, x.itemsize)
+            call(library("resize.h").resize_nearest, x, y, *sizes, *ends)
+        else:
+            call(getattr(library("resize.h"), f"resize_{kind}"), x, y, *sizes, 5, pointer)
     # The reference's cubic weights are float: its coefficient attribute is a NumPy float32.
     close(y, want, "f32" if case.mode == "cubic" and kind == "f64" else kind, scale=4)
 

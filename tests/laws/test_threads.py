@@ -25,7 +25,7 @@ from whet.errors import UnsupportedError
 from whet.ir.element import F32, I8, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
-from whet.ir.node import Op, Value
+from whet.ir.node import Attr, Op, Value
 from whet.ir.type import Type
 from whet.kernels import share
 from whet.ops import elementwise as e
@@ -37,6 +37,7 @@ from whet.ops.normalization import layer_norm, softmax
 from whet.ops.pooling import average_pool, max_pool
 from whet.ops.recurrent import lstm
 from whet.ops.reduction import reduce_max, reduce_mean, reduce_sum
+from whet.ops.resize import resize
 from whet.plan import program
 from whet.session.library import aligned
 from whet.session.session import Session
@@ -179,6 +180,21 @@ def test_parts_of_pools(op: Op) -> None:
     codes = convert(x, to=Quant(I8, (0.1,), (3,)))
     z = op(codes, kernel=(3, 3), stride=(2, 1), dilation=(1, 1), **pads)
     check(Graph((x,), (y, convert(z, to=F32)), ("y", "z")))
+
+
+HALF_PIXEL: dict[str, Attr] = {
+    "transform": "half_pixel", "nearest": "floor", "cubic_a": -0.75, "exclude_outside": False,
+    "antialias": False, "extrapolation": 0.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+def test_parts_of_a_resized_image(mode: str) -> None:
+    y = parameter("x", Type((1, 9, 7, 70), F32))
+    for axis, size in ((1, 20), (2, 13)):
+        scale = constant(np.float64(size / y.shape[axis]))
+        y = resize(y, scale, axis=axis, size=size, mode=mode, **HALF_PIXEL)
+    check(Graph((y.node.input(0).node.input(0),), (y,), ("y",)))
 
 
 def test_parts_of_sums_over_an_image() -> None:

@@ -1,7 +1,9 @@
-/* Resize along one axis of x[outer][in][inner] to y[outer][out][inner]; more axes are more passes.
+/* Resize along one axis of x[outer][in][inner] to y[outer][out][inner], `count` of the `out` from
+ * `first` on; more axes are more passes.
  *
- *   resize_T(x, y, outer, in, out, inner, rule)    linear or cubic; T is f32 f64 f16 bf16
- *   resize_nearest(x, y, outer, in, out, inner_bytes, rule, nearest, fill, element_bytes)
+ *   resize_T(x, y, outer, in, out, first, count, inner, rule)  linear or cubic; T: f32 f64 f16 bf16
+ *   resize_nearest(x, y, outer, in, out, first, count, inner_bytes, rule, nearest, fill,
+ *                  element_bytes)
  *   resize_round_T(float)     i8 i16 i32 u8 u16: to nearest even, saturating, for integer tensors,
  *                             which are resized as f32 and rounded once at the end
  *
@@ -126,9 +128,10 @@ WHET_INLINE long resize_clamp(const long k, const long in)
         } \
     } \
     WHET_INLINE void resize_##T(const T *x, T *y, const long outer, const long in, \
-                                const long out, const long inner, const resize_rule *r) \
+                                const long out, const long first, const long count, \
+                                const long inner, const resize_rule *r) \
     { \
-        for (long j = 0; j < out; j++) { \
+        for (long j = first; j < first + count; j++) { \
             const double at = resize_coordinate(r, in, out, j); \
             const int outside = resize_is_outside(r, in, at); \
             const resize_taps t = resize_taps_at(r, in, outside ? 0.0 : at); \
@@ -169,12 +172,13 @@ WHET_INLINE long resize_nearest_index(const double x, const long in, const int n
 /* `fill`, one element of element_bytes, is what RESIZE_CROP puts outside; null without it. Sources
  * are found for RESIZE_WIDTH outputs at a time, so that y is written in order. */
 WHET_INLINE void resize_nearest(const void *x, void *y, const long outer, const long in,
-                                const long out, const long inner_bytes, const resize_rule *r,
-                                const int nearest, const void *fill, const long element_bytes)
+                                const long out, const long first, const long count,
+                                const long inner_bytes, const resize_rule *r, const int nearest,
+                                const void *fill, const long element_bytes)
 {
     long from[RESIZE_WIDTH];
-    for (long start = 0; start < out; start += RESIZE_WIDTH) {
-        const long rest = out - start, width = rest < RESIZE_WIDTH ? rest : RESIZE_WIDTH;
+    for (long start = first; start < first + count; start += RESIZE_WIDTH) {
+        const long rest = first + count - start, width = rest < RESIZE_WIDTH ? rest : RESIZE_WIDTH;
         for (long j = 0; j < width; j++) {
             const double at = resize_coordinate(r, in, out, start + j);
             const int outside = resize_is_outside(r, in, at);
