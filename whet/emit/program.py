@@ -39,7 +39,7 @@ class Parameter:
 class Stage:
     """One C function: the lowering of a node, its parameters and what the user knows it by.
 
-    `bodies` are the functions of its sub-graphs.
+    `bodies` are the functions of its sub-graphs. fetches: it takes `ahead` and `pace`.
     """
 
     lowered: Lowered
@@ -48,6 +48,19 @@ class Stage:
     weights: tuple[Parameter, ...]
     title: str
     bodies: tuple[Function, ...] = ()
+    fetches: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Weights that a step fetches for those after it: from byte `first` on, `pace` at a turn.
+
+    nbytes: how many the turns of one thread alone come to.
+    """
+
+    first: int
+    nbytes: int
+    pace: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,7 @@ class Step:
     """A stage applied to places; scratch is None where it has none.
 
     each: bytes from the scratch of one thread to that of the next; 0 where it is one for all.
+    fetch: what a stage that fetches is told.
     """
 
     stage: Stage
@@ -64,6 +78,7 @@ class Step:
     scratch: Place | None
     origin: str
     each: int = 0
+    fetch: Fetch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from whet.ir.type import Type
 from whet.kernels.kernel import Choice, load_all
 from whet.kernels.scratch import whole_lines
 from whet.ops.cost import graph_cost
+from whet.plan.ahead import fetch_ahead
 from whet.plan.bound import round_up
 from whet.plan.choosing import Choosing
 from whet.plan.lifetime import Step
@@ -120,6 +121,7 @@ class _Room:
     ) -> None:  # fmt: skip
         self.graph, self.choosing, self.weights, self.name = graph, choosing, weights, name
         self.target = choosing.target
+        self.in_strips = in_strips
         self.headers: list[str] = []
         self.symbols: set[Symbol] = {s for v in graph.inputs for s in _symbols(v)}
         self.symbols |= {s for s, _ in graph.live_bindings}
@@ -276,8 +278,9 @@ class _Room:
             if self.place(v) != Place("output", index=i):
                 size_ = v.tensor.elements * v.tensor.element.size
                 steps.append(Copy(self.place(v), Place("output", index=i), size_))
+        ahead = fetch_ahead(steps, self.target.l2) if self.in_strips else steps
         return Function(
-            self.name, len(self.graph.inputs), len(self.graph.outputs), tuple(steps),
+            self.name, len(self.graph.inputs), len(self.graph.outputs), tuple(ahead),
             self.memory.arena_bytes,
         )  # fmt: skip
 
