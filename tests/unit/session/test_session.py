@@ -149,4 +149,4 @@ def test_a_cpu_is_not_ignored() -> None:
 
 def test_addresses_are_numpys_own() -> None:
     for array in (np.zeros(3), np.zeros((2, 4), np.int8)[:, 1:], np.zeros(0), np.zeros(())):
-        assert address(array) == array.__array_interface__["data"][0]
+        assert address(array).value == array.__array_interface__["data"][0]
