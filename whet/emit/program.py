@@ -53,14 +53,18 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Weights that a step fetches for those after it: from byte `first` on, `pace` at a turn.
-
-    nbytes: how many the turns of one thread alone come to.
+    """Weights that a step fetches for those after it: from byte `first` on, `pace` at each of the
+    `turns` that one thread takes alone.
     """
 
     first: int
-    nbytes: int
+    turns: int
     pace: int
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes that are."""
+        return self.turns * self.pace
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from whet.ir.dim import Size, static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
-from whet.kernels.ahead import AHEAD, fetching_turns
 from whet.kernels.epilogue import vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_conv, pack_depthwise, pack_panels
@@ -118,12 +117,11 @@ def _lowered(
         t = Tile(*numbers) if numbers else tile_f32(ow if by_rows else m, o, c, target)
         t = replace(t, block=ow) if by_rows else balanced_gemm(t, m, o, c, target, 4)
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
-        shape = (m, o, c, c, 0, o, t.rows, t.vectors, t.block)
-        arguments: tuple[Argument, ...] = (*shape, *ends[:-1], *AHEAD, epilogue)
+        arguments: tuple[Argument, ...] = (m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
         return Lowered(
             (Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32",
-            grain=int(by_rows), turns=fetching_turns(t, m, o, c, target),
+            grain=int(by_rows),
         )  # fmt: skip
     n = o // groups
     t = Tile(*numbers) if numbers else _windowed(node, w, target)[0]

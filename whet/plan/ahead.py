@@ -21,7 +21,6 @@ __all__ = ["fetch_ahead"]
 
 PACE = 48
 """Bytes that a turn fetches at most: three turns for two lines."""
-LEAST_PACE = 8
 NEAR = 2
 """The share of the second cache, one over this, for weights that are near and not read yet."""
 WORTH = 2048
@@ -52,32 +51,30 @@ def fetch_ahead(steps: Sequence[Action], l2: int) -> Sequence[Action]:
         away = reading.past - max(near, reading.first)
         near = first
         if isinstance(action, Step) and nbytes > WORTH and away <= room // 2:
+            turns = action.stage.lowered.turns
+            fetch = Fetch(first, turns, -(-nbytes // turns))
+            action = replace(action, stage=replace(action.stage, fetches=True), fetch=fetch)
             near += nbytes
-            action = _fetching(action, first, nbytes)
         made.append(action)
     return made
-
-
-def _fetching(step: Step, first: int, nbytes: int) -> Step:
-    pace = max(LEAST_PACE, -(-nbytes // step.stage.lowered.turns))
-    return replace(
-        step, stage=replace(step.stage, fetches=True), fetch=Fetch(first, nbytes, pace)
-    )
 
 
 def _readings(steps: Sequence[Action]) -> list[_Reading]:
     made, past = list[_Reading](), 0
     for action in steps:
         first = past
-        links = action.links if isinstance(action, Strips) else ()
-        inner = [link.step for link in links] or [action]
-        for step in inner:
-            if isinstance(step, Step):
-                arrays = zip(step.weights, step.stage.lowered.constants, strict=True)
-                past = max([past, *(place.offset + a.nbytes for place, a in arrays)])
+        for step in _steps(action):
+            arrays = zip(step.weights, step.stage.lowered.constants, strict=True)
+            past = max([past, *(place.offset + a.nbytes for place, a in arrays)])
         turns = action.stage.lowered.turns if isinstance(action, Step) else 0
         made.append(_Reading(first, past, turns * PACE))
     return made
+
+
+def _steps(action: Action) -> tuple[Step, ...]:
+    if isinstance(action, Strips):
+        return tuple(link.step for link in action.links)
+    return (action,) if isinstance(action, Step) else ()
 
 
 def _wanted(readings: Sequence[_Reading], room: int) -> list[int]:

@@ -34,11 +34,11 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
         const float *row = x + (long)ih * W * ldx, *wk = w + (long)kh * KW * C * NV * VL;
         const float *next = ahead + ahead_share_f32(kh * KW * C, RATE);
         if (inside && merged) {
-            tile_sum_ahead_f32(MR, NV, LANES, KW * C, RATE, 0, acc, row + (long)left * ldx, SW * ldx,
+            tile_sum_ahead_f32(MR, NV, LANES, KW * C, RATE, acc, row + (long)left * ldx, SW * ldx,
                                wk, 0, next);
         } else if (inside) {
             for (int kw = 0; kw < KW; kw++)
-                tile_sum_ahead_f32(MR, NV, LANES, C, RATE, 0, acc,
+                tile_sum_ahead_f32(MR, NV, LANES, C, RATE, acc,
                                    row + (long)(left + kw * DW) * ldx, SW * ldx,
                                    wk + (long)kw * C * NV * VL, 0,
                                    next + ahead_share_f32(kw * C, RATE));

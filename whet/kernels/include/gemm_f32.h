@@ -8,9 +8,8 @@
 // panels); a call does [begin, end) and the result does not depend on the split. All const ints are
 // literals.
 //
-// ahead, pace: what each step of a tile fetches on the way into the second level of cache, as a plan
-// has it. With a pace of 0 that is the packed panel of the next unit; after the last panel, what
-// lies behind b: the weights of the model's next layer.
+// While a unit is computed, the packed panel of the next one is fetched into the second level of
+// cache; after the last panel, what lies behind b: the weights of the model's next layer.
 #pragma once
 #include "tile_f32.h"
 
@@ -19,24 +18,23 @@
 INLINE void gemm_block_f32(const int rows, const int NV, const int LANES, const int K,
                            const int lda, const int ldb, const int ldc, const int MR,
                            const float *a, const float *b, const float *bias, float *c,
-                           const long row, const int channel, const float *ahead, const int pace,
+                           const long row, const int channel, const float *ahead,
                            const void *const *extra, epilogue_f32 epilogue) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
-    const int RATE = ldb || FETCHES(pace) ? 0 : ahead_rate_f32(tiles, NV);
-    const long share = FETCHES(pace) ? (long)K * pace / 4 : ahead_share_f32(K, RATE);
+    const int RATE = ldb ? 0 : ahead_rate_f32(tiles, NV);
+    const long share = ahead_share_f32(K, RATE);
     vf acc[32];
     for (int m = 0; m < larger * (few + 1); m += few + 1) {
         tile_start_f32(few + 1, NV, LANES, acc, bias);
-        tile_sum_ahead_f32(few + 1, NV, LANES, K, RATE, pace, acc, a + (long)m * lda, lda, b,
-                           ldb, ahead);
+        tile_sum_ahead_f32(few + 1, NV, LANES, K, RATE, acc, a + (long)m * lda, lda, b, ldb,
+                           ahead);
         tile_store_f32(few + 1, NV, LANES, acc, c + (long)m * ldc, ldc, row + m, channel, extra,
                        epilogue);
         ahead += share;
     }
     for (int m = larger * (few + 1); m < rows; m += few) {
         tile_start_f32(few, NV, LANES, acc, bias);
-        tile_sum_ahead_f32(few, NV, LANES, K, RATE, pace, acc, a + (long)m * lda, lda, b, ldb,
-                           ahead);
+        tile_sum_ahead_f32(few, NV, LANES, K, RATE, acc, a + (long)m * lda, lda, b, ldb, ahead);
         tile_store_f32(few, NV, LANES, acc, c + (long)m * ldc, ldc, row + m, channel, extra,
                        epilogue);
         ahead += share;
@@ -46,24 +44,21 @@ INLINE void gemm_block_f32(const int rows, const int NV, const int LANES, const 
 INLINE void gemm_f32(const int M, const int N, const int K, const int lda, const int ldb,
                      const int ldc, const int MR, const int NV, const int MC, const int begin,
                      const int end, const float *a, const float *b, const float *bias, float *c,
-                     const void *ahead, const int pace, const void *const *extra,
-                     epilogue_f32 epilogue) {
+                     const void *const *extra, epilogue_f32 epilogue) {
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int blocks = (M + MC - 1) / MC, last_rows = M - (blocks - 1) * MC;
-    const float *queue = ahead;
     for (int u = begin; u < end; u++) {
         const int block = u / panels, panel = u % panels, channel = panel * width;
         const long row = (long)block * MC, size = ldb ? 1 : K; // floats of b for one column
         const float *ab = a + row * lda, *bb = b + channel * size, *bs = bias ? bias + channel : 0;
-        const float *next = FETCHES(pace)          ? queue
-                            : panel < panels - 1 ? bb + width * size
+        const float *next = panel < panels - 1     ? bb + width * size
                             : block < blocks - 1 ? b
                                                  : b + (N + VL - 1) / VL * VL * size;
         float *cb = c + row * ldc + channel;
 #define BLOCK(ROWS, VECTORS, LANES)                                                          \
     gemm_block_f32(ROWS, VECTORS, LANES, K, lda, ldb, ldc, MR, ab, bb, bs, cb, row, channel, \
-                   next, pace, extra, epilogue)
+                   next, extra, epilogue)
         if (panel < whole && block < blocks - 1)
             BLOCK(MC, NV, VL);
         else if (panel < whole)
@@ -73,6 +68,5 @@ INLINE void gemm_f32(const int M, const int N, const int K, const int lda, const
         else if (rest)
             BLOCK(last_rows, last, lanes);
 #undef BLOCK
-        queue += ((block < blocks - 1 ? MC : last_rows) + MR - 1) / MR * ((long)K * pace / 4);
     }
 }

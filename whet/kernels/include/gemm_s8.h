@@ -8,8 +8,9 @@
 // COPY: the rows of each block are copied once to `scratch` by ready_s8, MC * K * DOT8_BYTES for
 // each thread; else each use makes them ready.
 //
-// ahead, pace: what each quad of a tile fetches on the way, as a plan has it; with a pace of 0 the
-// tiles of a unit fetch its next panel, where that is far.
+// ahead, pace: how many bytes, and from where on, the quads of all tiles of a call fetch into the
+// second level of cache, each after those of the one before, as a plan has it. Where the pace is
+// the literal 0 the tiles of a unit fetch its next panel, if weights are many.
 //
 // Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel
 // u % panels); a call does [begin, end) and the result does not depend on the split. All const ints

@@ -49,16 +49,14 @@ INLINE long ahead_share_f32(const long K, const int RATE) {
 
 // acc[i][j] += sum over k < K of a[i * lda + k] * b[k * ldb + j * VL ...]. The last vector of a row
 // of b has LANES lanes; ldb = 0: b is a packed panel, rows of NV * VL floats with zeros behind.
-// RATE, ahead: what to fetch meanwhile, and from where on; or `pace` bytes with each step of K.
+// RATE, ahead: what to fetch meanwhile, and from where on.
 INLINE void tile_sum_ahead_f32(const int MR, const int NV, const int LANES, const int K,
-                               const int RATE, const int pace, vf *acc, const float *a,
-                               const int lda, const float *b, const int ldb,
-                               const float *ahead) {
+                               const int RATE, vf *acc, const float *a, const int lda,
+                               const float *b, const int ldb, const float *ahead) {
     const int stride = ldb ? ldb : NV * VL, tail = ldb ? LANES : VL;
     for (int k = 0; k < K; k++) {
         UNROLL (l, (RATE + 63) / 64)
             __builtin_prefetch(ahead + ahead_share_f32(k, RATE) + l * LINE_FLOATS, 0, 2);
-        if (FETCHES(pace)) __builtin_prefetch((const char *)ahead + (long)k * pace, 0, 2);
         vf row[8];
         UNROLL (j, NV) row[j] = vload_n(b + (long)k * stride + j * VL, j == NV - 1 ? tail : VL);
         UNROLL (i, MR)
@@ -69,7 +67,7 @@ INLINE void tile_sum_ahead_f32(const int MR, const int NV, const int LANES, cons
 }
 INLINE void tile_sum_f32(const int MR, const int NV, const int LANES, const int K, vf *acc,
                          const float *a, const int lda, const float *b, const int ldb) {
-    tile_sum_ahead_f32(MR, NV, LANES, K, 0, 0, acc, a, lda, b, ldb, 0);
+    tile_sum_ahead_f32(MR, NV, LANES, K, 0, acc, a, lda, b, ldb, 0);
 }
 
 // The same with a pointer to each row of a, and b a packed panel.
