@@ -1,4 +1,4 @@
-"""reduce.h, softmax.h and norm.h against NumPy and onnx.reference."""
+"""reduce.h, argument.h, softmax.h and norm.h against NumPy and onnx.reference."""
 
 from __future__ import annotations
 
@@ -113,25 +113,43 @@ def test_long_sums_stay_accurate() -> None:
     assert y[0] == pytest.approx(float(x[0]) * x.size, rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["f32", "f16", "i8", "u64", "i64"])
+ARGUMENTS = [
+    *SHAPES, (131, 21, 1), (64, 4, 1), (70, 3, 1), (33, 63, 1), (5, 64, 1), (3, 200, 1),
+    (2, 1024, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["f32", "f16", "i8", "u8", "u64", "i64"])
 @pytest.mark.parametrize("last", [0, 1])
 @pytest.mark.parametrize("name", ["argmax", "argmin"])
 def test_arg_extreme(name: str, last: int, kind: str) -> None:
-    for outer, n, inner in SHAPES:
-        x = np.clip(_random(kind, (outer, n, inner)), x_scale(kind) * 0, x_scale(kind))
-        y = np.empty((outer, inner), np.int64)
-        call(getattr(library("reduce.h"), f"{name}_{kind}"), x, y, outer, n, inner, np.int32(last))
-        oracle = getattr(np, name)
-        want = n - 1 - oracle(x[:, ::-1], axis=1) if last else oracle(x, axis=1)
-        np.testing.assert_array_equal(y, want)
+    oracle = getattr(np, name)
+    for outer, n, inner in ARGUMENTS:
+        few = np.clip(_random(kind, (outer, n, inner)), x_scale(kind) * 0, x_scale(kind))
+        many = _random(kind, (outer, n, inner))
+        if kind in ("i8", "u8"):
+            many = RNG.integers(0, 256, many.shape, np.uint8).view(many.dtype)
+        for x in (few, many):
+            want = n - 1 - oracle(x[:, ::-1], axis=1) if last else oracle(x, axis=1)
+            for width in {inner, max(inner - 2, 1)}:
+                y = np.full((outer, inner), -1, np.int64)
+                sizes = (outer, n, inner, width, np.int32(last))
+                call(getattr(library("argument.h"), f"{name}_{kind}"), x, y, *sizes)
+                np.testing.assert_array_equal(y[:, :width], want[:, :width])
+                assert (y[:, width:] == -1).all()
 
 
 @pytest.mark.parametrize("last", [0, 1])
 def test_arg_extreme_finds_nan_as_numpy_does(last: int) -> None:
-    x, y = np.array([1, np.nan, 3, np.nan, 0], np.float32), np.empty(1, np.int64)
-    for name in ("argmax", "argmin"):
-        call(getattr(library("reduce.h"), f"{name}_f32"), x, y, 1, 5, 1, np.int32(last))
-        assert y[0] == (3 if last else 1)
+    short = np.array([[1, np.nan, 3, np.nan, 0]] * 17, np.float32)
+    long = np.arange(2 * 200, dtype=np.float32).reshape(2, 200)
+    long[0, [66, 77, 190]] = long[1, [3, 67, 131]] = np.nan
+    for x, wanted in ((short, [[1, 3]] * 17), (long, [[66, 190], [3, 131]])):
+        for name in ("argmax", "argmin"):
+            y = np.empty(len(x), np.int64)
+            sizes = (*x.shape, 1, 1, np.int32(last))
+            call(getattr(library("argument.h"), f"{name}_f32"), x, y, *sizes)
+            assert y.tolist() == [pair[last] for pair in wanted]
 
 
 @pytest.mark.parametrize("kind", ["f32", "f64", "f16", "i32", "u8"])

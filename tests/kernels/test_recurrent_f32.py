@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -86,7 +88,7 @@ def _check(
     compiled = whet.compile(model.SerializeToString(), cpu=cpu)
     steps = [s for s in compiled.program.main.steps if isinstance(s, Step)]
     (layer,) = [s.stage.lowered for s in steps if s.stage.lowered.kernel == "recurrent_f32"]
-    assert places is None or layer.statements[0].arguments[1] == places
+    assert places is None or layer.statements[0].arguments[2] == places
     want = _reference(model, feeds, layout)
     alone = compiled.session()(feeds)
     for got, expected in zip(alone.values(), want, strict=True):
@@ -139,6 +141,22 @@ def test_a_column_with_one_large_weight_keeps_weights_floats() -> None:
     weights[0, 20, 30] = 100
     r.CopyFrom(onnx.numpy_helper.from_array(weights, "r"))
     _check(model, feeds, 0, "native", 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+def test_threads_that_give_up_looking_for_each_other_agree() -> None:
+    model, feeds = _model("LSTM", "forward", (40, 1, 3, 110), 0, states=False)
+    compiled = whet.compile(model.SerializeToString())
+    alone, allowed = compiled.session()(feeds), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        together = compiled.session(threads=2)
+        found = [together(feeds) for _ in range(5)]
+    finally:
+        os.sched_setaffinity(0, allowed)
+    for results in found:
+        for name, got in alone.items():
+            np.testing.assert_array_equal(got, results[name])
 
 
 @pytest.mark.parametrize("op", GATES)

@@ -24,7 +24,11 @@ INLINE void sums(const int PLACES, ARGS) {
     for (int j = 0; j < 4; j++) acc[j] = vset(0.f);
     for (int k = 0; k < 48; k += VL)
         recurrent_digits(vload((const float *)x + k), scratch + k * DOT8_BYTES, 48);
-    recurrent_sum_s8(4, 37, PLACES, acc, scratch, 48, w, bias, (const float *)extra[0]);
+    vi sum[RECURRENT_DIGITS * 4];
+    recurrent_start_s8(4, PLACES, sum, bias);
+    recurrent_add_s8(4, PLACES, 3, 10, sum, scratch, 48, w);
+    recurrent_add_s8(4, PLACES, 0, 3, sum, scratch, 48, w);
+    recurrent_join_s8(4, acc, sum, (const float *)extra[0]);
     for (int j = 0; j < 4; j++) vstore((float *)y + j * VL, acc[j]);
 }
 void case0(ARGS) { sums(1, begin, end, x, w, bias, y, scratch, extra); }
@@ -156,7 +160,7 @@ def _check(
     compiled = whet.compile(model.SerializeToString(), cpu=cpu)
     steps = [s for s in compiled.program.main.steps if isinstance(s, Step)]
     (layer,) = [s.stage.lowered for s in steps if s.stage.lowered.kernel == "recurrent_f32"]
-    assert layer.statements[0].arguments[1] == codes
+    assert layer.statements[0].arguments[2] == codes
     want = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
     alone = compiled.session()(feeds)
     for got, expected in zip(alone.values(), want, strict=True):

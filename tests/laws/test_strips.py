@@ -5,6 +5,8 @@ Layers are put in strips here however small they are, and strips are short.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,11 @@ from tests.laws.agreement import random_inputs
 from tests.laws.random_images import Chain
 from whet.compiler.pipeline import Compiled, compile_graph
 from whet.emit.program import Strips
+from whet.ir.element import F32
 from whet.ir.graph import Graph
+from whet.ir.leaf import constant, parameter
+from whet.ir.type import Type
+from whet.ops.convolution import conv
 from whet.plan import program, strips
 from whet.targets.host import host
 
@@ -53,6 +59,27 @@ def test_strips_give_the_bits_of_whole_layers(
         session = made.session(threads)
         for _ in range(2):
             np.testing.assert_array_equal(session(inputs)["y"], expected)
+
+
+def test_heavy_products_take_turns_with_the_layer_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several rows at once, as when they are whole, so that they read their weights as often."""
+    random = np.random.default_rng(0)
+    x = parameter("x", Type((1, 12, 6, 64), F32))
+    around, weights = random.normal(0, 1, (64, 3, 3, 1)), random.normal(0, 0.1, (96, 1, 1, 64))
+    once = {"stride": (1, 1), "dilation": (1, 1)}
+    y = conv(x, constant(around.astype(np.float32)), **once, low=(1, 1), high=(1, 1), groups=64)
+    y = conv(y, constant(weights.astype(np.float32)), **once, low=(0, 0), high=(0, 0))
+    graph, on = Graph((x,), (y,), ("y",)), replace(host(), l1=16 << 10, threads=2)
+    made = compile_graph(graph, on)
+    ((depthwise, product),) = [group.links for chain in chains(made) for group in chain.groups]
+    assert (depthwise.grain, product.grain) == (1, 6)
+    monkeypatch.setattr(strips, "EVEN", 0)
+    whole = compile_graph(graph, on)
+    assert not chains(whole)
+    inputs = random_inputs(graph, random)
+    expected = whole.session()(inputs)["y"]
+    for threads in (1, 2):
+        np.testing.assert_array_equal(made.session(threads)(inputs)["y"], expected)
 
 
 @pytest.mark.parametrize("quantized", [False, True])

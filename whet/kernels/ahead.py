@@ -1,7 +1,7 @@
-"""Weights of later steps, fetched by the tiles of a matrix product on the way.
+"""Weights of later steps, fetched by the tiles of an int8 matrix product on the way.
 
-A turn is a step of K of one tile, a quad of it for int8: MR * NV multiply-adds, long enough for a
-line from beyond the second cache to come, and short enough that few are under way at once.
+A turn is a quad of K of one tile: MR * NV dot products of a vector, in which a part of a line is
+asked for, so that few lines are under way at once.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ AHEAD = (Ahead("ahead"), Ahead("pace"))
 FEW = 2
 
 
-def fetching_turns(tile: Tile, m: int, n: int, steps: int, target: Target) -> int:
-    """The turns of a product of m rows and n columns, of `steps` a tile; 0 where none fetches:
+def fetching_turns(tile: Tile, m: int, n: int, quads: int, target: Target) -> int:
+    """The turns of a product of m rows and n columns, of `quads` a tile; 0 where none fetches:
     machines that are emulated here fetch nothing."""
     if target.emulator is not None or m <= FEW * tile.rows:
         return 0
     whole, rest = divmod(m, tile.block)
     tiles = whole * -(-tile.block // tile.rows) + -(-rest // tile.rows)
-    return tiles * -(-n // (tile.vectors * target.lanes)) * steps
+    return tiles * -(-n // (tile.vectors * target.lanes)) * quads

@@ -121,7 +121,7 @@ def _lowered(
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
         return Lowered(
             (Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32",
-            grain=int(by_rows),
+            grain=t.block // ow if t.block % ow == 0 else 0,
         )  # fmt: skip
     n = o // groups
     t = Tile(*numbers) if numbers else _windowed(node, w, target)[0]

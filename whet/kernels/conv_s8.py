@@ -176,9 +176,8 @@ def _lowered(
     shape = node.input(0).shape
     *_, width, c = image(shape)
     if _pointwise(node):
-        m = math.prod(image(shape)) // c
-        row = width if by_rows else 0
-        return gemm(found, m, found.w.reshape(-1, c).T, target, numbers, row)
+        m, columns = math.prod(image(shape)) // c, found.w.reshape(-1, c).T
+        return gemm(found, m, columns, target, numbers, width, by_rows=by_rows)
     w = found.w if found.w.ndim == 4 else found.w[:, None]
     if node.integer("groups", 1) == c > 1:
         return _depthwise(node, found, w, target, numbers)
@@ -215,17 +214,20 @@ def _fitted(tile: Tile, weight_zero: int) -> Tile:
 
 
 def gemm(
-    found: Operands, m: int, w: Array, target: Target, numbers: Numbers | None = None, row: int = 0
-) -> Lowered:
-    """[m, K] activations times w[K, N]; in blocks of `row` of the m where that is not 0."""
+    found: Operands, m: int, w: Array, target: Target, numbers: Numbers | None = None,
+    width: int = 0, *, by_rows: bool = False,
+) -> Lowered:  # fmt: skip
+    """[m, K] activations times w[K, N]. width: of the image that the m are the pixels of, if any;
+    by_rows: in blocks of a row of it."""
     k, n = w.shape
     c = found.constants
-    chosen = Tile(*numbers) if numbers else tile_s8(row or m, n, k, target.lanes, target.registers)
+    row = width if by_rows else m
+    chosen = Tile(*numbers) if numbers else tile_s8(row, n, k, target.lanes, target.registers)
     t = _fitted(chosen, c.w_zero)
     copied, each = target.dot8_shift != 0 or target.dot8_pairs, 2 if target.dot8_pairs else 1
     if copied:
         t = replace(t, block=min(t.block, copied_rows_s8(t.rows, k * each)))
-    t = replace(t, block=row) if row else balanced_gemm(t, m, n, k, target, 1)
+    t = replace(t, block=row) if by_rows else balanced_gemm(t, m, n, k, target, 1)
     packed = packing.pack_gemm_s8(
         w, found.bias, c.x_zero, lanes=target.lanes, vectors=t.vectors, shift=target.dot8_shift,
         pairs=target.dot8_pairs, weight_zero=c.w_zero,
@@ -237,10 +239,11 @@ def gemm(
     call = Call("gemm_s8", (m, n, k, k, n, *tile, *SPAN, *ends))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
     room = whole_lines(min(m, t.block) * k * each) if copied else 0
+    grain = t.block // width if width and t.block % width == 0 else 0
+    turns = fetching_turns(t, m, n, k // 4, target)
     return Lowered(
-        (call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room, grain=int(row > 0),
-        turns=fetching_turns(t, m, n, k // 4, target),
-    )  # fmt: skip
+        (call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room, grain=grain, turns=turns
+    )
 
 
 def _windows(node: Node, w: Array) -> tuple[int, ...]:

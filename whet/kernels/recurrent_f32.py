@@ -23,6 +23,7 @@ from whet.targets.target import Target
 
 MOST_STEPS = 128  # whose gates are computed together
 DIGITS = header_number("recurrent_s8.h", "RECURRENT_DIGITS")  # of h, each a sum of its own
+MEETING = header_number("recurrent_f32.h", "RECURRENT_MEETING")  # floats for threads to meet by
 
 CONSTANTS = ("w", "bias", "r", "back", "w_start", "w_scale", "r_start", "r_scale")
 THREAD = Record(
@@ -61,12 +62,12 @@ def lower(node: Node, target: Target) -> Lowered | None:
     )  # fmt: skip
     constants, record = _constants(layout, places, node, bias)
     flags = (bool(node["reverse"]), bool(node["batch_first"]))
-    shape = (places, coded, steps, batch, size, hidden, directions, *flags)
+    shape = (target.threads, places, coded, steps, batch, size, hidden, directions, *flags)
     sizes = (gates, *map(int, shape), vectors, chunk, tile.rows, tile.vectors)
     outputs = [Out(i) for i in range(len(node.outputs))] + [0] * (node.op is gru)
     pointers: list[Argument] = [In(0), record, *_states(node), *outputs, Scratch(), THREAD]
-    each = 2 if target.dot8_pairs else 1
-    scratch = 4 * (chunk * gates * units + 3 * units) + 2 * DIGITS * units * (places > 0) * each
+    digits = 2 * DIGITS * units * (2 if target.dot8_pairs else 1) if places else 0
+    scratch = 4 * (MEETING + chunk * gates * units + 3 * units) + digits
     call = Call("recurrent_f32", (*sizes, *pointers))
     return Lowered((call,), ("recurrent_f32.h",), constants, scratch, together=True)
 

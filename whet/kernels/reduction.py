@@ -10,7 +10,7 @@ from whet.ir.node import Node
 from whet.ir.type import size_product
 from whet.kernels.kernel import kernel
 from whet.kernels.scratch import whole_lines
-from whet.kernels.share import PARTS, THREADS, together
+from whet.kernels.share import PARTS, THREADS, flat, rows, together
 from whet.ops import reduction as r
 from whet.ops.movement import flattened
 from whet.targets.target import Target
@@ -19,6 +19,9 @@ KINDS = {
     r.reduce_sum: "sum", r.reduce_mean: "mean", r.reduce_max: "max", r.reduce_min: "min",
     r.reduce_prod: "prod",
 }  # fmt: skip
+
+# About what an element takes that is compared with the best before it.
+ARGUMENT = 0.1
 
 
 def runs(shape: tuple[Size, ...], axes: tuple[int, ...]) -> list[tuple[Size, Size, Size]]:
@@ -76,7 +79,14 @@ def extreme(node: Node, target: Target) -> Lowered | None:
             return None
         element = element.store  # codes are in the order of what they stand for
     outer, n, inner = flattened(x.shape, node.integer("axis"))
-    name = f"{node.op.name}_{suffix(element)}"
-    return Lowered(
-        (Call(name, (In(0), Out(), outer, n, inner, bool(node["last"]))),), ("reduce.h",)
-    )
+    nanoseconds = ARGUMENT * bounds(n)[1]
+    if outer == 1:
+        each = flat(inner, nanoseconds)
+        given, made = each.at(In(0)), each.to(Out())
+        spans: tuple[Argument, ...] = (outer, n, inner, each.count)
+    else:
+        each = rows(outer, nanoseconds * bounds(inner)[1])
+        given, made = each.at(In(0), n * inner), each.to(Out(), inner)
+        spans = (each.count, n, inner, inner)
+    call = Call(f"{node.op.name}_{suffix(element)}", (given, made, *spans, bool(node["last"])))
+    return Lowered((call,), ("argument.h",), parallel=each.units)

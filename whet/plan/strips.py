@@ -47,10 +47,12 @@ ByRows = Callable[[Node], Lowered | None]
 @dataclass(frozen=True, slots=True)
 class _Layer:
     """A node, its statements by rows, and its window: rows [a, b) read rows [a * stride - low,
-    (b - 1) * stride - low + taps) of the first operand."""
+    (b - 1) * stride - low + taps) of the first operand. heavy: the first cache does not hold its
+    weights, so that each turn reads them again."""
 
     node: Node
     lowered: Lowered
+    heavy: bool
     taps: int
     stride: int
     low: int
@@ -148,8 +150,8 @@ def find_chains(
 
     lowered: the nodes in order, as they are computed whole. by_rows: a node's statements with a
     grain, None where it has none. There are chains only on the machine at hand, and levels of it;
-    a result that the second cache has ample room for is left whole unless that costs a wait, and so
-    is a layer whose weights the first one does not hold, for each row reads them again.
+    a result that the second cache has ample room for is left whole unless that costs a wait. A
+    heavy layer takes turns at as many rows as it does at once when it is whole.
     """
     if target.emulator is not None:
         return []
@@ -178,20 +180,21 @@ def _only_readers(graph: Graph) -> dict[Value, Node]:
 
 
 def _layer(node: Node, whole: Lowered, by_rows: ByRows, target: Target) -> Iterator[_Layer]:
-    """The node by rows, where it can be and its weights are light."""
+    """The node by rows, where it can be."""
     x, w = node.operand(0), node.operand(1)
     if node.op is not conv or x is None or w is None or known(w) is None:
         return
     static = x.tensor.static and node.outputs[0].tensor.static
-    if not static or len(x.shape) != 4 or x.shape[0] != 1 or _bytes(w) > target.l1:
+    if not static or len(x.shape) != 4 or x.shape[0] != 1:
         return
-    lowered = by_rows(node)
+    heavy = _bytes(w) > target.l1
+    lowered = whole if heavy else by_rows(node)
     if lowered is None or not lowered.grain or lowered.kernel != whole.kernel:
         return
     stride, low = node.integers("stride")[0], node.integers("low")[0]
     taps = (static_shape(w.shape)[1] - 1) * node.integers("dilation")[0] + 1
     if taps >= stride and not lowered.scratch:
-        yield _Layer(node, lowered, taps, stride, low)
+        yield _Layer(node, lowered, heavy, taps, stride, low)
 
 
 def _run(
@@ -215,7 +218,7 @@ def _joined(layer: _Layer, reader: _Layer, target: Target, *, small: bool) -> bo
     made = _bytes(layer.node.outputs[0])
     if small:
         return target.threads > 1 and reader.alone and made <= target.l1 * target.threads
-    return made * LARGE >= target.l2
+    return made * LARGE >= target.l2 and not (layer.heavy or reader.heavy)
 
 
 def _chain(layers: tuple[_Layer, ...], target: Target, *, small: bool) -> StripChain | None:

@@ -108,7 +108,7 @@ def profile(compiled: Compiled, inputs: Mapping[str, Array], threads: int = 1) -
     rows = list(_rows(compiled.graph, program.main.steps))
     one = _by_row(runs[0], rows).work[:, 0].mean(axis=0)
     spreads = _spreads(runs[-1], rows, one) if threads > 1 else [None] * len(rows)
-    calls = [float(r.seconds.mean()) - r.clock * r.times.shape[2] for r in runs]
+    calls = [float(r.seconds.mean()) - r.noting for r in runs]
     steps = [
         StepTime(row.layer, row.kernel, float(seconds), row.cost, row.strips, spread)
         for row, seconds, spread in zip(rows, one, spreads, strict=True)

@@ -27,7 +27,7 @@ class Runs:
     and had done each thing of `done`, from the first thread's begin on (runs, parts, 1 + things).
     links: what each link of strips took (runs, parts, links). came, left: when threads came to
     waits inside stages and left them (runs, parts, waits). clock: what it takes to note a time,
-    which is in all of them but `links`.
+    which is in all of them but `links`; noting: what it takes the first thread in a run.
     """
 
     threads: int
@@ -39,6 +39,7 @@ class Runs:
     came: Times
     left: Times
     clock: float
+    noting: float
 
 
 class WatchedSession(Session):
@@ -86,6 +87,7 @@ class WatchedSession(Session):
         begin = noted[:, :1, :1]
         clock = float(np.mean(times[:, :, 1] - times[:, :, 0])) / ticks
         spent, turns = links[:, :, 0::2] / ticks, links[:, :, 1::2]
+        noted_times = 2 + len(self._done) + float(turns[:, 0].sum(axis=1).mean()) + waits.shape[2]
         return Runs(
             self._threads,
             len(self._notes),
@@ -96,6 +98,7 @@ class WatchedSession(Session):
             (waits[:, :, 0::2] - begin) / ticks,
             (waits[:, :, 1::2] - begin) / ticks,
             clock,
+            noted_times * clock,
         )
 
 

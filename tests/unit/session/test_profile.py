@@ -141,7 +141,7 @@ def test_lost_time_by_hand() -> None:
     ]
     runs = Runs(
         2, 2, (0, None, 1, None, 2), np.array([30.0]), np.array([times]), np.zeros((1, 2, 1)),
-        np.zeros((1, 2, 0)), np.zeros((1, 2, 0)), 0.0,
+        np.zeros((1, 2, 0)), np.zeros((1, 2, 0)), 0.0, 0.0,
     )  # fmt: skip
     found = spent(runs, [False, True, False])
     assert found.work[0].tolist() == [[10.0, 5.0, 4.5], [12.0, 0.0, 6.0]]
@@ -155,7 +155,7 @@ def test_lost_time_by_hand() -> None:
 def test_lost_time_inside_a_step_by_hand() -> None:
     times = np.array([[[0.0, 10.0], [0.0, 11.0]]])
     came, left = np.array([[[4.0], [6.0]]]), np.array([[[7.0], [6.5]]])
-    runs = Runs(2, 2, (0,), np.array([12.0]), times, np.zeros((1, 2, 1)), came, left, 0.25)
+    runs = Runs(2, 2, (0,), np.array([12.0]), times, np.zeros((1, 2, 1)), came, left, 0.25, 2.0)
     found = spent(runs, [False])
     assert found.work[0, :, 0].tolist() == [10.0 - 3.0 - 0.5, 11.0 - 0.5 - 0.5]
     assert found.uneven[0, 0] == 1.0 + 0.5

@@ -37,6 +37,17 @@ class Told:
         layer.scope.bindings += zip(self.symbols, chosen, strict=True)
 
 
+def _apart(layer: Layer, a: Type, b: Type) -> ModelError:
+    """Branches whose results no one type has; where a free size decides, it is to be settled."""
+    kinds = [f"{t.element} of {t.rank} axes" for t in (a, b)]
+    free = sorted({s.name for t in (a, b) for d in t.shape for s in symbols(d)})
+    hint = " ".join(f"--size {name}=N" for name in free)
+    return ModelError(
+        f"branches give {kinds[0]} and {kinds[1]}", layer.name,
+        f"which one runs may depend on {', '.join(free)}" if free else "", hint,
+    )  # fmt: skip
+
+
 def common(layer: Layer, then: Graph, otherwise: Graph) -> Told:
     """Types that the results of either body have."""
     told: list[tuple[Symbol, Size, Size]] = []
@@ -47,7 +58,7 @@ def common(layer: Layer, then: Graph, otherwise: Graph) -> Told:
             types.append(_wider(layer, a.type, b.type, i))
             continue
         if a.tensor.rank != b.tensor.rank or a.tensor.element != b.tensor.element:
-            raise ModelError(f"branches give {a.type} and {b.type}", where=layer.name)
+            raise _apart(layer, a.tensor, b.tensor)
         shape: list[Size] = []
         for d, n in zip(a.shape, b.shape, strict=True):
             if d != n or hidden.intersection(symbols(d)):

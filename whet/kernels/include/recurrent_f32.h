@@ -17,12 +17,13 @@
 // starts and a scale for every column of a direction; else those are null.
 //
 // h0, c0 [direction][batch][hidden] and y, y_h, y_c may be null; with BATCH_FIRST batch and step,
-// and batch and direction, change places. scratch: (CHUNK * columns + 3 * units) floats, units =
-// blocks * NH * VL, columns = gates * units, and with PLACES 6 * units * DOT8_BYTES bytes.
+// and batch and direction, change places. scratch: RECURRENT_MEETING + CHUNK * columns + 3 * units
+// floats, units = blocks * NH * VL, columns = gates * units, and with PLACES 6 * units * DOT8_BYTES
+// bytes.
 // gates * NH <= 16, with PLACES 10.
 //
 // All `parts` threads of a run enter together and share the scratch: each has a range of the
-// blocks, and they wait for each other once a step. The result does not depend on their number.
+// blocks, and they meet once a step. The result does not depend on their number.
 #pragma once
 #include "gemm_f32.h"
 #include "math_f32.h"
@@ -64,6 +65,39 @@ INLINE int recurrent_share(const recurrent_thread *t, const int units, const int
     return (int)thread_share(units, t->part + past, t->parts);
 }
 
+// Two threads meet at a step without standing at a wait: each comes, computes what does not need
+// the other, and then looks for it. `word` counts those that have come, above two bits of which
+// bit `part` says that the thread gave up looking: then both wait. More threads wait at once.
+// THREADS: the most there are; one needs no word. quads: of h, [begin, end) from this thread.
+typedef struct {
+    const recurrent_thread *t;
+    int begin, end;
+    int *word, goal, last;
+} recurrent_meeting;
+enum {
+    RECURRENT_MEETING = 32, // floats of scratch for the word, whose line has nothing else
+    RECURRENT_ONE = 4,
+    RECURRENT_LOOKS = 1 << 14
+};
+
+INLINE void recurrent_come(const int THREADS, recurrent_meeting *m) {
+    m->last = 1;
+    if (THREADS < 2 || m->t->parts != 2) return recurrent_wait(m->t);
+    m->goal += 2 * RECURRENT_ONE;
+    const int before = __atomic_fetch_add(m->word, RECURRENT_ONE, __ATOMIC_ACQ_REL);
+    m->last = before >= m->goal - RECURRENT_ONE;
+    if (m->last && before & 2 >> m->t->part) recurrent_wait(m->t);
+}
+INLINE void recurrent_look(const int THREADS, recurrent_meeting *m) {
+    if (THREADS < 2 || m->last) return;
+    const int mine = 1 << m->t->part;
+    m->last = 1;
+    for (int i = 0; i < RECURRENT_LOOKS; i++)
+        if (__atomic_load_n(m->word, __ATOMIC_ACQUIRE) >= m->goal) return;
+    if (__atomic_fetch_or(m->word, mine, __ATOMIC_ACQ_REL) < m->goal) recurrent_wait(m->t);
+    __atomic_fetch_and(m->word, ~mine, __ATOMIC_ACQ_REL);
+}
+
 // acc[j] += sum over k of h[k] * r[k][j]
 INLINE void recurrent_sum_f32(const int VECTORS, const int HIDDEN, vf *acc, const float *h,
                               const float *r) {
@@ -71,63 +105,84 @@ INLINE void recurrent_sum_f32(const int VECTORS, const int HIDDEN, vf *acc, cons
         UNROLL (j, VECTORS) acc[j] = vfma(vset(h[k]), vload(r + j * VL), acc[j]);
 }
 
-// Adds the product of h and the recurrent columns of block b to its gates; that of the last gate of
-// a GRU, which reset multiplies, goes with its bias to c, where a GRU keeps nothing else.
-INLINE void recurrent_sum(const int CELL, const int PLACES, const int NH, const int HIDDEN,
-                          const int units, const int b, float *gates, const recurrent_state *s,
-                          const recurrent_constants *k) {
-    const int V = CELL * NH, whole = CELL == RECURRENT_GRU ? V - NH : V;
-    const long column = (long)b * V * VL, quads = (HIDDEN + 3) / 4;
-    vf acc[16];
-    UNROLL (j, V)
-        acc[j] = j < whole ? vload(gates + j * VL) : vload(k->back + (b * NH + j - whole) * VL);
-    if (PLACES)
-        recurrent_sum_s8(V, HIDDEN, PLACES, acc, s->digits, units,
-                         (const s8 *)k->r + column * quads * 4 * PLACES,
-                         k->r_start + column * PLACES, k->r_scale + column);
-    else
-        recurrent_sum_f32(V, HIDDEN, acc, s->h, (const float *)k->r + column * HIDDEN);
-    UNROLL (j, V)
-        vstore(j < whole ? gates + j * VL : s->c + (b * NH + j - whole) * VL, acc[j]);
+// acc[j] += the sums of the columns of a block. To a float sum the order matters, so it needs all
+// of h from the beginning; a sum of integers begins with what this thread has made, if it must look
+// for the other.
+INLINE void recurrent_add(const int THREADS, const int PLACES, const int V, const int HIDDEN,
+                          const int units, const int b, vf *acc, const recurrent_state *s,
+                          const recurrent_constants *k, recurrent_meeting *m) {
+    const int quads = (HIDDEN + 3) / 4;
+    const long column = (long)b * V * VL;
+    if (!PLACES) {
+        recurrent_look(THREADS, m);
+        return recurrent_sum_f32(V, HIDDEN, acc, s->h, (const float *)k->r + column * HIDDEN);
+    }
+    vi sum[RECURRENT_DIGITS * 10];
+    const s8 *r = (const s8 *)k->r + column * quads * 4 * PLACES;
+    recurrent_start_s8(V, PLACES, sum, k->r_start + column * PLACES);
+    if (THREADS < 2 || m->last) {
+        recurrent_add_s8(V, PLACES, 0, quads, sum, s->digits, units, r);
+    } else {
+        recurrent_add_s8(V, PLACES, m->begin, m->end, sum, s->digits, units, r);
+        recurrent_look(THREADS, m);
+        recurrent_add_s8(V, PLACES, 0, m->begin, sum, s->digits, units, r);
+        recurrent_add_s8(V, PLACES, m->end, quads, sum, s->digits, units, r);
+    }
+    recurrent_join_s8(V, acc, sum, k->r_scale + column);
 }
 
-// The next h of VL units from their gates, `gate` floats apart.
+// acc = the gates of block b and the product of h and its recurrent columns; of the last gate of a
+// GRU, which reset multiplies, the product and its bias alone.
+INLINE void recurrent_sum(const int CELL, const int THREADS, const int PLACES, const int NH,
+                          const int HIDDEN, const int units, const int b, vf *acc,
+                          const float *gates, const recurrent_state *s,
+                          const recurrent_constants *k, recurrent_meeting *m) {
+    const int V = CELL * NH, whole = CELL == RECURRENT_GRU ? V - NH : V;
+    UNROLL (j, V)
+        acc[j] = j < whole ? vload(gates + j * VL) : vload(k->back + (b * NH + j - whole) * VL);
+    recurrent_add(THREADS, PLACES, V, HIDDEN, units, b, acc, s, k, m);
+}
+
+// The next h of VL units from their gates, NH vectors apart; of a GRU `given` is the share of the
+// inputs in the last one.
 //     sigmoid(x) = 1 / recurrent_below(x)     tanh(x) = e / (e + 2), e = e^2x - 1
 // Quotients that are multiplied share a division.
 INLINE vf recurrent_below(vf x) { return vexpm1_near(-x) + 2.f; }
-INLINE vf recurrent_lstm(const int gate, const float *gates, float *c) {
-    const vf in = recurrent_below(vload(gates)), out = recurrent_below(vload(gates + gate));
-    const vf forget = recurrent_below(vload(gates + 2 * gate)), x = vload(gates + 3 * gate);
+INLINE vf recurrent_lstm(const int NH, const vf *gates, float *c) {
+    const vf in = recurrent_below(gates[0]), out = recurrent_below(gates[NH]);
+    const vf forget = recurrent_below(gates[2 * NH]), x = gates[3 * NH];
     const vf fresh = vexpm1_near(x + x);
     const vf cell = vdivide(vload(c), forget) + vdivide(fresh, in * (fresh + 2.f));
     vstore(c, cell);
     const vf e = vexpm1_near(cell + cell);
     return vdivide(e, out * (e + 2.f));
 }
-INLINE vf recurrent_gru(const int gate, const float *gates, const float *inner, const float *h) {
-    const vf update = recurrent_below(vload(gates)), reset = recurrent_below(vload(gates + gate));
-    const vf x = vdivide(vload(inner), reset) + vload(gates + 2 * gate), e = vexpm1_near(x + x);
+INLINE vf recurrent_gru(const int NH, const vf *gates, const float *given, const float *h) {
+    const vf update = recurrent_below(gates[0]), reset = recurrent_below(gates[NH]);
+    const vf x = vdivide(gates[2 * NH], reset) + vload(given), e = vexpm1_near(x + x);
     const vf fresh = vdivide(e, e + 2.f);
     return vdivide(vload(h) - fresh, update) + fresh;
 }
 
 // One step of the blocks [first, last) from the gates of all.
-INLINE void recurrent_step(const int CELL, const int PLACES, const int NH, const int HIDDEN,
-                           const int units, const int first, const int last, float *gates,
-                           const recurrent_state *s, const recurrent_constants *k) {
-    const int width = NH * VL;
-    for (int b = first; b < last; b++)
-        recurrent_sum(CELL, PLACES, NH, HIDDEN, units, b, gates + b * CELL * width, s, k);
-    for (int b = first; b < last; b++)
+INLINE void recurrent_step(const int CELL, const int THREADS, const int PLACES, const int NH,
+                           const int HIDDEN, const int units, const int first, const int last,
+                           const float *gates, const recurrent_state *s,
+                           const recurrent_constants *k, recurrent_meeting *m) {
+    for (int b = first; b < last; b++) {
+        const float *of = gates + b * CELL * NH * VL, *given = of + 2 * NH * VL;
+        vf acc[16];
+        recurrent_sum(CELL, THREADS, PLACES, NH, HIDDEN, units, b, acc, of, s, k, m);
         UNROLL (j, NH) {
             const int unit = (b * NH + j) * VL;
-            const float *gate = gates + b * CELL * width + j * VL;
             const vf h = CELL == RECURRENT_LSTM
-                             ? recurrent_lstm(width, gate, s->c + unit)
-                             : recurrent_gru(width, gate, s->c + unit, s->h + unit);
+                             ? recurrent_lstm(NH, acc + j, s->c + unit)
+                             : recurrent_gru(NH, acc + j, given + j * VL, s->h + unit);
             vstore(s->next + unit, h);
             if (PLACES) recurrent_digits(h, s->next_digits + unit * DOT8_BYTES, units);
         }
+    }
+    recurrent_look(THREADS, m); // a thread without blocks
 }
 
 // gates[M][columns] = x * w + bias, this thread's share of the columns.
@@ -159,13 +214,14 @@ INLINE void recurrent_state_f32(const int HIDDEN, const int begin, const int end
 
 // One direction of one sequence. x, y: its first step, ldx and ldy elements between steps. BACK:
 // steps run from the last to the first. Returns the last h.
-INLINE const float *recurrent_run_f32(const int CELL, const int PLACES, const int INPUT_CODES,
-                                      const int STEPS, const int INPUT, const int HIDDEN,
-                                      const int NH, const int CHUNK, const int BACK, const long ldx,
-                                      const long ldy, const int MR, const int NV,
-                                      const recurrent_thread *t, const void *x, float *y,
-                                      float *gates, recurrent_state s,
-                                      const recurrent_constants *k) {
+INLINE const float *recurrent_run_f32(const int CELL, const int THREADS, const int PLACES,
+                                      const int INPUT_CODES, const int STEPS, const int INPUT,
+                                      const int HIDDEN, const int NH, const int CHUNK,
+                                      const int BACK, const long ldx, const long ldy, const int MR,
+                                      const int NV, const void *x, float *y, float *gates,
+                                      recurrent_state s, const recurrent_constants *k,
+                                      recurrent_meeting *m) {
+    const recurrent_thread *const t = m->t;
     const int width = NH * VL, blocks = (HIDDEN + width - 1) / width, units = blocks * width;
     const int columns = CELL * units, REST = STEPS % CHUNK;
     const int first = recurrent_share(t, blocks, 0);
@@ -182,13 +238,14 @@ INLINE const float *recurrent_run_f32(const int CELL, const int PLACES, const in
         recurrent_wait(t);
         for (int i = 0; i < count; i++) {
             const int step = BACK ? count - 1 - i : i;
-            recurrent_step(CELL, PLACES, NH, HIDDEN, units, first, last,
-                           gates + (long)step * columns, &s, k);
+            recurrent_step(CELL, THREADS, PLACES, NH, HIDDEN, units, first, last,
+                           gates + (long)step * columns, &s, k, m);
+            if (i < count - 1) recurrent_come(THREADS, m);
             s = (recurrent_state){s.next, s.h, s.c, s.next_digits, s.digits};
             if (y)
                 __builtin_memcpy(y + (low + step) * ldy + first * width, s.h + first * width, kept);
-            recurrent_wait(t);
         }
+        recurrent_wait(t);
     }
     return s.h;
 }
@@ -213,13 +270,13 @@ INLINE recurrent_constants recurrent_direction(const int PLACES, const int INPUT
     };
 }
 
-INLINE void recurrent_f32(const int CELL, const int PLACES, const int INPUT_CODES, const int STEPS,
-                          const int BATCH, const int INPUT, const int HIDDEN, const int DIRECTIONS,
-                          const int REVERSE, const int BATCH_FIRST, const int NH, const int CHUNK,
-                          const int MR, const int NV, const void *x,
-                          const recurrent_constants *all, const float *h0, const float *c0,
-                          float *y, float *y_h, float *y_c, void *scratch,
-                          const recurrent_thread *t) {
+INLINE void recurrent_f32(const int CELL, const int THREADS, const int PLACES,
+                          const int INPUT_CODES, const int STEPS, const int BATCH, const int INPUT,
+                          const int HIDDEN, const int DIRECTIONS, const int REVERSE,
+                          const int BATCH_FIRST, const int NH, const int CHUNK, const int MR,
+                          const int NV, const void *x, const recurrent_constants *all,
+                          const float *h0, const float *c0, float *y, float *y_h, float *y_c,
+                          void *scratch, const recurrent_thread *t) {
     const int width = NH * VL, blocks = (HIDDEN + width - 1) / width, units = blocks * width;
     const int columns = CELL * units, row = DIRECTIONS * HIDDEN, bytes = INPUT_CODES ? 1 : 4;
     const int begin = recurrent_share(t, blocks, 0) * width;
@@ -227,10 +284,15 @@ INLINE void recurrent_f32(const int CELL, const int PLACES, const int INPUT_CODE
     const long kept = recurrent_bytes(begin, end, HIDDEN);
     const long ldx = BATCH_FIRST ? INPUT : (long)BATCH * INPUT;
     const long ldy = BATCH_FIRST ? row : (long)BATCH * row;
-    float *const gates = scratch, *const state = gates + (long)CHUNK * columns;
+    float *const gates = (float *)scratch + RECURRENT_MEETING;
+    float *const state = gates + (long)CHUNK * columns;
     s8 *const digits = (s8 *)(state + 3 * units);
     const recurrent_state s = {state, state + units, state + 2 * units, digits,
                                digits + RECURRENT_DIGITS * units * DOT8_BYTES};
+    const int quads = (HIDDEN + 3) / 4;
+    recurrent_meeting m = {
+        t, begin / 4 < quads ? begin / 4 : quads, end / 4 < quads ? end / 4 : quads, scratch, 0, 1};
+    if (t->part == 0) *m.word = 0;
     for (int d = 0; d < DIRECTIONS; d++)
         for (int n = 0; n < BATCH; n++) {
             const long at = (BATCH_FIRST ? n * DIRECTIONS + d : d * BATCH + n) * HIDDEN;
@@ -244,11 +306,11 @@ INLINE void recurrent_f32(const int CELL, const int PLACES, const int INPUT_CODE
             const recurrent_constants k = recurrent_direction(PLACES, INPUT_CODES, INPUT, HIDDEN,
                                                               columns, units, d, all);
             if (d || REVERSE)
-                h = recurrent_run_f32(CELL, PLACES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH, CHUNK, 1,
-                                      ldx, ldy, MR, NV, t, in, out, gates, s, &k);
+                h = recurrent_run_f32(CELL, THREADS, PLACES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH,
+                                      CHUNK, 1, ldx, ldy, MR, NV, in, out, gates, s, &k, &m);
             else
-                h = recurrent_run_f32(CELL, PLACES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH, CHUNK, 0,
-                                      ldx, ldy, MR, NV, t, in, out, gates, s, &k);
+                h = recurrent_run_f32(CELL, THREADS, PLACES, INPUT_CODES, STEPS, INPUT, HIDDEN, NH,
+                                      CHUNK, 0, ldx, ldy, MR, NV, in, out, gates, s, &k, &m);
             if (y_h) __builtin_memcpy(y_h + at + begin, h + begin, kept);
             if (y_c) __builtin_memcpy(y_c + at + begin, s.c + begin, kept);
         }

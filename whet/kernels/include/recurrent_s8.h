@@ -37,18 +37,20 @@ INLINE void recurrent_digits(vf h, s8 *digits, const long units) {
     }
 }
 
-// acc[j] += sum over k of h[k] * the weight at k, j
-INLINE void recurrent_sum_s8(const int VECTORS, const int HIDDEN, const int PLACES, vf *acc,
-                             const s8 *digits, const long units, const s8 *r, const int *start,
-                             const float *scale) {
-    vi sum[RECURRENT_DIGITS * 10];
+// The sums of a column begin with what takes DOT8_SHIFT out of them.
+INLINE void recurrent_start_s8(const int VECTORS, const int PLACES, vi *sum, const int *start) {
     UNROLL(d, RECURRENT_DIGITS)
         UNROLL(j, VECTORS) sum[d * VECTORS + j] = vload_i(start + (d % PLACES * VECTORS + j) * VL);
-    for (int k = 0; k < HIDDEN; k += 4, r += PLACES * VECTORS * VL * 4) {
+}
+// Adds the products of the quads [begin, end) of h.
+INLINE void recurrent_add_s8(const int VECTORS, const int PLACES, const int begin, const int end,
+                             vi *sum, const s8 *digits, const long units, const s8 *r) {
+    r += (long)begin * PLACES * VECTORS * VL * 4;
+    for (int k = begin; k < end; k++, r += PLACES * VECTORS * VL * 4) {
         UNROLL(part, DOT8_PARTS) {
             vq_part h[RECURRENT_DIGITS];
             UNROLL(d, RECURRENT_DIGITS)
-                h[d] = part_set(digits + (d * units + k) * DOT8_BYTES, 4, 1, part);
+                h[d] = part_set(digits + (d * units + 4 * k) * DOT8_BYTES, 4, 1, part);
             UNROLL(e, PLACES)
                 UNROLL(j, VECTORS) {
                     const vw_part w = part_load(r + (e * VECTORS + j) * VL * 4, part);
@@ -58,6 +60,9 @@ INLINE void recurrent_sum_s8(const int VECTORS, const int HIDDEN, const int PLAC
                 }
         }
     }
+}
+// acc[j] += the sums of column j joined
+INLINE void recurrent_join_s8(const int VECTORS, vf *acc, const vi *sum, const float *scale) {
     UNROLL(j, VECTORS) {
         const vf high = vfma(vtof(sum[2 * VECTORS + j]), vset(256.f), vtof(sum[VECTORS + j]));
         const vf whole = vfma(high, vset(256.f), vtof(sum[j]));
@@ -79,5 +84,5 @@ INLINE void recurrent_inputs_s8(const int M, const int COLUMNS, const int INPUT,
                                 const float *bias, float *gates) {
     const void *const extra[] = {scale, bias};
     gemm_s8(M, COLUMNS, INPUT, (int)ldx, COLUMNS, MR, NV, M, 0, 0, 4, 0, 0, begin, end, x, w, start,
-            gates, 0, extra, recurrent_gates_s8);
+            gates, 0, 0, 0, extra, recurrent_gates_s8);
 }

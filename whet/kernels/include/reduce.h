@@ -15,10 +15,9 @@
  * share, are reduced to `sums`, SHARED_RUNS * inner of them; after a wait those give y. The result
  * does not depend on the number of threads.
  *
- *   void argmax_T / argmin_T(const T *x, i64 *y, long outer, long n, long inner, int last)
  *   void cumsum_T / cumprod_T(const T *x, T *y, long outer, long n, long inner, int exclusive,
  *                             int reverse)
- * Source: ONNX Reduce*-18, ArgMax-13, CumSum-14, CumProd-26.
+ * Source: ONNX Reduce*-18, CumSum-14, CumProd-26.
  */
 #ifndef WHET_REDUCE_H
 #define WHET_REDUCE_H
@@ -216,35 +215,6 @@ REDUCE_LOG_SUM_EXP(f32, f32)
 REDUCE_LOG_SUM_EXP(f64, f64)
 REDUCE_LOG_SUM_EXP(f16, f32)
 REDUCE_LOG_SUM_EXP(bf16, f32)
-
-/* Index of the extreme element: the first of equals, or the last if `last`. NaN is the extreme. */
-#define ARG_KERNEL(NAME, T, BETTER) \
-    WHET_INLINE void NAME##_##T(const T *x, i64 *y, const long outer, const long n, \
-                                const long inner, const int last) \
-    { \
-        for (long o = 0; o < outer; o++, x += n * inner, y += inner) { \
-            for (long start = 0; start < inner; start += REDUCE_WIDTH) { \
-                const long rest = inner - start; \
-                const long width = rest < REDUCE_WIDTH ? rest : REDUCE_WIDTH; \
-                wide_##T best[REDUCE_WIDTH]; \
-                for (long i = 0; i < width; i++) { \
-                    best[i] = widen_##T(x[start + i]); \
-                    y[start + i] = 0; \
-                } \
-                for (long j = 1; j < n; j++) \
-                    for (long i = 0; i < width; i++) { \
-                        const wide_##T v = widen_##T(x[j * inner + start + i]); \
-                        const int replace = \
-                            v BETTER best[i] || (last && v == best[i]) || \
-                            (v != v && (last || best[i] == best[i])); \
-                        best[i] = replace ? v : best[i]; \
-                        y[start + i] = replace ? j : y[start + i]; \
-                    } \
-            } \
-        } \
-    }
-#define ARG_FAMILY(T) ARG_KERNEL(argmax, T, >) ARG_KERNEL(argmin, T, <)
-WHET_FOR_NUMBERS(ARG_FAMILY)
 
 /* Running sums or products along n. `exclusive` leaves the element itself out; `reverse` runs from
  * the end. x and y may be the same tensor. */

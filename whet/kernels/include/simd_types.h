@@ -19,9 +19,6 @@
 #define UNROLL(i, n) _Pragma("GCC unroll 128") for (int i = 0; i < (n); i++)
 #endif
 
-// Whether a kernel is built to fetch at this pace: not where it is the literal 0.
-#define FETCHES(pace) (!__builtin_constant_p(pace) || (pace))
-
 typedef float vf __attribute__((vector_size(4 * VL)));
 typedef int vi __attribute__((vector_size(4 * VL)));
 typedef float vf_memory __attribute__((vector_size(4 * VL), aligned(4), may_alias));

@@ -24,6 +24,8 @@
 #include "requantize.h"
 
 enum { FETCH_LEAST = 8 }; // bytes
+// Whether anything is fetched at this pace: not where it is the literal 0.
+#define FETCHES(pace) (!__builtin_constant_p(pace) || (pace))
 
 // Bytes of an element of the result.
 INLINE int out_bytes(const int OUT) { return OUT == 4 ? 4 : 1; }

@@ -15,7 +15,8 @@ def bilinear_positions(
 
     The step is (1024 * size + out / 2) / out, truncated, or that of size - 1 and out - 1 with
     align_corners; half-pixel centres shift by step / 2 - 512. `fraction` is relative to `low`, and
-    negative before the first centre. As in TensorFlow Lite Micro, in both roundings.
+    negative before the first centre; many outputs of a step rounded up may pass the last source
+    and are its. As in TensorFlow Lite Micro, in both roundings.
     """
     step = (ONE * size + out // 2) // out
     if align_corners and out > 1:
@@ -23,7 +24,7 @@ def bilinear_positions(
     at = np.arange(out, dtype=np.int64) * step
     if half_pixel_centers:
         at = at + step // 2 - ONE // 2
-    low = np.maximum(np.sign(at) * (np.abs(at) // ONE), 0)
+    low = np.clip(np.sign(at) * (np.abs(at) // ONE), 0, size - 1)
     ceiling = at + ONE - 1
     high = np.minimum(np.sign(ceiling) * (np.abs(ceiling) // ONE), size - 1)
     return low, high, at - ONE * low

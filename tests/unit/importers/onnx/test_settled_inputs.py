@@ -48,3 +48,17 @@ def test_a_settled_input_decides_the_branch(rate: int, sign: int) -> None:
 def test_a_float_input_cannot_be_settled() -> None:
     with pytest.raises(whet.Error, match="cannot be settled"):
         whet.import_model(_model(), {"x": 3})
+
+
+def test_branches_of_other_ranks_say_which_sizes_to_settle() -> None:
+    text = """<ir_version: 8, opset_import: ["" : 17]> net (float[n, 4] x, bool c) => (float[m] y) {
+        axes = Constant <value_ints = [0]> ()
+        y = If (c) <
+            then_branch = a () => (float[p] t) { t = Identity (x) },
+            else_branch = b () => (float[q] e) { e = Unsqueeze (x, axes) }>
+    }"""
+    model = onnx.parser.parse_model(text).SerializeToString()
+    with pytest.raises(
+        whet.Error, match=r"f32 of 2 axes and f32 of 3 axes: .*: .* depend on n; try: --size n=N"
+    ):
+        whet.import_model(model)
