@@ -56,7 +56,8 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What a kernel that fetches ahead is told by the plan: `ahead`, the first byte, or `pace`."""
+    """What the plan tells a kernel that fetches: `ahead`, from where on, or `pace`, how much at a
+    turn; 0 where the step is to fetch nothing."""
 
     text: str
 

@@ -40,7 +40,8 @@ struct model_host {
 """
 PARTS = """\
 /* Addresses in the arena and in the weights; the units of a stage that a thread does, as its
- * arguments `begin` and `end`; how much of later weights it fetches at a turn, each for itself. */
+ * arguments `begin` and `end`; the bytes of later weights that it fetches at a turn, all of them by
+ * each thread in its share of the turns, and never more than a line. */
 #define ARENA(bytes) (void *)(arena + (bytes))
 #define WEIGHTS(bytes) (const void *)(weights + (bytes))
 #define SHARE(units, part) (int)((i64)(units) * (part) / parts)
