@@ -52,7 +52,7 @@ def lower(node: Node, target: Target) -> Lowered | None:
     if not steps * batch * hidden * size:
         return None
     places, coded = _places(node, target), _coded(x)
-    vectors = _block(gates, hidden, places > 0, target)
+    vectors = block(gates, hidden, target, digits=places > 0)
     chunk = -(-steps // -(-steps // MOST_STEPS))
     units = -(-hidden // (vectors * target.lanes)) * vectors * target.lanes
     tile = _tile(chunk, gates * units, size, coded, target)
@@ -90,7 +90,7 @@ def _places(node: Node, target: Target) -> int:
     return PLACES if wide and heavy and bounded and are_even(floats) else 0
 
 
-def _block(gates: int, hidden: int, digits: bool, target: Target) -> int:
+def block(gates: int, hidden: int, target: Target, *, digits: bool = False) -> int:
     """Vectors of hidden units whose gates are summed together, shared evenly by the blocks."""
     most = 4 if target.registers >= 32 else 2
     most = max(1, target.registers // (DIGITS * gates)) if digits else most

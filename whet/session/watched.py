@@ -62,25 +62,27 @@ class WatchedSession(Session):
         self(inputs)
         layout = self._layout
         fixed = layout.times + 2 * layout.links + 2
-        waits = min(int(self._notes[:, fixed - 2].max()), layout.waits)
-        used = self._notes[:, : fixed + 2 * waits]
         for _ in range(runs):
             begin = time.perf_counter()
             self(inputs)
             self._calls.append((begin, time.perf_counter()))
-            self._kept.append(used.copy())
+            waits = min(int(self._notes[:, fixed - 2].max()), layout.waits)
+            self._kept.append(self._notes[:, : fixed + 2 * waits].copy())
 
     def least(self) -> float:
         """Seconds of the shortest call so far."""
         return min(end - begin for begin, end in self._calls)
 
     def runs(self) -> Runs:
-        """What has been kept, of at least two runs."""
+        """What has been kept, of at least two runs; of those that waited as often as most did."""
         layout, calls = self._layout, np.array(self._calls)
         first, last = self._kept[0][0, 0], self._kept[-1][0, 0]
         ticks = (last - first) / (calls[-1, 0] - calls[0, 0])
         seconds = calls[:, 1] - calls[:, 0]
-        middle = np.argsort(seconds)[len(seconds) // 4 : -(len(seconds) // 4) or None]
+        widths = np.array([kept.shape[1] for kept in self._kept])
+        usual = np.flatnonzero(widths == np.bincount(widths).argmax())
+        ordered = usual[np.argsort(seconds[usual])]
+        middle = ordered[len(ordered) // 4 : -(len(ordered) // 4) or None]
         noted = np.stack([self._kept[i] for i in middle])
         ends = np.cumsum([layout.times, 2 * layout.links, 2])
         times, links, _, waits = np.split(noted, ends, axis=2)

@@ -20,11 +20,11 @@ from whet.importers import import_model
 from whet.ir.dim import Symbol, of
 from whet.ir.element import F32
 from whet.ir.graph import Graph
-from whet.ir.leaf import constant, parameter
+from whet.ir.leaf import parameter
 from whet.ir.type import Type
 from whet.kernels import share
 from whet.ops.elementwise import exp
-from whet.ops.recurrent import lstm
+from whet.ops.reduction import reduce_sum
 from whet.plan import program, strips
 from whet.session.pool import pool_c
 from whet.session.profile import Profile, profile
@@ -84,14 +84,6 @@ def test_links_of_strips_are_told_one_by_one(
         assert all(s.spread and min(s.spread.each) > 0 for s in links)
 
 
-def recurrent() -> Graph:
-    usual = tuple((name, 0.0, 0.0) for name in ("sigmoid", "tanh", "tanh"))
-    x = parameter("x", Type((9, 2, 64), F32))
-    w, b = (constant(np.full(s, 0.01, np.float32)) for s in ((1, 256, 64), (1, 512)))
-    made = lstm.many(x, w, w, b, activations=(usual,), reverse=False, batch_first=False)
-    return Graph((x,), made, ("y", "h", "c"))
-
-
 def outputs(compiled: Compiled, inputs: Arrays, threads: int) -> tuple[Arrays, WatchedSession]:
     """Of the build that notes its time, and its session."""
     made = compiled.program
@@ -103,13 +95,13 @@ def outputs(compiled: Compiled, inputs: Arrays, threads: int) -> tuple[Arrays, W
 
 
 def test_waits_inside_a_stage_are_noted(everything_is_shared: None) -> None:
-    compiled = compile_graph(recurrent(), TWO)
+    x = parameter("x", Type((64, 512), F32))
+    compiled = compile_graph(Graph((x,), (reduce_sum(x, axes=(0,), keep=False),), ("y",)), TWO)
     inputs = random_inputs(compiled.graph, np.random.default_rng(0))
     made, session = outputs(compiled, inputs, 2)
-    for name, expected in compiled.session(2)(inputs).items():
-        np.testing.assert_array_equal(made[name], expected)
+    np.testing.assert_array_equal(made["y"], compiled.session(2)(inputs)["y"])
     runs = session.runs()
-    assert runs.came.shape[2] >= 9
+    assert runs.came.shape[1:] == (2, 1)
     assert (runs.left > runs.came).all()
     adds_up(profile(compiled, inputs, 2))
 
