@@ -15,6 +15,7 @@ from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
+from whet.kernels.ahead import AHEAD, fetching_turns
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.epilogue_s8 import low_steps, tail
 from whet.kernels.kernel import Numbers, kernel_of_choices
@@ -239,12 +240,16 @@ def gemm(
     )  # fmt: skip
     out, epilogue, constants = found.finish(packed, w, target)
     tile = (t.rows, t.vectors, t.block, packed.weight_zero, int(copied), out, *found.limits)
-    ends = (In(0), Weight(0), Weight(1), Out(), Scratch() if copied else 0, epilogue)
+    ready = Scratch() if copied else 0
+    ends = (In(0), Weight(0), Weight(1), Out(), ready, *AHEAD, epilogue)
     call = Call("gemm_s8", (m, n, k, k, n, *tile, *SPAN, *ends))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
     room = whole_lines(min(m, t.block) * k * each) if copied else 0
     grain = t.block // width if width and t.block % width == 0 else 0
-    return Lowered((call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room, grain=grain)
+    turns = fetching_turns(t, m, n, k // 4, target)
+    return Lowered(
+        (call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room, grain=grain, turns=turns
+    )
 
 
 def _windows(node: Node, w: Array) -> tuple[int, ...]:
