@@ -2,7 +2,7 @@
  *
  * Even samples are taken as real parts, odd ones as imaginary parts of a complex signal of `half`
  * values, which is transformed by decimation in time and then split. order[half] is the bit
- * reversal; twiddles[half][2] = exp(-i pi k / half). x[rows][2 * half], y[rows][half + 1][2].
+ * reversal; twiddles[half][2] = exp(-i pi k / half). y[rows][half + 1][2].
  * Source: Press et al., Numerical Recipes, section 12.3.
  */
 #ifndef WHET_RFFT_F32_H
@@ -16,7 +16,8 @@ WHET_INLINE void fft_stages_f32(const int lanes, const int half, const f32 *twid
     for (int m = 1; m < half; m *= 2)
         for (int first = 0; first < half; first += 2 * m)
             for (int k = 0; k < m; k++) {
-                const f32 re = twiddles[2L * k * (half / m)], im = twiddles[2L * k * (half / m) + 1];
+                const f32 *w = twiddles + 2L * k * (half / m);
+                const f32 re = w[0], im = w[1];
                 f32 *a = z + 2L * (first + k) * lanes, *b = a + 2L * m * lanes;
                 for (int l = 0; l < lanes; l++) {
                     const f32 far_re = b[l] * re - b[lanes + l] * im;
