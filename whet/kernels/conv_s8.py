@@ -204,9 +204,14 @@ def product(node: Node, target: Target, numbers: Numbers | None = None) -> Lower
     return gemm(found, rows, found.w, target, numbers)
 
 
-def _fitted(tile: Tile, weight_zero: int) -> Tile:
-    """A tile that leaves accumulators for the row sums that a weight zero point multiplies."""
-    if not weight_zero:
+def _sums(w: Array, weight_zero: int) -> bool:
+    """Whether tiles hold sums of their rows, which a weight zero point multiplies."""
+    return packing.stored_weights(w.astype(np.int64), weight_zero)[1] != 0
+
+
+def _fitted(tile: Tile, sums: bool) -> Tile:
+    """A tile that leaves accumulators for the sums of its rows, if any."""
+    if not sums:
         return tile
     vectors = min(tile.vectors, WIDEST - 1)
     rows = min(tile.rows, ACCUMULATORS // (vectors + 1))
@@ -222,8 +227,9 @@ def gemm(
     k, n = w.shape
     c = found.constants
     row = width if by_rows else m
-    chosen = Tile(*numbers) if numbers else tile_s8(row, n, k, target.lanes, target.registers)
-    t = _fitted(chosen, c.w_zero)
+    sums = _sums(w, c.w_zero)
+    first = tile_s8(row, n, k, target.lanes, target.registers, sums=sums)
+    t = _fitted(Tile(*numbers) if numbers else first, sums)
     copied, each = target.dot8_shift != 0 or target.dot8_pairs, 2 if target.dot8_pairs else 1
     if copied:
         t = replace(t, block=min(t.block, copied_rows_s8(t.rows, k * each)))
@@ -301,9 +307,10 @@ def _convolution(
     kh, kw, sh, sw, dh, dw, pt, pl = windows = _windows(node, w)
     n, per = o // groups, w.shape[-1]
     k_size = kh * kw * per
-    first = tile_s8(ow, n, k_size, target.lanes, target.registers, rows=oh)
+    sums = _sums(w, k.w_zero)
+    first = tile_s8(ow, n, k_size, target.lanes, target.registers, rows=oh, sums=sums)
     chosen = Tile(*numbers) if numbers else first
-    fitted = _fitted(chosen, k.w_zero)
+    fitted = _fitted(chosen, sums)
     panels = panel_vectors(n, fitted, target) * groups
     light = w.size < b * (h * width * c + oh * ow * o)
     block = balanced(

@@ -130,8 +130,8 @@ class _Room:
         self.lowered = self._lower_all()
         self.chains = self._chains() if in_strips else {}
         self.external = self._external()
-        own = in_strips and self.target.threads > 1
-        each = max((v.scratch_each for v in self.lowered.values() if own), default=0)
+        self.shared = in_strips and self.target.threads > 1
+        each = max((v.scratch_each for v in self.lowered.values() if self.shared), default=0)
         self.each = round_up(each, APART)
         self.memory = self._plan()
         self.function = self._function()
@@ -224,7 +224,9 @@ class _Room:
         if not self.symbols:  # sizes that are data order steps in ways the planner does not see
             steps = order_steps(steps, sizes, views=views, pinned=pinned, outputs=kept)
             self._reorder(steps)
-        plan = plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept)
+        plan = plan_memory(
+            steps, sizes, views=views, pinned=pinned, outputs=kept, shared=self.shared
+        )
         validate_plan(plan, steps, sizes, views=views, pinned=pinned, outputs=kept)
         return plan
 
