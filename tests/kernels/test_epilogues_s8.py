@@ -34,7 +34,7 @@ def addition(rounding: str) -> tuple[Addition, str]:
 
 def source() -> str:
     gemm = f"gemm_s8({M}, {N}, {K}, {K}, {N}, 3, {NV}, 9, 0, 0"
-    ends = "begin, end, x, w, bias, y, 0, extra"
+    ends = "begin, end, x, w, bias, y, 0, 0, 0, extra"
     residual = "".join(
         f"""
 EPILOGUE(layer_{rounding}) {{
@@ -99,7 +99,7 @@ LINEAR = (
 @pytest.mark.parametrize("path", [p for p in PATHS if forms(getattr(p, "values", (p,))[0])[-1]])
 def test_one_multiply_add_has_the_bits_of_the_integers(path: tuple[str, bool]) -> None:
     gemm = f"gemm_s8({M}, {N}, {K}, {K}, {N}, 3, {NV}, 9, 0, 0"
-    ends = "127, begin, end, x, w, bias, y, 0, extra"
+    ends = "127, begin, end, x, w, bias, y, 0, 0, 0, extra"
     calls = [
         f"{gemm}, {1 if 'codes' in name else 2}, {low}, {ends}, {name});"
         for name, _, _, low in LINEAR

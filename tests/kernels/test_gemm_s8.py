@@ -45,8 +45,8 @@ class Case:
         return (
             f"void {name}(ARGS) {{ gemm_s8({self.m}, {self.n}, {self.k}, {self.k + self.pad},"
             f" {self.n + self.pad}, {self.mr}, {self.nv}, {self.mr * self.blocks}, {wz},"
-            f" 1, {ready.out}, {self.low}, {self.high}, begin, end, x, w, bias, y, scratch, extra,"
-            f" {ready.epilogue}); }}\n"
+            f" 1, {ready.out}, {self.low}, {self.high}, begin, end, x, w, bias, y, scratch, w,"
+            f" {self.pad * 12}, extra, {ready.epilogue}); }}\n"
         )
 
 
@@ -141,7 +141,7 @@ def test_no_sum_saturates(path: tuple[str, bool]) -> None:
     """The largest codes on both sides, in every pair of neighbours."""
     m, k, n, nv = 5, 39, 19, 2
     call = f"gemm_s8({m}, {n}, {k}, {k}, {n}, 3, {nv}, {m}, 0, 1, 4, 0, 0, begin, end, x, w, bias"
-    lib = library(f"void case0(ARGS) {{ {call}, y, scratch, extra, int32_s8); }}\n", path)
+    lib = library(f"void case0(ARGS) {{ {call}, y, scratch, 0, 0, extra, int32_s8); }}\n", path)
     x, w = np.full((m, k), 127, np.int8), np.full((k, n), -128)
     x[1], x[2, ::2], w[:, 3], w[1::2, 4] = -128, -128, 127, 127
     bias = np.zeros(n, np.int64)

@@ -55,6 +55,14 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """What the plan tells a kernel that fetches: `ahead`, from where on, or `pace`, how much at a
+    turn; 0 where the step is to fetch nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Extra:
     """An operand an epilogue reads at row * row_stride + channel."""
 
@@ -162,6 +170,7 @@ Argument = (
     | Weight
     | Scratch
     | Name
+    | Ahead
     | Epilogue
     | Ready
     | Chain
@@ -282,7 +291,8 @@ class Lowered:
     not. together: every thread enters the statements, which see `part`, `parts` and `host`, share
     the work and wait for each other themselves. grain: units that follow each other make `grain`
     whole rows of the result's image, from row 0 on, and read rows of the first input where they lie
-    in the whole image; 0 where that is not so.
+    in the whole image; 0 where that is not so. turns: how often all units together fetch what the
+    plan has them fetch, `Ahead`; 0 where they cannot.
     """
 
     statements: tuple[Statement, ...]
@@ -294,6 +304,7 @@ class Lowered:
     scratch_each: int = 0
     together: bool = False
     grain: int = 0
+    turns: int = 0
 
     def __post_init__(self) -> None:
         assert not (self.scratch and self.scratch_each), (

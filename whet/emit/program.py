@@ -39,7 +39,7 @@ class Parameter:
 class Stage:
     """One C function: the lowering of a node, its parameters and what the user knows it by.
 
-    `bodies` are the functions of its sub-graphs.
+    `bodies` are the functions of its sub-graphs. fetches: it takes `ahead` and `pace`.
     """
 
     lowered: Lowered
@@ -48,6 +48,23 @@ class Stage:
     weights: tuple[Parameter, ...]
     title: str
     bodies: tuple[Function, ...] = ()
+    fetches: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Weights that a step fetches for those after it: from byte `first` on, `pace` at each of the
+    `turns` that one thread takes alone.
+    """
+
+    first: int
+    turns: int
+    pace: int
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes that are."""
+        return self.turns * self.pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,7 @@ class Step:
     """A stage applied to places; scratch is None where it has none.
 
     each: bytes from the scratch of one thread to that of the next; 0 where it is one for all.
+    fetch: what a stage that fetches is told.
     """
 
     stage: Stage
@@ -64,6 +82,7 @@ class Step:
     scratch: Place | None
     origin: str
     each: int = 0
+    fetch: Fetch | None = None
 
 
 @dataclass(frozen=True, slots=True)

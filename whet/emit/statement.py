@@ -9,6 +9,7 @@ from whet.emit.expression import is_zero, literal, multiple, size
 from whet.emit.headers import named
 from whet.emit.lowered import (
     Access,
+    Ahead,
     Argument,
     Call,
     Chain,
@@ -86,6 +87,8 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
         return pointer(argument, stage)
     if isinstance(argument, Name):
         return argument.text
+    if isinstance(argument, Ahead):
+        return argument.text if stage.fetches else "0"
     if isinstance(argument, Record):
         return _record(argument, stage, epilogue)
     if isinstance(argument, Portion):

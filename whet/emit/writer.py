@@ -40,11 +40,13 @@ struct model_host {
 """
 PARTS = """\
 /* Addresses in the arena and in the weights; the units of a stage that a thread does, as its
- * arguments `begin` and `end`. */
+ * arguments `begin` and `end`; the bytes of later weights that it fetches at a turn, all of them by
+ * each thread in its share of the turns, and never more than a line. */
 #define ARENA(bytes) (void *)(arena + (bytes))
 #define WEIGHTS(bytes) (const void *)(weights + (bytes))
 #define SHARE(units, part) (int)((i64)(units) * (part) / parts)
 #define UNITS(count) SHARE(count, part), SHARE(count, part + 1)
+#define PACE(alone) LEAST((alone) * parts, 64)
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
 #define MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WAIT(which)                     \\
@@ -205,8 +207,12 @@ class Writer:
             arguments.append(span or (f"UNITS({count})" if shared else f"0, {count}"))
         if stage.lowered.together:
             arguments.append(f"part, parts, {self.watch.host}" if public else ALONE)
+        if step.fetch is not None:
+            arguments.append(f"WEIGHTS({step.fetch.first}), PACE({step.fetch.pace})")
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
-        note = f"{comment('/* ' + step.origin)} */\n" if step.origin else ""
+        ahead = f"fetches {step.fetch.nbytes} bytes of later weights" if step.fetch else ""
+        said = "; ".join(filter(None, (step.origin, ahead)))
+        note = f"{comment('/* ' + said)} */\n" if said else ""
         if not self.can_fail(stage):
             return f"{note}{call};"
         if public:
@@ -273,6 +279,8 @@ class Writer:
             shown += ["const int begin", "const int end"]
         if stage.lowered.together:
             shown += ["const int part", "const int parts", "const struct model_host *host"]
+        if stage.fetches:
+            shown += ["const u8 *ahead", "const int pace"]
         return ", ".join(shown) + self.dims or "void"
 
 

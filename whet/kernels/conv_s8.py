@@ -15,6 +15,7 @@ from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels import packing_s8 as packing
+from whet.kernels.ahead import AHEAD, fetching_turns
 from whet.kernels.conv_f32 import image, pair
 from whet.kernels.epilogue_s8 import low_steps, tail
 from whet.kernels.kernel import Numbers, kernel_of_choices
@@ -203,9 +204,14 @@ def product(node: Node, target: Target, numbers: Numbers | None = None) -> Lower
     return gemm(found, rows, found.w, target, numbers)
 
 
-def _fitted(tile: Tile, weight_zero: int) -> Tile:
-    """A tile that leaves accumulators for the row sums that a weight zero point multiplies."""
-    if not weight_zero:
+def _sums(w: Array, weight_zero: int) -> bool:
+    """Whether tiles hold sums of their rows, which a weight zero point multiplies."""
+    return packing.stored_weights(w.astype(np.int64), weight_zero)[1] != 0
+
+
+def _fitted(tile: Tile, sums: bool) -> Tile:
+    """A tile that leaves accumulators for the sums of its rows, if any."""
+    if not sums:
         return tile
     vectors = min(tile.vectors, WIDEST - 1)
     rows = min(tile.rows, ACCUMULATORS // (vectors + 1))
@@ -221,8 +227,9 @@ def gemm(
     k, n = w.shape
     c = found.constants
     row = width if by_rows else m
-    chosen = Tile(*numbers) if numbers else tile_s8(row, n, k, target.lanes, target.registers)
-    t = _fitted(chosen, c.w_zero)
+    sums = _sums(w, c.w_zero)
+    first = tile_s8(row, n, k, target.lanes, target.registers, sums=sums)
+    t = _fitted(Tile(*numbers) if numbers else first, sums)
     copied, each = target.dot8_shift != 0 or target.dot8_pairs, 2 if target.dot8_pairs else 1
     if copied:
         t = replace(t, block=min(t.block, copied_rows_s8(t.rows, k * each)))
@@ -233,12 +240,16 @@ def gemm(
     )  # fmt: skip
     out, epilogue, constants = found.finish(packed, w, target)
     tile = (t.rows, t.vectors, t.block, packed.weight_zero, int(copied), out, *found.limits)
-    ends = (In(0), Weight(0), Weight(1), Out(), Scratch() if copied else 0, epilogue)
+    ready = Scratch() if copied else 0
+    ends = (In(0), Weight(0), Weight(1), Out(), ready, *AHEAD, epilogue)
     call = Call("gemm_s8", (m, n, k, k, n, *tile, *SPAN, *ends))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
     room = whole_lines(min(m, t.block) * k * each) if copied else 0
     grain = t.block // width if width and t.block % width == 0 else 0
-    return Lowered((call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room, grain=grain)
+    turns = fetching_turns(t, m, n, k // 4, target)
+    return Lowered(
+        (call,), ("gemm_s8.h",), constants, 0, units, "gemm_s8", room, grain=grain, turns=turns
+    )
 
 
 def _windows(node: Node, w: Array) -> tuple[int, ...]:
@@ -296,9 +307,10 @@ def _convolution(
     kh, kw, sh, sw, dh, dw, pt, pl = windows = _windows(node, w)
     n, per = o // groups, w.shape[-1]
     k_size = kh * kw * per
-    first = tile_s8(ow, n, k_size, target.lanes, target.registers, rows=oh)
+    sums = _sums(w, k.w_zero)
+    first = tile_s8(ow, n, k_size, target.lanes, target.registers, rows=oh, sums=sums)
     chosen = Tile(*numbers) if numbers else first
-    fitted = _fitted(chosen, k.w_zero)
+    fitted = _fitted(chosen, sums)
     panels = panel_vectors(n, fitted, target) * groups
     light = w.size < b * (h * width * c + oh * ow * o)
     block = balanced(

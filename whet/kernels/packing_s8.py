@@ -128,7 +128,7 @@ def _fold(bias: Integers, w: Integers, zero: int, shift: int) -> Integers:
     return folded
 
 
-def _stored(w: Integers, weight_zero: int) -> tuple[Integers, int]:
+def stored_weights(w: Integers, weight_zero: int) -> tuple[Integers, int]:
     """Weights as stored and the zero point left to the kernel: none where the difference fits."""
     real = w - weight_zero
     fits = not real.size or (real.min() >= -128 and real.max() <= 127)
@@ -148,7 +148,7 @@ def pack_gemm_s8(
 ) -> Packed:
     """Pack w[K, N] and bias[N] for gemm_s8; `zero` is the activations' zero point."""
     wide = w.astype(np.int64)
-    stored, wz = _stored(wide, weight_zero)
+    stored, wz = stored_weights(wide, weight_zero)
     folded = _fold(bias.astype(np.int64), wide - weight_zero, zero, shift)
     weights = _panels([stored.astype(np.int8)], lanes, vectors, wz != 0, pairs)
     return Packed(weights, _padded(folded), wz)
@@ -175,7 +175,7 @@ def pack_conv_s8(
     """Pack w[groups * N, C, KH, KW] and bias for conv_s8; `dense` comes from conv_is_dense."""
     outputs, c, _, kw = w.shape
     wide = w.astype(np.int64)
-    stored, wz = _stored(wide, weight_zero)
+    stored, wz = stored_weights(wide, weight_zero)
     real = (wide - weight_zero).reshape(outputs, -1).T
     length = (kw if dense else 1) * c
     rows = stored.transpose(2, 3, 1, 0).reshape(-1, length, groups, outputs // groups)

@@ -29,7 +29,8 @@ def lower(node: Node, target: Target) -> Lowered | None:
     half, rows = length // 2, static_size(x.tensor.elements) // length
     phase = -np.pi * np.arange(half) / half
     twiddles = np.stack([np.cos(phase), np.sin(phase)], axis=-1).astype(np.float32)
-    arguments = (rows, half, In(0), Weight(0), Weight(1), Scratch(), Out())
+    lanes = max(1, min(rows, target.lanes))
+    arguments = (rows, lanes, half, In(0), Weight(0), Weight(1), Scratch(), Out())
     call = Call("rfft_f32", arguments)
     tables = (bit_reversal(half), twiddles)
-    return Lowered((call,), ("rfft_f32.h",), tables, scratch=half * 8)
+    return Lowered((call,), ("rfft_f32.h",), tables, scratch=half * 8 * lanes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from whet.errors import CompileError
 from whet.plan.alias import Homes, find_homes
+from whet.plan.bands import in_bands
 from whet.plan.lifetime import Buffer, Placement, Step
 from whet.plan.pack import DEFAULT_EFFORT, pack
 
@@ -47,6 +48,7 @@ def plan_memory(
     outputs: Collection[str] = (),
     alignment: int = 64,
     effort: int = DEFAULT_EFFORT,
+    shared: bool = False,
 ) -> MemoryPlan:
     """Give every value of the steps an offset in one arena, as small as effort can make it.
 
@@ -71,6 +73,8 @@ def plan_memory(
     outputs: values that must be intact after the last step.
     alignment: bytes, a power of two; roots and the arena are multiples of it.
     effort: search nodes to spend above the greedy portfolio when that misses the lower bound.
+    shared: whether threads share the steps; the arena may then be a little larger
+        (`whet.plan.bands`).
 
     A sized value that no step writes is an input: in the arena from the first step on.
 
@@ -82,6 +86,7 @@ def plan_memory(
     homes = find_homes(steps, sizes, views, pinned, outputs, alignment)
     buffers = _buffers(steps, homes, pinned, alignment)
     packing = pack(buffers, effort)
+    packing = in_bands(packing) if shared else packing
     place = {p.buffer.name: p.offset for p in packing.placements}
     return MemoryPlan(
         offsets={name: place[root] + shift for name, (root, shift) in homes.home.items()},

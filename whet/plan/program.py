@@ -19,6 +19,7 @@ from whet.ir.type import Type
 from whet.kernels.kernel import Choice, load_all
 from whet.kernels.scratch import whole_lines
 from whet.ops.cost import graph_cost
+from whet.plan.ahead import fetch_ahead
 from whet.plan.bound import round_up
 from whet.plan.choosing import Choosing
 from whet.plan.lifetime import Step
@@ -120,6 +121,7 @@ class _Room:
     ) -> None:  # fmt: skip
         self.graph, self.choosing, self.weights, self.name = graph, choosing, weights, name
         self.target = choosing.target
+        self.in_strips = in_strips
         self.headers: list[str] = []
         self.symbols: set[Symbol] = {s for v in graph.inputs for s in _symbols(v)}
         self.symbols |= {s for s, _ in graph.live_bindings}
@@ -128,8 +130,8 @@ class _Room:
         self.lowered = self._lower_all()
         self.chains = self._chains() if in_strips else {}
         self.external = self._external()
-        own = in_strips and self.target.threads > 1
-        each = max((v.scratch_each for v in self.lowered.values() if own), default=0)
+        self.shared = in_strips and self.target.threads > 1
+        each = max((v.scratch_each for v in self.lowered.values() if self.shared), default=0)
         self.each = round_up(each, APART)
         self.memory = self._plan()
         self.function = self._function()
@@ -222,7 +224,9 @@ class _Room:
         if not self.symbols:  # sizes that are data order steps in ways the planner does not see
             steps = order_steps(steps, sizes, views=views, pinned=pinned, outputs=kept)
             self._reorder(steps)
-        plan = plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept)
+        plan = plan_memory(
+            steps, sizes, views=views, pinned=pinned, outputs=kept, shared=self.shared
+        )
         validate_plan(plan, steps, sizes, views=views, pinned=pinned, outputs=kept)
         return plan
 
@@ -276,8 +280,9 @@ class _Room:
             if self.place(v) != Place("output", index=i):
                 size_ = v.tensor.elements * v.tensor.element.size
                 steps.append(Copy(self.place(v), Place("output", index=i), size_))
+        ahead = fetch_ahead(steps, self.target.l2) if self.in_strips else steps
         return Function(
-            self.name, len(self.graph.inputs), len(self.graph.outputs), tuple(steps),
+            self.name, len(self.graph.inputs), len(self.graph.outputs), tuple(ahead),
             self.memory.arena_bytes,
         )  # fmt: skip
 

@@ -8,6 +8,10 @@
 // COPY: the rows of each block are copied once to `scratch` by ready_s8, MC * K * DOT8_BYTES for
 // each thread; else each use makes them ready.
 //
+// ahead, pace: how many bytes, and from where on, the quads of all tiles of a call fetch into the
+// second level of cache, each after those of the one before, as a plan has it. Where the pace is
+// the literal 0 the tiles of a unit fetch its next panel, if weights are many.
+//
 // Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel
 // u % panels); a call does [begin, end) and the result does not depend on the split. All const ints
 // are literals.
@@ -24,13 +28,14 @@ INLINE void ready_rows_s8(const long rows, const long K, const long lda, const s
 }
 
 // One row block of `rows` rows against one panel; rows are shared evenly by as few tiles as MR
-// allows. FETCH: they share the fetching of the panel after this one.
+// allows. FETCH: they share the fetching of the panel after this one; with a pace they fetch what
+// is next in the queue instead.
 INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const int K,
                           const long lda, const long ldc, const int MR, const int WZ,
                           const int READY, const int FETCH, const int OUT, const int low,
                           const int high, const s8 *a, const s8 *b, const int *bias, s8 *c,
-                          const long row, const int channel, const void *const *extra,
-                          epilogue_s8 epilogue) {
+                          const long row, const int channel, const s8 **queue, const int pace,
+                          const void *const *extra, epilogue_s8 epilogue) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles,
               V = NV + (WZ != 0), each = fetch_bytes(V * VL * 4, tiles);
     const long panel = (long)V * VL * ((K + 3) / 4 * 4);
@@ -39,7 +44,10 @@ INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const i
 #define TILE(rows_)                                                                                \
     do {                                                                                           \
         tile_start_s8(rows_, V, WZ, acc, bias);                                                    \
-        if (FETCH && ahead < last) {                                                               \
+        if (FETCHES(pace)) {                                                                       \
+            tile_sum_s8(rows_, V, K, READY, pace, acc, a + m * lda, lda, b, *queue);               \
+            *queue += K / 4 * pace;                                                                \
+        } else if (FETCH && ahead < last) {                                                        \
             tile_sum_s8(rows_, V, K, READY, each, acc, a + m * lda, lda, b, ahead);                \
             ahead += K / 4 * each;                                                                 \
         } else                                                                                     \
@@ -56,17 +64,19 @@ INLINE void gemm_s8(const int M, const int N, const int K, const int lda, const 
                     const int MR, const int NV, const int MC, const int WZ, const int COPY,
                     const int OUT, const int low, const int high, const int begin, const int end,
                     const s8 *a, const s8 *b, const int *bias, void *c, s8 *scratch,
-                    const void *const *extra, epilogue_s8 epilogue) {
+                    const void *ahead, const int pace, const void *const *extra,
+                    epilogue_s8 epilogue) {
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int blocks = (M + MC - 1) / MC, last_rows = M - (blocks - 1) * MC;
     const int step = COPY ? K * DOT8_BYTES : lda;
     const long panel_bytes = (long)(width + (WZ ? VL : 0)) * ((K + 3) / 4 * 4);
     const int fetch = panel_bytes * panels > NEAR_BYTES && (M < MC ? M : MC) > MR;
+    const s8 *queue = ahead;
     int ready = -1; // the row block that scratch holds
 #define BLOCK(rows, vectors, lanes)                                                             \
     gemm_block_s8(rows, vectors, lanes, K, step, ldc, MR, WZ, COPY, fetch, OUT, low, high, ab, bb, \
-                  bias + channel, cb, row, channel, extra, epilogue)
+                  bias + channel, cb, row, channel, &queue, pace, extra, epilogue)
     for (int u = begin; u < end; u++) {
         const int block = u / panels, panel = u % panels, channel = panel * width;
         const long row = (long)block * MC;

@@ -84,5 +84,5 @@ INLINE void recurrent_inputs_s8(const int M, const int COLUMNS, const int INPUT,
                                 const float *bias, float *gates) {
     const void *const extra[] = {scale, bias};
     gemm_s8(M, COLUMNS, INPUT, (int)ldx, COLUMNS, MR, NV, M, 0, 0, 4, 0, 0, begin, end, x, w, start,
-            gates, 0, extra, recurrent_gates_s8);
+            gates, 0, 0, 0, extra, recurrent_gates_s8);
 }

@@ -24,6 +24,8 @@
 #include "requantize.h"
 
 enum { FETCH_LEAST = 8 }; // bytes
+// Whether anything is fetched at this pace: not where it is the literal 0.
+#define FETCHES(pace) (!__builtin_constant_p(pace) || (pace))
 
 // Bytes of an element of the result.
 INLINE int out_bytes(const int OUT) { return OUT == 4 ? 4 : 1; }
@@ -60,14 +62,14 @@ INLINE int fetch_bytes(const int bytes, const int tiles) {
 }
 
 // acc[i][j] += sum over k < K of a[i][k] * b: ceil(K / 4) quads, each [NV][VL][4]. Returns the next
-// quad of b. FETCH: how many bytes of `ahead` each quad fetches.
+// quad of b. pace: how many bytes of `ahead` each quad fetches.
 INLINE const s8 *tile_sum_s8(const int MR, const int NV, const int K, const int READY,
-                             const int FETCH, vi *acc, const s8 *a, const long lda, const s8 *b,
+                             const int pace, vi *acc, const s8 *a, const long lda, const s8 *b,
                              const s8 *ahead) {
     const int each = READY ? DOT8_BYTES : 1;
     int k = 0;
     for (; k + 4 <= K; k += 4, b += NV * VL * 4) {
-        if (FETCH) __builtin_prefetch(ahead + k / 4 * FETCH, 0, 2);
+        if (FETCHES(pace)) __builtin_prefetch(ahead + (long)(k / 4) * pace, 0, 2);
         tile_quad_s8(MR, NV, READY, 4, acc, a + k * each, lda, b);
     }
     if (K % 4 == 0) return b;
