@@ -49,9 +49,12 @@ def load_onnxruntime(path: Path, setting: Setting) -> Run:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    taken = {value.name: value.shape for value in session.get_inputs()}
-    settled = {name: n for name, n in setting.settled.items() if name in taken}
-    fixed = {name: np.full(taken[name], n) for name, n in settled.items()}
+    taken = {value.name: value for value in session.get_inputs()}
+    fixed = {
+        name: np.full(taken[name].shape, n, _numpy_type(taken[name].type))
+        for name, n in setting.settled.items()
+        if name in taken
+    }
     names = [name for name in taken if name not in fixed]
 
     def run(inputs: Sequence[Array]) -> list[Array]:
@@ -59,6 +62,11 @@ def load_onnxruntime(path: Path, setting: Setting) -> Run:
         return found
 
     return run
+
+
+def _numpy_type(type_name: str) -> np.dtype[np.generic]:
+    """Of a tensor of whole numbers in ONNX Runtime's words, such as `tensor(int32)`."""
+    return np.dtype(type_name.removeprefix("tensor(").removesuffix(")"))
 
 
 def load_openvino(path: Path, setting: Setting) -> Run:
@@ -84,7 +92,7 @@ def _openvino(path: Path, setting: Setting, precision: str) -> Run:
     settled = setting.settled.items()
     ports = dict(enumerate(model.inputs))
     fixed = {
-        i: np.full(list(port.shape), n)
+        i: np.full(list(port.shape), n, port.get_element_type().to_dtype())
         for i, port in ports.items()
         for name, n in settled
         if name in port.get_names()

@@ -30,14 +30,15 @@ def test_an_engine_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("element", ["int64", "int32", "uint8"])
 def test_a_settled_input_is_given_to_engines_that_still_ask_for_it(
-    engine: str, tmp_path: Path
+    element: str, engine: str, tmp_path: Path
 ) -> None:
     pytest.importorskip(engine)
     path = tmp_path / "net.onnx"
     text = """<ir_version: 8, opset_import: ["" : 17]>
-    net (int64[1] times, float[4] x) => (float[4] y) { f = Cast <to=1> (times) y = Mul (x, f) }"""
-    onnx.save(onnx.parser.parse_model(text), path)
+    net (ELEMENT[1] times, float[4] x) => (float[4] y) { f = Cast <to=1> (times) y = Mul (x, f) }"""
+    onnx.save(onnx.parser.parse_model(text.replace("ELEMENT", element)), path)
     build = whet.compile(path, sizes={"times": 3}).artifact().save(tmp_path / "net.whet")
     setting = Setting(settled={"times": 3})
     whet_lap, peer = race({"whet": build, engine: path}, [np.ones(4, np.float32)], setting, 0.1)
