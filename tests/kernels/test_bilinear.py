@@ -7,10 +7,16 @@ import pytest
 
 from tests.kernels.native import CPUS, build
 from whet.emit.headers import header_number
+from whet.errors import ShapeError
+from whet.ir.element import F32
+from whet.ir.leaf import parameter
+from whet.ir.type import Type
 from whet.kernels.bilinear import fits
-from whet.ops.bilinear import positions
+from whet.kernels.kernel import load_all, lower
+from whet.ops.bilinear import bilinear, positions
 from whet.ops.integer.quantization import Rounding
 from whet.ops.integer.resize import bilinear_positions, resize_bilinear
+from whet.targets.host import host
 
 # Batch, height, width, channels, height and width of the result; kinds of elements, and rounding.
 CASES: list[tuple[tuple[int, ...], list[str]]] = [
@@ -98,3 +104,12 @@ def test_outputs_beyond_the_last_source_are_its() -> None:
     x = np.arange(2, dtype=np.int16).reshape(1, 1, 2, 1) * 100
     y = resize_bilinear(x, (1, 4000), "single")
     assert y[0, 0, [0, 1024, 4000 - 1], 0].tolist() == [0, 100, 100]
+
+
+def test_the_kernel_never_sees_an_image_without_elements() -> None:
+    load_all()
+    node = bilinear(parameter("x", Type((1, 3, 5, 0), F32)), size=(6, 7)).node
+    assert lower(node, host()).statements == ()
+    for h, w in ((0, 5), (3, 0)):
+        with pytest.raises(ShapeError, match="bilinear resize"):
+            bilinear(parameter("x", Type((1, h, w, 2), F32)), size=(6, 7))

@@ -20,7 +20,7 @@ def _infer(
     ties_up: bool = False,
 ) -> Type:  # fmt: skip
     """x: [N, H, W, C] of floats or of quantised codes, whose quantisation the result shares."""
-    if x.rank != 4 or not x.static or min(size) < 1:
+    if x.rank != 4 or not x.static or 0 in x.shape[1:3] or min(size) < 1:
         raise ShapeError(f"bilinear resize of {x} to {size}")
     if not isinstance(x.element, Quant) and x.element != F32:
         raise ShapeError(f"bilinear resize of {x.element}")
