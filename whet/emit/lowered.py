@@ -5,7 +5,7 @@ by position. Nothing here knows C, or where a value lives.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from whet.ir.dim import Size
 from whet.ir.graph import Graph
@@ -59,7 +59,7 @@ class Ahead:
     """What the plan tells a kernel that fetches: `ahead`, from where on, or `pace`, how much at a
     turn; 0 where the step is to fetch nothing."""
 
-    text: str
+    word: Literal["ahead", "pace"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
     if isinstance(argument, Name):
         return argument.text
     if isinstance(argument, Ahead):
-        return argument.text if stage.fetches else "0"
+        return argument.word if stage.fetches else "0"
     if isinstance(argument, Record):
         return _record(argument, stage, epilogue)
     if isinstance(argument, Portion):

@@ -40,8 +40,9 @@ struct model_host {
 """
 PARTS = """\
 /* Addresses in the arena and in the weights; the units of a stage that a thread does, as its
- * arguments `begin` and `end`; the bytes of later weights that it fetches at a turn, all of them by
- * each thread in its share of the turns, and never more than a line. */
+ * arguments `begin` and `end`; the bytes of later weights that it fetches at a turn. It fetches
+ * from the first on, `alone` at each where it has all turns, `parts` times that where it has a
+ * share, but a line at most: then it may end before the last of them. */
 #define ARENA(bytes) (void *)(arena + (bytes))
 #define WEIGHTS(bytes) (const void *)(weights + (bytes))
 #define SHARE(units, part) (int)((i64)(units) * (part) / parts)
@@ -210,7 +211,7 @@ class Writer:
         if step.fetch is not None:
             arguments.append(f"WEIGHTS({step.fetch.first}), PACE({step.fetch.pace})")
         call = f"{name}({', '.join(arguments)}{self.pass_dims if self.dims else ''})"
-        ahead = f"fetches {step.fetch.nbytes} bytes of later weights" if step.fetch else ""
+        ahead = f"fetches up to {step.fetch.nbytes} bytes of later weights" if step.fetch else ""
         said = "; ".join(filter(None, (step.origin, ahead)))
         note = f"{comment('/* ' + said)} */\n" if said else ""
         if not self.can_fail(stage):

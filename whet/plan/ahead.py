@@ -8,6 +8,10 @@ fetch move its front.
 
 A step fetches as late as the capacity of those after it allows, no faster than a line comes, and
 never so much that what is near and not read yet fills its share of the second cache.
+
+Each of several threads has a share of the turns. It too fetches from the first byte on, so many
+times more at a turn, but a line at most: each of two threads at a pace of 48 asks for 64 bytes a
+turn, not for 96, and gets two thirds of the way. All that is planned counts as near even then.
 """
 
 from __future__ import annotations

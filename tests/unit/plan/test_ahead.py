@@ -8,8 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from whet.compiler.build import shared_library
 from whet.emit.c import model_c
 from whet.emit.program import Fetch, Step
+from whet.emit.writer import PARTS
 from whet.ir.element import I8, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
@@ -17,6 +19,7 @@ from whet.ir.type import Type
 from whet.ops.matmul import matmul
 from whet.plan.ahead import PACE
 from whet.plan.program import plan_program
+from whet.session.library import Library
 from whet.targets.host import host
 from whet.targets.registry import target
 from whet.targets.target import Target
@@ -77,5 +80,17 @@ def test_the_emitted_call_says_so() -> None:
     program = plan_program(layers(6), HOST).program
     text, first = model_c(program), steps(layers(6))[0].fetch
     assert first is not None
-    assert f"fetches {first.nbytes} bytes of later weights" in text
+    assert f"fetches up to {first.nbytes} bytes of later weights" in text
     assert f"WEIGHTS({first.first}), PACE({first.pace})" in text
+
+
+def test_of_two_threads_each_fetches_all_or_as_far_as_a_line_a_turn_gets() -> None:
+    text = f"{PARTS}\nint pace(int alone, int parts) {{ return PACE(alone); }}\n"
+    library = Library(shared_library((text,), host()))
+    pace = library["pace"]
+    for alone, of_two in ((20, 40), (32, 64), (33, 64), (PACE, 64)):
+        assert pace(alone, 1) == alone
+        assert pace(alone, 2) == of_two
+    turns = 300
+    fetched = [turns // parts * pace(PACE, parts) for parts in (1, 2)]
+    assert fetched == [Fetch(0, turns, PACE).nbytes, Fetch(0, turns, PACE).nbytes * 2 // 3]

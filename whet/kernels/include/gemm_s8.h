@@ -14,7 +14,7 @@
 //
 // Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel
 // u % panels); a call does [begin, end) and the result does not depend on the split. All const ints
-// are literals.
+// but begin, end and pace are literals.
 #pragma once
 #include "tile_s8.h"
 
