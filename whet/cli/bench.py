@@ -21,7 +21,16 @@ from whet.cli.model import (
 from whet.cli.roofline import STEP_COLUMNS, step_document, step_rows
 from whet.cli.roofline_picture import draw_roofline
 from whet.cli.run import named
-from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress, size_text
+from whet.cli.show import (
+    Cell,
+    Json,
+    json_option,
+    print_json,
+    print_notes,
+    print_table,
+    progress,
+    size_text,
+)
 from whet.cli.spread import SPREAD_COLUMNS, call_columns, call_document, call_row, spread_rows
 from whet.compiler.pipeline import Compiled
 from whet.devices import Roofline, roofline
@@ -117,6 +126,8 @@ def _settled(sizes: tuple[str, ...]) -> dict[str, int]:
 
 
 def _print_spread(found: Profile) -> None:
+    if found.unnoted:
+        print_notes([f"{found.unnoted} waits inside steps count as work, in what is slower"])
     print_table(f"Steps, {found.threads} threads", SPREAD_COLUMNS, spread_rows(found))
     columns, row = call_columns(found.threads), call_row(found)
     print_table("A call from Python, microseconds", columns, [row])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from whet.cli.show import Cell, Json
 from whet.session.profile import Profile, Spread
 
-SPREAD_COLUMNS = (
-    *("layer", "kernel", "us of one", "of each thread", "slower", "uneven", "serial", "waits"),
-)
+STEP = ("layer", "kernel", "us of one", "of each thread")
+LOST = ("slower", "uneven", "serial", "waits")
+SPREAD_COLUMNS = (*STEP, *LOST)
 EACH = 4  # threads that are told one by one
 
 
@@ -15,12 +15,17 @@ def spread_rows(profile: Profile) -> list[tuple[Cell, ...]]:
     """Rows of SPREAD_COLUMNS in the order of the run, microseconds."""
     return [
         (
-            *(step.layer, step.kernel_text, _micro(step.seconds), _each(step.spread)),
-            *map(_micro, (step.spread.slower, step.spread.uneven)),
-            *map(_micro, (step.spread.serial, step.spread.waits)),
+            step.layer,
+            step.kernel_text,
+            _micro(step.seconds),
+            _each(spread),
+            _micro(spread.slower),
+            _micro(spread.uneven),
+            _micro(spread.serial),
+            _micro(spread.waits),
         )
         for step in profile.steps
-        if step.spread
+        if (spread := step.spread)
     ]
 
 
@@ -28,7 +33,7 @@ def call_columns(threads: int) -> tuple[str, ...]:
     """What a call takes, and of it the share of one thread's work and what is lost."""
     calls = ("call, one thread", f"call, {threads}")
     share = "half" if threads == 2 else f"1/{threads}"
-    return (*calls, share, "slower", "uneven", "serial", "waits", "Python and the call")
+    return (*calls, share, *LOST, "Python and the call")
 
 
 def call_row(profile: Profile) -> tuple[Cell, ...]:
@@ -38,12 +43,14 @@ def call_row(profile: Profile) -> tuple[Cell, ...]:
 
 
 def call_document(profile: Profile) -> dict[str, Json]:
-    """Seconds of a call of one thread and of several, and what those lose."""
+    """Seconds of a call of one thread and of several, and what those lose; how many waits of a run
+    count as work."""
     return {
         "one_thread": profile.call,
         "together": profile.together,
         "share": profile.share,
         "lost": profile.lost(),
+        "unnoted_waits": profile.unnoted,
     }
 
 

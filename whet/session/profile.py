@@ -30,6 +30,7 @@ class Spread:
     slower: the mean beyond its share of one thread's time. uneven: what the last one came later to
     the waits in the step and behind it than the mean. serial: what one thread alone takes beyond a
     share of its time alone. waits: from the last one's coming to the mean's leaving.
+    The two threads of a recurrent layer meet without a wait: what that takes is in `slower`.
     """
 
     each: tuple[float, ...]
@@ -63,13 +64,15 @@ class StepTime:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """The steps of a run, and the seconds of a whole call from Python on one thread and on
-    `threads`.
+    `threads`. unnoted: waits inside steps of a run that its notes had no room for; they are in
+    `slower`.
     """
 
     steps: tuple[StepTime, ...]
     call: float
     threads: int
     together: float
+    unnoted: int
 
     @property
     def share(self) -> float:
@@ -113,7 +116,7 @@ def profile(compiled: Compiled, inputs: Mapping[str, Array], threads: int = 1) -
         StepTime(row.layer, row.kernel, float(seconds), row.cost, row.strips, spread)
         for row, seconds, spread in zip(rows, one, spreads, strict=True)
     ]
-    return Profile(tuple(steps), calls[0], threads, calls[-1])
+    return Profile(tuple(steps), calls[0], threads, calls[-1], runs[-1].unnoted)
 
 
 def _measure(sessions: list[WatchedSession], inputs: Mapping[str, Array]) -> None:

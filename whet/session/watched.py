@@ -27,7 +27,8 @@ class Runs:
     and had done each thing of `done`, from the first thread's begin on (runs, parts, 1 + things).
     links: what each link of strips took (runs, parts, links). came, left: when threads came to
     waits inside stages and left them (runs, parts, waits). clock: what it takes to note a time,
-    which is in all of them but `links`; noting: what it takes the first thread in a run.
+    which is in all of them but `links`; noting: what it takes the first thread in a run. unnoted:
+    waits inside stages of a run beyond those that there is room to note.
     """
 
     threads: int
@@ -40,6 +41,7 @@ class Runs:
     left: Times
     clock: float
     noting: float
+    unnoted: int = 0
 
 
 class WatchedSession(Session):
@@ -85,7 +87,7 @@ class WatchedSession(Session):
         middle = ordered[len(ordered) // 4 : -(len(ordered) // 4) or None]
         noted = np.stack([self._kept[i] for i in middle])
         ends = np.cumsum([layout.times, 2 * layout.links, 2])
-        times, links, _, waits = np.split(noted, ends, axis=2)
+        times, links, counts, waits = np.split(noted, ends, axis=2)
         begin = noted[:, :1, :1]
         clock = float(np.mean(times[:, :, 1] - times[:, :, 0])) / ticks
         spent, turns = links[:, :, 0::2] / ticks, links[:, :, 1::2]
@@ -101,6 +103,7 @@ class WatchedSession(Session):
             (waits[:, :, 1::2] - begin) / ticks,
             clock,
             noted_times * clock,
+            max(0, int(counts[:, :, 0].max()) - layout.waits),
         )
 
 

@@ -120,6 +120,25 @@ def test_a_race_against_onnxruntime(folder: Path, capsys: pytest.CaptureFixture[
     assert "of peak" in capsys.readouterr().out
 
 
+def test_steps_of_two_threads_tell_what_is_lost(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["bench", "net.onnx", "x.npy", "--seconds", "0.05", "--per-op", "--threads", "2"]
+    facts = document(capsys, *arguments)
+    spreads, call = [step["spread"] for step in facts["steps"]], facts["call"]
+    assert spreads
+    assert all(len(spread["each"]) == 2 for spread in spreads)
+    assert call["unnoted_waits"] == 0
+    assert call["together"] == pytest.approx(call["share"] + sum(call["lost"].values()))
+    for reason in ("slower", "uneven", "serial", "waits"):
+        told = sum(spread[reason] for spread in spreads)
+        assert call["lost"][reason] == pytest.approx(told)
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "Steps, 2 threads" in shown
+    assert "Python and the call" in shown
+
+
 def test_steps_are_drawn_under_the_roof(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["bench", "net.onnx", "--seconds", "0.05", "--picture"]
     steps = document(capsys, *arguments, "roof.svg")["steps"]
