@@ -20,9 +20,9 @@ from pathlib import Path
 
 from bench.goals import BF16, floor, goals, regressions
 from bench.measure import Missing, Record, Suite
-from bench.profiles import draw, section
 from bench.report import from_json, page, show, to_json
 from bench.suite import MODELS, PRECISIONS, ROOT, TRAINED, Case, is_stored
+from bench.under_roof import draw, section
 from whet import api
 from whet.bench.engine import LEVELS
 from whet.devices import measure
@@ -112,10 +112,10 @@ def write(
     load: float,
 ) -> None:
     """docs/benchmarks.md, docs/benchmarks.json and the pictures in docs/rooflines."""
-    profiles = suite.profiles()
-    draw(profiles, DOCS / "rooflines")
+    under_roof = suite.under_roof()
+    draw(under_roof, DOCS / "rooflines")
     reached = [*goals(records), *floor(records)]
-    shown = section(profiles, "rooflines")
+    shown = section(under_roof, "rooflines")
     text = page(records, missing, reached, command_line(options), load, shown)
     (DOCS / "benchmarks.md").write_text(text)
     (DOCS / "benchmarks.json").write_text(to_json(records))

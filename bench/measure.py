@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.profiles import Profile, profiled
 from bench.suite import CONVERTED, Case, Unavailable, model_file, peers, ready
+from bench.under_roof import UnderRoof, under_roof
 from whet import api
 from whet.bench.engine import LEVELS, Setting, check_peer
 from whet.bench.race import Lap, difference, race
@@ -112,9 +112,9 @@ class Suite:
             raise RuntimeError(found)
         return found
 
-    def profiles(self) -> list[Profile]:
+    def under_roof(self) -> list[UnderRoof]:
         """Where the time goes in each model that was raced."""
-        return [profiled(name, compiled) for name, compiled in self._raced.items()]
+        return [under_roof(name, compiled) for name, compiled in self._raced.items()]
 
     def race(self, case: Case, path: Path) -> Results:
         """Race Whet with the peers; one that fails is left out and told."""

@@ -18,8 +18,10 @@ SHOWN = 6  # kernels of a model, those that take most
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
-    """The steps of a model on one thread. name: model and precision."""
+class UnderRoof:
+    """The steps of a model on one thread, which lie under the roof of this machine. name: model and
+    precision. integer: whether most of its products are of integer codes.
+    """
 
     name: str
     steps: tuple[StepTime, ...]
@@ -38,25 +40,25 @@ class Profile:
         return sorted(found, key=lambda row: -row[1])
 
 
-def profiled(name: str, compiled: Compiled) -> Profile:
+def under_roof(name: str, compiled: Compiled) -> UnderRoof:
     """Time the steps of a model in its run."""
     ports = compiled.artifact().interface.inputs
     inputs = dict(zip([p.name for p in ports], random_inputs(ports, seed=0), strict=True))
-    return Profile(name, profile(compiled, inputs).steps, integer_graph(compiled.graph))
+    return UnderRoof(name, profile(compiled, inputs).steps, integer_graph(compiled.graph))
 
 
-def draw(profiles: Sequence[Profile], folder: Path) -> None:
+def draw(models: Sequence[UnderRoof], folder: Path) -> None:
     """One SVG picture a model under `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for p in profiles:
-        title = f"{p.name}, one thread"
-        picture = draw_roofline(p.steps, roofline(1), p.integer, title)
-        (folder / f"{p.name.replace(' ', '_')}.svg").write_text(picture)
+    for model in models:
+        title = f"{model.name}, one thread"
+        picture = draw_roofline(model.steps, roofline(1), model.integer, title)
+        (folder / f"{model.name.replace(' ', '_')}.svg").write_text(picture)
 
 
-def section(profiles: Sequence[Profile], folder: str) -> list[str]:
+def section(models: Sequence[UnderRoof], folder: str) -> list[str]:
     """Lines of the page: each model's kernels by time, and its picture."""
-    if not profiles:
+    if not models:
         return []
     lines = ["", "## Where Whet's time goes", ""]
     lines += [
@@ -64,8 +66,8 @@ def section(profiles: Sequence[Profile], folder: str) -> list[str]:
     ]
     lines += ["roof over each step (arithmetic, or reading the memory level that holds its data)."]
     lines += ["", "| model | kernels | picture |", "| --- | --- | --- |"]
-    for p in profiles:
-        told = [f"{kernel} {s:.0%} ({roof:.0%} of roof)" for kernel, _, s, roof in p.kernels()]
-        picture = f"[roofline]({folder}/{p.name.replace(' ', '_')}.svg)"
-        lines.append(f"| {p.name} | {', '.join(told[:SHOWN])} | {picture} |")
+    for model in models:
+        told = [f"{kernel} {s:.0%} ({roof:.0%} of roof)" for kernel, _, s, roof in model.kernels()]
+        picture = f"[roofline]({folder}/{model.name.replace(' ', '_')}.svg)"
+        lines.append(f"| {model.name} | {', '.join(told[:SHOWN])} | {picture} |")
     return lines
