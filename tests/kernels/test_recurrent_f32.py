@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -11,17 +12,26 @@ import pytest
 
 import whet
 from tests.kernels.native import LEVELS
+from whet.compiler.pipeline import compile_graph
 from whet.emit.program import Step
+from whet.importers import import_model
 from whet.ir.element import F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
 from whet.ir.type import Type
 from whet.ops.evaluate import evaluate
 from whet.ops.recurrent import USUAL, gru, lstm
+from whet.passes.pipeline import optimize
+from whet.plan import program
 from whet.targets.host import host
 
 GATES = {"GRU": 3, "LSTM": 4}
 RNG = np.random.default_rng(23)
+
+
+@pytest.fixture(autouse=True)
+def short_runs_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
 
 
 def _model(
@@ -89,6 +99,7 @@ def _check(
     steps = [s for s in compiled.program.main.steps if isinstance(s, Step)]
     (layer,) = [s.stage.lowered for s in steps if s.stage.lowered.kernel == "recurrent_f32"]
     assert places is None or layer.statements[0].arguments[2] == places
+    assert compiled.program.shared
     want = _reference(model, feeds, layout)
     alone = compiled.session()(feeds)
     for got, expected in zip(alone.values(), want, strict=True):
@@ -143,10 +154,25 @@ def test_a_column_with_one_large_weight_keeps_weights_floats() -> None:
     _check(model, feeds, 0, "native", 0)
 
 
+@pytest.mark.parametrize("hidden", [21, 110])
+@pytest.mark.parametrize("op", GATES)
+def test_three_threads(op: str, hidden: int) -> None:
+    model, feeds = _model(op, "bidirectional", (9, 2, 3, hidden), 0, states=False)
+    graph = optimize(import_model(model.SerializeToString()))
+    compiled = compile_graph(graph, replace(host(), threads=3))
+    assert compiled.program.shared
+    alone = compiled.session()(feeds)
+    for threads in (2, 3):
+        together = compiled.session(threads=threads)(feeds)
+        for name, got in alone.items():
+            np.testing.assert_array_equal(got, together[name])
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
 def test_threads_that_give_up_looking_for_each_other_agree() -> None:
     model, feeds = _model("LSTM", "forward", (40, 1, 3, 110), 0, states=False)
     compiled = whet.compile(model.SerializeToString())
+    assert compiled.program.shared
     alone, allowed = compiled.session()(feeds), os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
     try:

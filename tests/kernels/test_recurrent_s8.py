@@ -13,6 +13,7 @@ from tests.kernels.native_s8 import PATHS, library
 from whet.emit.program import Step
 from whet.ir.element import I8, Quant
 from whet.kernels.packing_recurrent import Layout
+from whet.plan import program
 
 RNG = np.random.default_rng(29)
 GATES = {"GRU": 3, "LSTM": 4}
@@ -34,6 +35,11 @@ INLINE void sums(const int PLACES, ARGS) {
 void case0(ARGS) { sums(1, begin, end, x, w, bias, y, scratch, extra); }
 void case1(ARGS) { sums(3, begin, end, x, w, bias, y, scratch, extra); }
 """
+
+
+@pytest.fixture(autouse=True)
+def short_runs_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
 
 
 def _given() -> tuple[np.ndarray, np.ndarray]:
@@ -162,6 +168,7 @@ def _check(
     (layer,) = [s.stage.lowered for s in steps if s.stage.lowered.kernel == "recurrent_f32"]
     assert layer.statements[0].arguments[2] == codes
     want = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
+    assert compiled.program.shared
     alone = compiled.session()(feeds)
     for got, expected in zip(alone.values(), want, strict=True):
         np.testing.assert_allclose(got, expected, rtol=2e-5, atol=2e-6)

@@ -17,6 +17,7 @@ from whet.emit.program import Strips
 from whet.ir.element import F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
+from whet.ir.node import Value
 from whet.ir.type import Type
 from whet.ops.convolution import conv
 from whet.plan import program, strips
@@ -80,6 +81,34 @@ def test_heavy_products_take_turns_with_the_layer_before(monkeypatch: pytest.Mon
     expected = whole.session()(inputs)["y"]
     for threads in (1, 2):
         np.testing.assert_array_equal(made.session(threads)(inputs)["y"], expected)
+
+
+@pytest.mark.parametrize("kind", ["large", "small"])
+def test_windows_over_the_edges(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link has the rows of its group, whether or not a layer adds some that read only padding;
+    those that read one row are made in strips."""
+    random = np.random.default_rng(0)
+    x = parameter("x", Type((1, 15, 5, 8), F32))
+
+    def layer(x: Value, k: int, low: int, high: int, groups: int = 1) -> Value:
+        w = constant(random.normal(0, 1, (8, k, k, 8 // groups)).astype(np.float32))
+        pads = {"low": (low, k // 2), "high": (high, k // 2)}
+        return conv(x, w, stride=(1, 1), dilation=(1, 1), **pads, groups=groups)
+
+    depthwise, dense = layer(x, 3, 1, 1, groups=8), layer(x, 1, 0, 0)
+    edges = [layer(depthwise, 1, 0, 1), layer(dense, 1, 0, 1), layer(layer(x, 3, 2, 2), 1, 3, 2)]
+    reached = layer(layer(layer(x, 1, 0, 0), 3, 2, 2, groups=8), 1, 0, 0)
+    graph = Graph((x,), (*edges, reached), ("a", "b", "c", "y"))
+    whole = compiled(graph, "x86-64", "whole", monkeypatch)
+    made = compiled(graph, "x86-64", kind, monkeypatch)
+    assert len(chains(made)) == 1
+    for group in [group for chain in chains(made) for group in chain.groups]:
+        assert {link.rows for link in group.links} == {group.rows}
+    inputs = random_inputs(graph, random)
+    expected = whole.session()(inputs)
+    for threads in range(1, min(3, made.program.threads) + 1):
+        for name, y in made.session(threads)(inputs).items():
+            np.testing.assert_array_equal(y, expected[name])
 
 
 @pytest.mark.parametrize("quantized", [False, True])

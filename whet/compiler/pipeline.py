@@ -97,12 +97,12 @@ def compile_graph(
     _check_sizes(graph)
     optimized = optimize(graph)
 
-    def planner(graph: Graph, *, in_strips: bool) -> Planned:
-        return plan_program(graph, chosen, choices, in_strips=in_strips)
+    def planner(graph: Graph, *, in_strips: bool, in_bands: bool) -> Planned:
+        return plan_program(graph, chosen, choices, in_strips=in_strips, in_bands=in_bands)
 
     patched = plan_in_patches(optimized, planner, room) if room else None
     optimized = patched.graph if patched else optimized
-    planned = patched.planned if patched else planner(optimized, in_strips=True)
+    planned = patched.planned if patched else planner(optimized, in_strips=True, in_bands=True)
     source = model_c(planned.program)
     if chosen.emulator is None:
         units = model_units(planned.program, chosen.threads)

@@ -77,6 +77,9 @@ def _operations(node: Node) -> int:
     operands = [_count(v) for v in node.operands]
     if family == "reduction":
         return max(operands, default=0)
+    if family == "recurrent":  # every weight once a step of every sequence
+        weights = operands[3:11] if node.op.name == "sequence_lstm" else operands[1:3]
+        return 2 * operands[0] // max(1, _bound(node.input(0), -1)) * sum(weights)
     if family != "contraction" or len(operands) < 2:
         bodies = sum(len([n for n in b.nodes if n.op.family != "leaf"]) for _, b in node.bodies)
         return made * max(1, bodies)

@@ -174,6 +174,6 @@ def _evaluate(
     return (y, h, c) if node.op is lstm else (y, h)
 
 
-rnn = Op("rnn", _infer(GATES["rnn"]), _evaluate)
-gru = Op("gru", _infer(GATES["gru"]), _evaluate)
-lstm = Op("lstm", _infer(GATES["lstm"]), _evaluate)
+rnn = Op("rnn", _infer(GATES["rnn"]), _evaluate, "recurrent")
+gru = Op("gru", _infer(GATES["gru"]), _evaluate, "recurrent")
+lstm = Op("lstm", _infer(GATES["lstm"]), _evaluate, "recurrent")

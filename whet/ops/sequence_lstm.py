@@ -90,5 +90,5 @@ def _sigmoid(x: Array) -> Array:
     return np.asarray(np.tanh(x * half) * half + half)
 
 
-sequence_lstm = Op("sequence_lstm", _infer, _evaluate)
+sequence_lstm = Op("sequence_lstm", _infer, _evaluate, "recurrent")
 """Source: TensorFlow Lite's UNIDIRECTIONAL_SEQUENCE_LSTM without peepholes and projection."""

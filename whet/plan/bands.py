@@ -47,7 +47,8 @@ def in_bands(packing: Packing) -> Packing:
     if arena > packing.arena_bytes * (1 + GROWTH):
         return packing
     placements = tuple(Placement(buffer, places[buffer.name]) for buffer in buffers)
-    return Packing(placements, arena, packing.lower_bound, arena == packing.lower_bound)
+    proved = packing.arena_bytes if packing.optimal else packing.lower_bound
+    return Packing(placements, arena, packing.lower_bound, arena == proved)
 
 
 def _meet(a: Buffer, b: Buffer) -> bool:

@@ -26,9 +26,9 @@ TRIES = 8
 
 
 class Planner(Protocol):
-    """Plans a graph, with layers in strips or a step for each node."""
+    """Plans a graph, with layers in strips or a step for each node, in bands or as few bytes."""
 
-    def __call__(self, graph: Graph, *, in_strips: bool) -> Planned: ...
+    def __call__(self, graph: Graph, *, in_strips: bool, in_bands: bool) -> Planned: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def plan_in_patches(graph: Graph, planner: Planner, room: Room) -> Patched:
         CompileError: nothing that was tried fits; the message has the smallest arena.
     """
     for in_strips in (True, False):
-        before = planner(graph, in_strips=in_strips)
+        before = planner(graph, in_strips=in_strips, in_bands=False)
         best = Patched(graph, before, (), before.memory.arena_bytes, 0.0)
         if room.ram is not None and best.whole_bytes <= room.ram:
             return best
@@ -93,7 +93,7 @@ def plan_in_patches(graph: Graph, planner: Planner, room: Room) -> Patched:
 def _tried(graph: Graph, planner: Planner, stages: Sequence[Stage], before: Planned) -> Patched:
     made = patch(graph, stages)
     extra = graph_cost(made).operations / max(graph_cost(graph).operations, 1) - 1
-    planned = planner(made, in_strips=False)
+    planned = planner(made, in_strips=False, in_bands=False)
     return Patched(made, planned, tuple(stages), before.memory.arena_bytes, extra)
 
 

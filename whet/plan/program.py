@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whet.emit.lowered import Branch, Lowered, Repeat
@@ -62,6 +62,7 @@ def plan_program(
     chosen: Mapping[str, Choice] | None = None,
     *,
     in_strips: bool = True,
+    in_bands: bool = True,
 ) -> Planned:
     """Choose kernels, place every value, and list the calls.
 
@@ -69,13 +70,15 @@ def plan_program(
     One that does not fit its call is left out, and the notes say so. in_strips: layers may take
     turns (`whet.plan.strips`), and each thread has the same scratch in all steps, whose lines stay
     with it; without it there is a step for each node, and scratch lies wherever there is room.
+    in_bands: with that, results that threads share may lie around one centre (`whet.plan.bands`),
+    in a slightly larger arena.
 
     Raises:
         UnsupportedError: nodes without a kernel on this target, all of them at once.
     """
     load_all()
     weights, choosing = Weights(), Choosing(target, chosen or {})
-    room = _Room(graph, choosing, weights, "model_run", in_strips)
+    room = _Room(graph, choosing, weights, "model_run", in_strips, in_bands)
     inputs = tuple(_port(str(v.node["name"]), v) for v in graph.inputs)
     outputs = tuple(_port(n, v) for n, v in zip(graph.output_names, graph.outputs, strict=True))
     states = tuple(
@@ -85,19 +88,18 @@ def plan_program(
     symbols = sorted({s.name for s in room.symbols})
     program = Program(
         graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
-        tuple(dict.fromkeys(room.headers)), target.threads,
-        _is_shared(graph, room.lowered.values()),
+        tuple(dict.fromkeys(room.headers)), target.threads, room.shared,
     )  # fmt: skip
     scratch = {node: room.scratch_of(lowered) for node, lowered in room.lowered.items()}
     notes = tuple(dict.fromkeys(choosing.notes))
     return Planned(program, room.memory, scratch, choosing.taken, notes)
 
 
-def _is_shared(graph: Graph, lowered: Iterable[Lowered]) -> bool:
-    """Whether a run has stages to share, and is long beside waking the threads for it."""
+def _is_long(graph: Graph) -> bool:
+    """Whether a run is long beside waking the threads for it."""
     run = graph_cost(graph)
     spent = run.operations / OPERATIONS_A_NANOSECOND + run.moved_bytes / BYTES_A_NANOSECOND
-    return any(each.split for each in lowered) and spent >= SHORTEST_NANOSECONDS
+    return spent >= SHORTEST_NANOSECONDS
 
 
 def storage(element: Element) -> Scalar:
@@ -113,25 +115,32 @@ def _port(name: str, value: Value) -> Port:
 
 
 class _Room:
-    """Plans one graph; each body has a room of its own inside its node's scratch."""
+    """Plans one graph; each body has a room of its own inside its node's scratch.
+
+    shared: whether threads share its stages, where a run has several. near: whether they do, and
+    keep what they write near from step to step.
+    """
 
     def __init__(
         self, graph: Graph, choosing: Choosing, weights: Weights, name: str,
-        in_strips: bool = False,
+        in_strips: bool = False, in_bands: bool = False,
     ) -> None:  # fmt: skip
         self.graph, self.choosing, self.weights, self.name = graph, choosing, weights, name
         self.target = choosing.target
-        self.in_strips = in_strips
+        self.in_strips, self.in_bands = in_strips, in_bands
         self.headers: list[str] = []
         self.symbols: set[Symbol] = {s for v in graph.inputs for s in _symbols(v)}
         self.symbols |= {s for s, _ in graph.live_bindings}
         self.keys = {v: f"v{i}.{v.index}" for i, n in enumerate(graph.nodes) for v in n.outputs}
         self.bodies: dict[Node, tuple[Function, ...]] = {}
         self.lowered = self._lower_all()
-        self.chains = self._chains() if in_strips else {}
+        long = _is_long(graph)
+        several = in_strips and long and self.target.threads > 1
+        self.chains = self._chains(several) if in_strips else {}
         self.external = self._external()
-        self.shared = in_strips and self.target.threads > 1
-        each = max((v.scratch_each for v in self.lowered.values() if self.shared), default=0)
+        self.shared = long and any(lowered.split for lowered in self.lowered.values())
+        self.near = several and self.shared
+        each = max((v.scratch_each for v in self.lowered.values() if self.near), default=0)
         self.each = round_up(each, APART)
         self.memory = self._plan()
         self.function = self._function()
@@ -172,9 +181,10 @@ class _Room:
         )
         return replace(lowered, statements=statements, scratch=start + arena)
 
-    def _chains(self) -> dict[Node, StripChain]:
+    def _chains(self, shared: bool) -> dict[Node, StripChain]:
         """Chains by their last node, which stands for all of it among the lowered."""
-        found = find_chains(self.graph, self.lowered, self.choosing.by_rows, self.target)
+        by_rows = self.choosing.by_rows
+        found = find_chains(self.graph, self.lowered, by_rows, self.target, shared=shared)
         for chain in found:
             for node in chain.nodes[:-1]:
                 del self.lowered[node]
@@ -224,9 +234,8 @@ class _Room:
         if not self.symbols:  # sizes that are data order steps in ways the planner does not see
             steps = order_steps(steps, sizes, views=views, pinned=pinned, outputs=kept)
             self._reorder(steps)
-        plan = plan_memory(
-            steps, sizes, views=views, pinned=pinned, outputs=kept, shared=self.shared
-        )
+        shared = self.near and self.in_bands
+        plan = plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept, shared=shared)
         validate_plan(plan, steps, sizes, views=views, pinned=pinned, outputs=kept)
         return plan
 

@@ -47,8 +47,8 @@ ByRows = Callable[[Node], Lowered | None]
 @dataclass(frozen=True, slots=True)
 class _Layer:
     """A node, its statements by rows, and its window: rows [a, b) read rows [a * stride - low,
-    (b - 1) * stride - low + taps) of the first operand. heavy: the first cache does not hold its
-    weights, so that each turn reads them again."""
+    (b - 1) * stride - low + taps) of the first operand, each row at least one that is there.
+    heavy: the first cache does not hold its weights, so that each turn reads them again."""
 
     node: Node
     lowered: Lowered
@@ -144,21 +144,22 @@ def _bytes(value: Value) -> int:
 
 
 def find_chains(
-    graph: Graph, lowered: Mapping[Node, Lowered], by_rows: ByRows, target: Target
+    graph: Graph, lowered: Mapping[Node, Lowered], by_rows: ByRows, target: Target, *, shared: bool
 ) -> list[StripChain]:
     """The chains of a graph for a target, none of which share a node.
 
     lowered: the nodes in order, as they are computed whole. by_rows: a node's statements with a
-    grain, None where it has none. There are chains only on the machine at hand, and levels of it;
-    a result that the second cache has ample room for is left whole unless that costs a wait. A
-    heavy layer takes turns at as many rows as it does at once when it is whole.
+    grain, None where it has none. shared: whether threads share a run, and wait for each other.
+    There are chains only on the machine at hand, and levels of it; a result that the second cache
+    has ample room for is left whole unless that costs a wait. A heavy layer takes turns at as many
+    rows as it does at once when it is whole.
     """
     if target.emulator is not None:
         return []
     readers = _only_readers(graph)
     layers = {n: layer for n in lowered for layer in _layer(n, lowered[n], by_rows, target)}
     found = list[StripChain]()
-    for small in (False, True):
+    for small in (False, True) if shared else (False,):
         for node in lowered:
             run = tuple(_run(node, layers, readers, target, small=small))
             chain = _chain(run, target, small=small) if len(run) > 1 else None
@@ -193,8 +194,10 @@ def _layer(node: Node, whole: Lowered, by_rows: ByRows, target: Target) -> Itera
         return
     stride, low = node.integers("stride")[0], node.integers("low")[0]
     taps = (static_shape(w.shape)[1] - 1) * node.integers("dilation")[0] + 1
-    if taps >= stride and not lowered.scratch:
-        yield _Layer(node, lowered, heavy, taps, stride, low)
+    layer = _Layer(node, lowered, heavy, taps, stride, low)
+    there = low < taps and (layer.rows - 1) * stride - low < static_shape(x.shape)[1]
+    if taps >= stride and there and not lowered.scratch:
+        yield layer
 
 
 def _run(
@@ -217,7 +220,7 @@ def _joined(layer: _Layer, reader: _Layer, target: Target, *, small: bool) -> bo
     """Whether the two take turns."""
     made = _bytes(layer.node.outputs[0])
     if small:
-        return target.threads > 1 and reader.alone and made <= target.l1 * target.threads
+        return reader.alone and made <= target.l1 * target.threads
     return made * LARGE >= target.l2 and not (layer.heavy or reader.heavy)
 
 

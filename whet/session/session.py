@@ -135,7 +135,7 @@ def _settled(
     ndarray, empty = np.ndarray, np.empty
 
     def call(inputs: Mapping[str, Array]) -> dict[str, Array]:
-        kept = []
+        kept = []  # until the call is over, whatever becomes of the caller's mapping
         for i, port, name, shape, dtype in taken:
             a = inputs.get(name)
             if (
@@ -145,7 +145,7 @@ def _settled(
                 or not a.flags.c_contiguous
             ):
                 a = fit(port, inputs, {})
-                kept.append(a)
+            kept.append(a)
             given[i] = address(a)
         outputs = {}
         for i, name, shape, dtype in returned:

@@ -34,7 +34,7 @@ class Program:
             name = self.views[name][0]
         return name
 
-    def plan(self, effort: int = 200) -> MemoryPlan:
+    def plan(self, effort: int = 200, *, shared: bool = False) -> MemoryPlan:
         return plan_memory(
             self.steps,
             self.sizes,
@@ -42,6 +42,7 @@ class Program:
             pinned=self.pinned,
             outputs=self.outputs,
             effort=effort,
+            shared=shared,
         )
 
     def validate(self, plan: MemoryPlan) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import whet
+from whet.emit.program import Strips
 from whet.errors import CompileError, InputError
+from whet.importers import import_model
 from whet.ir.element import F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
@@ -18,6 +22,7 @@ from whet.ops.convolution import conv
 from whet.ops.elementwise import add
 from whet.ops.reduction import reduce_mean
 from whet.passes.pipeline import optimize
+from whet.plan import program
 from whet.plan.patches import Patched, Room, plan_in_patches
 from whet.plan.program import plan_program
 from whet.plan.stages import outlooks, points
@@ -50,6 +55,19 @@ def test_a_budget_that_is_no_burden_changes_nothing() -> None:
     found = planned(graph, Room(1 << 20))
     assert found.graph is graph
     assert (found.stages, found.extra) == ((), 0.0)
+
+
+def test_bands_do_not_cost_strips_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
+    on = replace(host("x86-64"), threads=2)
+    graph = optimize(import_model(Path(whet.__file__).parent / "demo/digits_int8.onnx"))
+    packed, banded = (plan_program(graph, on, in_bands=each) for each in (False, True))
+    assert banded.memory.arena_bytes > packed.memory.arena_bytes
+    room = Room(packed.memory.arena_bytes)
+    found = plan_in_patches(graph, partial(plan_program, target=on), room)
+    assert found.stages == ()
+    assert found.planned.memory == packed.memory
+    assert any(isinstance(step, Strips) for step in found.planned.program.main.steps)
 
 
 def test_less_memory_takes_more_work() -> None:

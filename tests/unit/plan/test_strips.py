@@ -16,6 +16,7 @@ from whet.ir.type import Type
 from whet.ops.convolution import conv
 from whet.ops.elementwise import add
 from whet.passes.pipeline import optimize
+from whet.plan import program
 from whet.plan.program import Planned, plan_program
 from whet.targets.host import host
 from whet.targets.registry import target
@@ -24,12 +25,16 @@ from whet.targets.target import Target
 HOST = replace(host("x86-64"), l1=32 << 10, l2=1 << 20, threads=2)
 
 
-def layer(x: Value, outputs: int, k: int = 1, stride: int = 1, depthwise: bool = False) -> Value:
-    channels = int(str(x.shape[-1]))
-    w = np.full((outputs, k, k, 1 if depthwise else channels), 0.01, np.float32)
+def layer(
+    x: Value, outputs: int, k: int = 1, stride: int = 1, depthwise: bool = False,
+    more: tuple[int, int] = (0, 0),
+) -> Value:  # fmt: skip
+    """more: rows of padding above and below, beside those that keep the size."""
+    channels, (above, below) = int(str(x.shape[-1])), more
+    w, half = np.full((outputs, k, k, 1 if depthwise else channels), 0.01, np.float32), k // 2
     return conv(
-        x, constant(w), None, stride=(stride, stride), dilation=(1, 1), low=(k // 2,) * 2,
-        high=(k // 2,) * 2, groups=channels if depthwise else 1,
+        x, constant(w), None, stride=(stride, stride), dilation=(1, 1), low=(half + above, half),
+        high=(half + below, half), groups=channels if depthwise else 1,
     )  # fmt: skip
 
 
@@ -78,9 +83,37 @@ def test_a_small_result_stays_with_a_thread_where_single_rows_read_it() -> None:
     assert made.memory.arena_bytes <= whole.memory.arena_bytes
 
 
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize("more", [(0, 1), (1, 0), (1, 1), (0, 3), (2, 1)])
+@pytest.mark.parametrize("size", [15, 113])
+def test_rows_of_padding_alone_are_made_whole(
+    size: int, more: tuple[int, int], depthwise: bool
+) -> None:
+    """They have no row of the layer before to be made of; it has fewer rows than they are."""
+    x = parameter("x", Type((1, size, size, 96), F32))
+
+    def made(more: tuple[int, int]) -> Planned:
+        y = layer(layer(x, 96, 3, depthwise=depthwise), 16, more=more)
+        return planned(Graph((x,), (y,), ("y",)), replace(HOST, l1=512 << 10))
+
+    assert not strips(made(more))
+    assert strips(made((0, 0)))
+
+
 @pytest.mark.parametrize(("size", "threads"), [(14, 1), (7, 2), (14, 8)])
-def test_small_results_stay_whole_where_threads_gain_nothing(size: int, threads: int) -> None:
+def test_small_results_stay_whole_where_threads_gain_nothing(
+    size: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
     assert not strips(planned(block(size), replace(HOST, l1=96 << 10, threads=threads)))
+
+
+def test_small_results_stay_whole_where_threads_never_share_a_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not strips(planned(block(6)))
+    monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
+    assert strips(planned(block(6)))
 
 
 def test_a_layer_with_heavy_weights_stays_whole() -> None:

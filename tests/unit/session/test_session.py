@@ -5,6 +5,8 @@ What it computes is checked by tests/laws and tests/models; here NumPy's own ari
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -58,6 +60,44 @@ def test_an_index_outside_stops_the_model_and_the_next_run_works(lookup: Session
     assert "\n" not in str(caught.value)
     rows = lookup({"table": table(), "index": np.array([4, -5])})["rows"]
     assert rows.tolist() == table()[[4, 0]].tolist()
+
+
+class Fresh(Mapping[str, Array]):
+    """An array of its own for each look, as of a file of arrays."""
+
+    def __init__(self, arrays: dict[str, Array]) -> None:
+        self.arrays, self.made = arrays, list[weakref.ref[Array]]()
+
+    def __getitem__(self, name: str) -> Array:
+        array = self.arrays[name].copy()
+        self.made.append(weakref.ref(array))
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+
+def test_inputs_live_until_the_call_is_over() -> None:
+    inputs = Fresh({"table": table(), "index": np.array([4, 0])})
+    alive: list[bool] = []
+
+    class Watched(Session):
+        def _runner(self) -> Callable[[], int]:
+            run = super()._runner()
+
+            def watched() -> int:
+                alive.extend(made() is not None for made in inputs.made)
+                return run()
+
+            return watched
+
+    compiled = compile_graph(looked_up())
+    session = Watched(compiled.session().interface, compiled.code, compiled.program.weights)
+    assert session(inputs)["rows"].tolist() == table()[[4, 0]].tolist()
+    assert alive == [True, True]
 
 
 def test_a_missing_input_is_named(lookup: Session) -> None:
