@@ -34,7 +34,7 @@ class UnderRoof:
         found = []
         for kernel in {step.kernel for step in self.steps}:
             own = [step for step in self.steps if step.kernel == kernel]
-            seconds = sum(step.seconds for step in own)
+            seconds = sum(step.seconds for step in own) or 1e-9  # less than a clock can tell
             best = sum(place(step, machine, self.integer).of_roof * step.seconds for step in own)
             found.append((kernel or "nest", 1e6 * seconds, seconds / total, best / seconds))
         return sorted(found, key=lambda row: -row[1])

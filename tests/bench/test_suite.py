@@ -16,6 +16,9 @@ from bench.goals import FLOOR_RATIO, TOLERANCE, floor, goals, regressions
 from bench.measure import Missing, Record, Suite
 from bench.report import JSON_KEYS, from_json, page, to_json
 from bench.suite import Case, Unavailable, peers, ready
+from bench.under_roof import UnderRoof
+from whet.ops.cost import Cost
+from whet.session.profile import StepTime
 from whet.targets.processor import cpu_flags
 
 CASE = Case("tiny", "f32", 1)
@@ -159,3 +162,10 @@ def test_variables_of_make_narrow_the_run(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_page_says_whether_the_models_were_tuned() -> None:
     assert "--tune" in command_line(arguments(["--models", "kws", "--tune"]))
     assert "--tune" not in command_line(arguments(["--models", "kws"]))
+
+
+def test_a_kernel_that_is_too_short_for_the_clock_has_a_row() -> None:
+    steps = (StepTime("a", "copy", 0.0, Cost()), StepTime("b", "gemm_f32", 1e-6, Cost(100, 8, 80)))
+    rows = UnderRoof("tiny", steps, integer=False).kernels()
+    assert [row[0] for row in rows] == ["gemm_f32", "copy"]
+    assert rows[1][2:] == pytest.approx((0.0, 0.0), abs=2e-3)
