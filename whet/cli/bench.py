@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,7 @@ from whet.cli.run import named
 from whet.cli.show import (
     Cell,
     Json,
+    Step,
     json_option,
     print_json,
     print_notes,
@@ -37,6 +39,7 @@ from whet.devices import Roofline, roofline
 from whet.errors import InputError
 from whet.ir.element import Quant
 from whet.ir.graph import Graph
+from whet.ir.node import Array
 from whet.ir.type import Type
 from whet.ops.cost import graph_cost
 from whet.session.profile import Profile, profile
@@ -103,8 +106,8 @@ def command(
         machine = roofline(threads, cpu)
         one = machine if threads == 1 else roofline(1, cpu)
         named_inputs = dict(zip([port.name for port in ports], arrays, strict=True))
-        step("measuring each step")
-        found = profile(compiled, named_inputs, threads) if per_op or picture else None
+        asked = per_op or picture is not None
+        found = _profiled(compiled, named_inputs, threads, step) if asked else None
     integer = integer_graph(compiled.graph)
     if picture and found:
         _draw(picture, draw_roofline(found.steps, one, integer, f"{model.name}, one thread"))
@@ -123,6 +126,11 @@ def command(
 
 def _settled(sizes: tuple[str, ...]) -> dict[str, int]:
     return {name: n for name, n in parse_sizes(sizes).items() if isinstance(n, int)}
+
+
+def _profiled(compiled: Compiled, inputs: Mapping[str, Array], threads: int, step: Step) -> Profile:
+    step("measuring each step")
+    return profile(compiled, inputs, threads)
 
 
 def _print_spread(found: Profile) -> None:
