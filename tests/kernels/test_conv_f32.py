@@ -86,13 +86,12 @@ def function(index: int, s: Shape, tile: str, kernel: str) -> str:
     (oh, ow), top, left = s.out, s.p[0], s.p[1]
     channels = s.c * s.g if kernel == "depthwise" else f"{s.c}"
     pixels = f"{s.h}, {s.w}, {channels}, {s.g * s.c + s.gap}, {oh}, {ow}"
-    if kernel == "conv":
-        pixels = f"{s.b}, {pixels}"
+    pixels = f"4, {s.b}, {pixels}" if kernel == "conv" else f"4, {pixels}"
     taps = ", ".join(str(v) for v in (*s.k, *s.s, *s.d, top, left))
     wide = s.g * s.n + s.gap
     mid = f"{wide}, {s.n}" if kernel == "depthwise" else f"{s.n}, {wide}, {s.g}"
     return (
-        f"void f{index}(int begin, int end, const float *x, const float *w, const float *bias,"
+        f"void case{index}(int begin, int end, const float *x, const float *w, const float *bias,"
         " float *y) {"
         f" {kernel}_f32({pixels}, {mid}, {taps}, {tile}, begin, end, x, w, bias, y, 0, relu6); }}\n"
     )

@@ -9,7 +9,7 @@ from whet.ir.dim import Size, static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
-from whet.kernels.epilogue import vector_epilogue
+from whet.kernels.epilogue import out_bytes, vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_conv, pack_depthwise, pack_panels
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
@@ -94,8 +94,8 @@ def _lowered(
     node: Node, target: Target, numbers: Numbers | None, *, by_rows: bool
 ) -> Lowered | None:
     w, x = weights_of(node), node.inputs[0]
-    epilogue = vector_epilogue(node, 3)
-    if w is None or x is None or epilogue is None or len(x.shape) > 4:
+    epilogue, out = vector_epilogue(node, 3), out_bytes(node)
+    if w is None or x is None or epilogue is None or out is None or len(x.shape) > 4:
         return None
     b, h, width, c = image(x.shape)
     _, oh, ow, o = image(node.outputs[0].shape)
@@ -110,14 +110,16 @@ def _lowered(
         packed = pack_depthwise(w.transpose(0, 3, 1, 2))
         (tile,) = numbers or (_pixels(ow, target),)
         units = b * oh * -(-o // target.lanes)
-        call = Call("depthwise_f32", (h, width, c, c, oh, ow, o, o // c, *windows, tile, *ends))
+        shape = (out, h, width, c, c, oh, ow, o, o // c)
+        call = Call("depthwise_f32", (*shape, *windows, tile, *ends))
         return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, units, "depthwise_f32", grain=1)
     if _pointwise(node, w):
         m = b * oh * ow
         t = Tile(*numbers) if numbers else tile_f32(ow if by_rows else m, o, c, target)
         t = replace(t, block=ow) if by_rows else balanced_gemm(t, m, o, c, target, 4)
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
-        arguments: tuple[Argument, ...] = (m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
+        tile = (t.rows, t.vectors, t.block)
+        arguments: tuple[Argument, ...] = (out, m, o, c, c, 0, o, *tile, *ends)
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
         return Lowered(
             (Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32",
@@ -130,7 +132,7 @@ def _lowered(
     block = balanced(t.block, b * oh, panels, target.threads, by_rows=light, weight_bytes=w.nbytes)
     t = replace(t, block=1 if by_rows else block)
     packed = pack_conv(w.transpose(0, 3, 1, 2), groups, target.lanes, t.vectors)
-    shape = (b, h, width, per, c, oh, ow, n, o, groups)
+    shape = (out, b, h, width, per, c, oh, ow, n, o, groups)
     call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, t.block, *ends))
     units = -(-b * oh // t.block) * len(panels)
     return Lowered((call,), ("conv_f32.h",), (packed,), 0, units, "conv_f32", grain=int(by_rows))
