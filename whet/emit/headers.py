@@ -40,11 +40,13 @@ def named(function: str, arguments: Sequence[str]) -> str:
 
 @cache
 def header_number(header: str, name: str) -> int:
-    """What an enumerator of a kernel header is, where the header gives it as a number."""
-    found = re.search(rf"\b{name} = (\w+)", (INCLUDE / header).read_text())
-    if found is None:
-        raise LookupError(f"no number {name} in {header}")
-    return int(found[1], 0)
+    """What an enumerator of a kernel header is, where the header gives it as `n` or `n << m`."""
+    text = re.sub(r"//.*|/\*.*?\*/", "", (INCLUDE / header).read_text())
+    for listed in re.findall(r"\benum \w*\s*\{([^}]*)\}", text):
+        found = re.search(rf"\b{name} = (\w+)(?: << (\d+))?\s*(?:,|$)", listed)
+        if found is not None:
+            return int(found[1], 0) << int(found[2] or 0)
+    raise LookupError(f"no number {name} in {header}")
 
 
 def _expand(name: str, done: set[str]) -> str:
