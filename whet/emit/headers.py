@@ -11,10 +11,15 @@ INCLUDE = Path(__file__).parent.parent / "kernels" / "include"
 FUNCTION = re.compile(r"^(?:WHET_)?INLINE [\w \n*]*?\b(\w+)\(((?:[^()]|\([^()]*\))*)\)\s*\{", re.M)
 
 
-def amalgamate(headers: Iterable[str]) -> str:
-    """The kernel headers' text in one piece, each once, in the order of inclusion."""
+def amalgamate(headers: Iterable[str], packing: Iterable[tuple[str, int]] = ()) -> str:
+    """The kernel headers' text in one piece, each once, in the order of inclusion.
+
+    packing: macros that say what machine the weights are packed for.
+    """
     done: set[str] = set()
-    return "\n".join(_expand(name, done) for name in ("scalar.h", "share.h", *headers))
+    macros = [f"#define {name} {value}" for name, value in packing]
+    texts = (_expand(name, done) for name in ("scalar.h", "share.h", *headers))
+    return "\n".join([*macros, *texts])
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Padding that would cut a window op's operand is refused: kernels count on none that is negative."""
+"""Padding that would cut the operand of a window is refused: kernels count on none below zero."""
 
 from __future__ import annotations
 
