@@ -14,7 +14,7 @@ FUNCTION = re.compile(r"^(?:WHET_)?INLINE [\w \n*]*?\b(\w+)\(((?:[^()]|\([^()]*\
 def amalgamate(headers: Iterable[str]) -> str:
     """The kernel headers' text in one piece, each once, in the order of inclusion."""
     done: set[str] = set()
-    return "\n".join(_expand(name, done) for name in ("scalar.h", *headers))
+    return "\n".join(_expand(name, done) for name in ("scalar.h", "share.h", *headers))
 
 
 @cache

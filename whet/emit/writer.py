@@ -45,7 +45,7 @@ PARTS = """\
  * share, but a line at most: then it may end before the last of them. */
 #define ARENA(bytes) (void *)(arena + (bytes))
 #define WEIGHTS(bytes) (const void *)(weights + (bytes))
-#define SHARE(units, part) (int)((i64)(units) * (part) / parts)
+#define SHARE(units, part) (int)thread_share(units, part, parts)
 #define UNITS(count) SHARE(count, part), SHARE(count, part + 1)
 #define PACE(alone) LEAST((alone) * parts, 64)
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))

@@ -18,7 +18,7 @@ from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.kernel import Choice, load_all
 from whet.kernels.scratch import whole_lines
-from whet.ops.cost import graph_cost
+from whet.ops.cost import cost, graph_cost
 from whet.plan.ahead import fetch_ahead
 from whet.plan.bound import round_up
 from whet.plan.choosing import Choosing
@@ -346,6 +346,7 @@ class _Room:
             tuple(Place("weights", self.weights.place(c)) for c in lowered.constants),
             scratch,
             node.origin,
+            cost(node),
             each,
         )
 
