@@ -10,20 +10,22 @@ import pytest
 import whet
 from tests.kernels.native import LEVELS
 from tests.kernels.native_s8 import PATHS, Emulated, Library, library
-from whet.emit.lowered import Call
+from whet.emit.lowered import Call, Record
 from whet.emit.program import Step
 from whet.ir.element import I8, I16, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
 from whet.ir.node import Array, Value
 from whet.ir.type import Type
+from whet.kernels.kernel import load_all, lower
 from whet.kernels.packing_recurrent import Layout
-from whet.kernels.sequence_s8 import record, sigmoid_steps
 from whet.ops.evaluate import evaluate
 from whet.ops.sequence_lstm import GATES, sequence_lstm
+from whet.targets.host import host
 
 RNG = np.random.default_rng(31)
 BATCH, CHUNK, VECTORS = 2, 3, 2
+ZERO = 4  # of the hidden state, and -ZERO of the inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def _element(store: str, scale: float, zero: int, layer: Layer) -> Quant:
 
 
 def _states(layer: Layer) -> dict[str, tuple[Quant, tuple[int, ...]]]:
-    zero = 0 if layer.store == "int16" else -4
+    zero = 0 if layer.store == "int16" else -ZERO
     scale = layer.scale / (1 << 8 if layer.store == "int16" else 1)
     state = (BATCH, layer.hidden)
     return {
@@ -98,9 +100,18 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _case(i: int, layer: Layer, made: tuple[Value, ...]) -> str:
-    node = made[0].node
-    constants = ", ".join(f".{name} = {_text(value)}" for name, value in record(node).fields)
+def _lowered(made: tuple[Value, ...]) -> tuple[Record, Array]:
+    """Of a layer what no machine changes: its numbers, and the table of the non-linearities."""
+    load_all()
+    lowered = lower(made[0].node, host())
+    (call,) = lowered.statements
+    assert isinstance(call, Call)
+    records = [a for a in call.arguments if isinstance(a, Record)]
+    return records[0], lowered.constants[-1]
+
+
+def _case(i: int, layer: Layer, numbers: Record) -> str:
+    constants = ", ".join(f".{name} = {_text(value)}" for name, value in numbers.fields)
     codes = BATCH * layer.hidden * (layer.steps + 1)
     sizes = (BATCH, layer.steps, layer.inputs, layer.hidden, VECTORS, CHUNK, 2, 2)
     return f"""
@@ -115,18 +126,18 @@ void case{i}(ARGS) {{
 
 
 def _call(made: Library | Emulated, i: int, layer: Layer, weights: list[Array],
-          feeds: dict[str, Array], x_zero: int, h_zero: int) -> Array:  # fmt: skip
+          feeds: dict[str, Array], table: Array) -> Array:  # fmt: skip
     """y, y_h and y_c, one after the other, as bytes."""
     width = VECTORS * made.lanes
     layout = Layout(GATES, width, 2, made.lanes, made.shift, made.pairs)
     w, r, bias = (np.concatenate(weights[at : at + GATES]) for at in (0, GATES, 2 * GATES))
-    packed, start = layout.integer_inputs(w, bias, x_zero)
-    back, back_start = layout.integer_recurrent(r, h_zero)
+    packed, start = layout.integer_inputs(w, bias, -ZERO)
+    back, back_start = layout.integer_recurrent(r, ZERO)
     y = np.zeros(BATCH * layer.hidden * (layer.steps + 3), np.int8)
     units = layout.units(layer.hidden)
     scratch = np.zeros(4 * (CHUNK * GATES * units + units) + 4 * units, np.int8)
     made.call(i, 0, 0, feeds["x"], packed, start, y, scratch, feeds["h"], feeds["c"], back,
-              back_start, sigmoid_steps())  # fmt: skip
+              back_start, table)  # fmt: skip
     return y
 
 
@@ -134,13 +145,14 @@ def _call(made: Library | Emulated, i: int, layer: Layer, weights: list[Array],
 def test_every_vocabulary(path: tuple[str, bool]) -> None:
     weights = [_weights(layer) for layer in LAYERS]
     nodes = [_made(layer, w, "") for layer, w in zip(LAYERS, weights, strict=True)]
-    cases = [_case(i, layer, nodes[i][1]) for i, layer in enumerate(LAYERS)]
+    lowered = [_lowered(made) for _, made in nodes]
+    cases = [_case(i, layer, lowered[i][0]) for i, layer in enumerate(LAYERS)]
     compiled = library('#include "sequence_s8.h"\n' + "".join(cases), path)
     for i, layer in enumerate(LAYERS):
         feeds = _feeds(layer)
         graph = Graph(tuple(nodes[i][0]), nodes[i][1], ("y", "next h", "next c"))
         want = np.concatenate([a.ravel().view(np.int8) for a in evaluate(graph, feeds).values()])
-        found = _call(compiled, i, layer, weights[i], feeds, -4, 4)
+        found = _call(compiled, i, layer, weights[i], feeds, lowered[i][1])
         np.testing.assert_array_equal(found, want)
 
 
