@@ -71,6 +71,10 @@ INLINE vq_part part_set(const s8 *p, const int n, const int ready, const int par
 INLINE vi part_dot(vi acc, vq_part a, vw_part w) { return dot4(acc, a, w); }
 INLINE vw quad_load_ready(const s8 *w) { return quad_load(w); }
 #endif
+#if defined(WHET_DOT8_SHIFT) && WHET_DOT8_SHIFT != DOT8_SHIFT \
+    || defined(WHET_DOT8_PAIRS) && WHET_DOT8_PAIRS != DOT8_PAIRS
+#error "weights are packed for another dot product: compile for the machine that the model is for"
+#endif
 enum { DOT8_PARTS = 1 + DOT8_PAIRS, DOT8_BYTES = 1 + DOT8_PAIRS };
 
 INLINE void ready_s8(const long n, const s8 *restrict a, s8 *restrict to) {
