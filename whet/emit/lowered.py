@@ -310,6 +310,8 @@ class Lowered:
         assert not (self.scratch and self.scratch_each), (
             "scratch for each thread is instead of scratch"
         )
+        checked = any(isinstance(s, Call) and s.checked for s in self.statements)
+        assert not (checked and self.split), "one thread runs what may fail"
 
     @property
     def split(self) -> bool:
