@@ -28,6 +28,7 @@ from whet.plan.operands import has_function, inputs_used
 from whet.plan.order import order_steps
 from whet.plan.strips import StripChain, find_chains
 from whet.plan.validate import validate_plan
+from whet.plan.validate_strips import validate_strips
 from whet.plan.view import views_of
 from whet.plan.weights import Weights
 from whet.targets.target import Target
@@ -321,7 +322,9 @@ class _Room:
         last = chain.nodes[-1]
         held, each = self._scratch(last, self.lowered[last])
         assert held is not None
-        return Strips(chain.linked(steps), chain.strip, held, each)
+        strips = Strips(chain.linked(steps), chain.strip, held, each)
+        validate_strips(strips, self.target.threads)
+        return strips
 
     def _step(self, node: Node, lowered: Lowered, chain: StripChain | None = None) -> RunStep:
         def place(value: Value) -> Place:
