@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from whet.emit.share import share_bounds
 from whet.targets.target import Target
 
 __all__ = [
@@ -134,11 +135,8 @@ def tile_choices_f32(
 def uneven_panels(n: int, nv: int, target: Target) -> float:
     """The longest of the threads' shares of all panels of n columns over an even one."""
     vectors = -(-n // target.lanes)
-    ends = [
-        min(vectors, -(-vectors // nv) * part // target.threads * nv)
-        for part in range(target.threads)
-    ]
-    return max(b - a for a, b in pairwise([*ends, vectors])) * target.threads / vectors
+    ends = [min(at * nv, vectors) for at in share_bounds(-(-vectors // nv), target.threads)]
+    return max(b - a for a, b in pairwise(ends)) * target.threads / vectors
 
 
 def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Tile]:

@@ -18,7 +18,7 @@ from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.kernel import Choice, load_all
 from whet.kernels.scratch import whole_lines
-from whet.ops.cost import graph_cost
+from whet.ops.cost import cost, graph_cost
 from whet.plan.ahead import fetch_ahead
 from whet.plan.bound import round_up
 from whet.plan.choosing import Choosing
@@ -28,6 +28,7 @@ from whet.plan.operands import has_function, inputs_used
 from whet.plan.order import order_steps
 from whet.plan.strips import StripChain, find_chains
 from whet.plan.validate import validate_plan
+from whet.plan.validate_strips import validate_strips
 from whet.plan.view import views_of
 from whet.plan.weights import Weights
 from whet.targets.target import Target
@@ -88,7 +89,7 @@ def plan_program(
     symbols = sorted({s.name for s in room.symbols})
     program = Program(
         graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
-        tuple(dict.fromkeys(room.headers)), target.threads, room.shared,
+        tuple(dict.fromkeys(room.headers)), target.threads, room.shared, target.packing,
     )  # fmt: skip
     scratch = {node: room.scratch_of(lowered) for node, lowered in room.lowered.items()}
     notes = tuple(dict.fromkeys(choosing.notes))
@@ -321,7 +322,9 @@ class _Room:
         last = chain.nodes[-1]
         held, each = self._scratch(last, self.lowered[last])
         assert held is not None
-        return Strips(chain.linked(steps), chain.strip, held, each)
+        strips = Strips(chain.linked(steps), chain.strip, held, each)
+        validate_strips(strips, self.target.threads)
+        return strips
 
     def _step(self, node: Node, lowered: Lowered, chain: StripChain | None = None) -> RunStep:
         def place(value: Value) -> Place:
@@ -346,6 +349,7 @@ class _Room:
             tuple(Place("weights", self.weights.place(c)) for c in lowered.constants),
             scratch,
             node.origin,
+            cost(node),
             each,
         )
 
