@@ -139,8 +139,8 @@ INLINE void wide_outputs_s8(const int T, const int P, const int SIZE, const int 
                             const int SW, const int groups, const int PASSES, const int AGAIN,
                             const int OUT, const int low, const int high, const int ROWS,
                             const int count, const int n, vq (*ring)[WIDE_QUADS][4],
-                            const s8 *w, const int *bias, const long line, s8 *y, const void *const *extra,
-                            epilogue_s8 epilogue) {
+                            const s8 *w, const int *bias, const long line, s8 *y,
+                            const void *const *extra, epilogue_s8 epilogue) {
     const int together = P * SIZE == 4 * VL && (P == 1 || ldy == SIZE);
     vi made[WIDE_ROWS][4 * WIDE_OUTPUTS];
     UNROLL(j, 4) {
