@@ -90,11 +90,13 @@ def function(index: int, s: Shape, tile: str, kernel: str) -> str:
         pixels = f"{s.b}, {pixels}"
     taps = ", ".join(str(v) for v in (*s.k, *s.s, *s.d, top, left))
     wide = s.g * s.n + s.gap
+    far = "" if kernel == "depthwise" else f" {index % 2}, 0, 0,"
     mid = f"{wide}, {s.n}" if kernel == "depthwise" else f"{s.n}, {wide}, {s.g}"
     return (
         f"void f{index}(int begin, int end, const float *x, const float *w, const float *bias,"
         " float *y) {"
-        f" {kernel}_f32({pixels}, {mid}, {taps}, {tile}, begin, end, x, w, bias, y, 0, relu6); }}\n"
+        f" {kernel}_f32({pixels}, {mid}, {taps}, {tile}, begin, end, x, w, bias, y,{far} 0, relu6);"
+        " }\n"
     )
 
 

@@ -10,10 +10,11 @@ import click
 
 from whet import api
 from whet.artifact.interface import Json as CardValue
-from whet.cli.show import Cell, size_text
+from whet.cli.show import Cell
 from whet.compiler.pipeline import Compiled
 from whet.emit.port import Port
 from whet.errors import InputError
+from whet.plan.draw import size_text
 from whet.tune.builds import race_builds
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "KIB": 1 << 10, "MIB": 1 << 20}

@@ -188,7 +188,8 @@ class Program:
     """All that a target needs to run a model.
 
     threads: the most that may run it together; the arena has scratch for each of them. shared:
-    whether there is work enough for more than one.
+    whether there is work enough for more than one. packing: macros that say what machine the
+    weights are packed for.
     """
 
     name: str
@@ -201,3 +202,4 @@ class Program:
     headers: tuple[str, ...] = ()
     threads: int = 1
     shared: bool = True
+    packing: tuple[tuple[str, int], ...] = ()

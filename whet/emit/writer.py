@@ -153,8 +153,8 @@ class Writer:
                 lines += texts
                 continue
             block = "".join(f"    {_indent(t)}\n" for t in texts)
-            checks = any("break;" in t for t in texts)
-            lines.append(f"if (part == 0) {'do ' * checks}{{\n{block}}}{' while (0);' * checks}")
+            stops = any(self.can_stop(s) for s in group)
+            lines.append(f"if (part == 0) {'do ' * stops}{{\n{block}}}{' while (0);' * stops}")
         return lines
 
     def body_lines(self, function: Function) -> list[str]:
@@ -173,8 +173,7 @@ class Writer:
 
     def size_now(self, value: Size) -> str:
         """A size between steps, where symbols are read from `dims`."""
-        places = {symbol(s): f"dims[{i}]" for i, s in enumerate(self.program.symbols)}
-        return re.sub(r"n_\w+", lambda m: places[m[0]], size(value))
+        return size(value, lambda name: f"dims[{self.program.symbols.index(name)}]")
 
     def bind(self, bind: Bind) -> list[str]:
         index = self.program.symbols.index(bind.symbol)
@@ -219,6 +218,12 @@ class Writer:
         if public:
             return f"{note}if (({self.reported} = {call}))\n    break;"
         return f"{note}if ((status = {call}))\n    return status;"
+
+    def can_stop(self, action: Action) -> bool:
+        """Whether the run may end with it."""
+        return isinstance(action, Bind) or (
+            isinstance(action, Step) and self.can_fail(action.stage)
+        )
 
     @staticmethod
     def can_fail(stage: Stage) -> bool:

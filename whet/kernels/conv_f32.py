@@ -9,7 +9,7 @@ from whet.ir.dim import Size, static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
-from whet.kernels.epilogue import vector_epilogue
+from whet.kernels.epilogue import far, vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_conv, pack_depthwise, pack_panels
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
@@ -105,12 +105,16 @@ def _lowered(
     kh, kw, per = w.shape[1:]
     windows: tuple[Argument, ...] = (kh, kw, *stride, *dilation, *low)
     span = (Name("begin"), Name("end"))
-    ends: tuple[Argument, ...] = (*span, In(0), Weight(0), bias, Out(), epilogue)
+    pointers: tuple[Argument, ...] = (*span, In(0), Weight(0), bias, Out())
+    near: tuple[Argument, ...] = (0, 0, 0)
+    afar = near if by_rows else far(epilogue, node.outputs[0].tensor, target)
+    ends = (*pointers, *afar, epilogue)
     if per == 1 and groups == c:
         packed = pack_depthwise(w.transpose(0, 3, 1, 2))
         (tile,) = numbers or (_pixels(ow, target),)
         units = b * oh * -(-o // target.lanes)
-        call = Call("depthwise_f32", (h, width, c, c, oh, ow, o, o // c, *windows, tile, *ends))
+        sizes = (h, width, c, c, oh, ow, o, o // c, *windows, tile)
+        call = Call("depthwise_f32", (*sizes, *pointers, epilogue))
         return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, units, "depthwise_f32", grain=1)
     if _pointwise(node, w):
         m = b * oh * ow

@@ -89,7 +89,7 @@ def plan_program(
     symbols = sorted({s.name for s in room.symbols})
     program = Program(
         graph.name, room.function, inputs, outputs, states, tuple(symbols), weights.block(),
-        tuple(dict.fromkeys(room.headers)), target.threads, room.shared,
+        tuple(dict.fromkeys(room.headers)), target.threads, room.shared, target.packing,
     )  # fmt: skip
     scratch = {node: room.scratch_of(lowered) for node, lowered in room.lowered.items()}
     notes = tuple(dict.fromkeys(choosing.notes))
