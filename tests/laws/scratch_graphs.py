@@ -11,7 +11,7 @@ from itertools import count
 import numpy as np
 
 from tests.kernels.test_codes_s8 import attended
-from whet.ir.element import BOOL, F32, F64, I8, I16, I32, I64, Element, Quant
+from whet.ir.element import BOOL, F32, F64, I8, I16, I32, I64, Element, Quant, Scalar
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
 from whet.ir.node import Attr, Value
@@ -226,6 +226,18 @@ def sequence() -> Graph:
     return graph((x, h, c), *made)
 
 
+def coded_sequence() -> Graph:
+    def codes(store: Scalar, scale: float, zero: int = 0) -> Quant:
+        return Quant(store, (scale,), (zero,), rounding="double")
+
+    x, h = given(2, 141, 5, element=codes(I8, 0.02, -4)), given(2, 37, element=codes(I8, 0.01, 4))
+    c = given(2, 37, element=codes(I16, 2.0**-11))
+    held = [RNG.integers(-127, 128, (37, n)).astype(np.int8) for n in [5] * 4 + [37] * 4]
+    biases = [constant(RNG.integers(-3000, 3000, 37).astype(np.int32)) for _ in range(4)]
+    made = [constant(w, codes(I8, 0.002)) for w in held]
+    return graph((x, h, c), *sequence_lstm.many(x, h, c, *made, *biases, clip=3.0))
+
+
 def spectra() -> Graph:
     x, y, z = given(2, 13, 3, 2), given(2, 12, 1, element=F64), given(3, 7, 7)
     return graph((x, y, z), dft(x, axis=1, length=13), dft(y, axis=1, length=9), det(z))
@@ -263,6 +275,7 @@ def scratch_graphs() -> dict[str, list[Graph]]:
         "reduction": [summed(F32)],
         "rfft": [signals()],
         "sequence_lstm": [sequence()],
+        "sequence_s8": [coded_sequence()],
         "spectrum": [spectra()],
         "winograd_f32": [squares()],
     }
