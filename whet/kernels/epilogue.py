@@ -47,7 +47,7 @@ def vector_epilogue(
     """
     body = node["epilogue"]
     if not isinstance(body, Graph):
-        return Epilogue(IDENTITY, (), "f32")
+        return Epilogue(IDENTITY, ())
     if not all(_computed(n, elements) for n in body.nodes):
         return None
     result, extras = node.outputs[0].tensor, []
@@ -56,7 +56,7 @@ def vector_epilogue(
         if stride is None:
             return None
         extras.append(Extra(In(i), stride))
-    return Epilogue(body, tuple(extras), "f32")
+    return Epilogue(body, tuple(extras))
 
 
 def far(epilogue: Epilogue, result: Type, target: Target) -> tuple[Argument, ...]:
