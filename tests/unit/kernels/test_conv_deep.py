@@ -1,4 +1,4 @@
-"""Which convolutions sum in chunks: those whose panels of weights are large for the second cache."""
+"""Which convolutions sum in chunks: where panels of weights are large for the second cache."""
 
 from __future__ import annotations
 

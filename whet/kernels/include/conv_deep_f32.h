@@ -1,4 +1,4 @@
-// conv_f32 for sums that are long beside the pixels of a row: its meaning, its units and, but for CB,
+// conv_f32 for sums that are long beside the pixels of a row: its meaning, units and, but for CB,
 // its arguments, of one group.
 //
 // The weights of CB channels of one tap and one panel stay in the first cache while every tile of
@@ -42,7 +42,7 @@ INLINE void conv_chunk_f32(const int MR, const int NV, const int LANES, const in
         tile_store_f32(MR, NV, LANES, acc, y, ldy, pixel, channel, 0, identity_f32);
 }
 
-// One chunk of a unit, the rows [begin, end) of all images. wk: its weights; c, kh, kw: where it is.
+// One chunk of a unit, the rows [begin, end) of all images. c, kh, kw: where it is; wk: its weights.
 INLINE void conv_chunk_rows_f32(const int NV, const int LANES, const int CB, const int H,
                                 const int W, const int C, const int ldx, const int OH, const int OW,
                                 const int ldy, const int KH, const int KW, const int SH,
