@@ -42,7 +42,7 @@ INLINE void conv_chunk_f32(const int MR, const int NV, const int LANES, const in
         tile_store_f32(MR, NV, LANES, acc, y, ldy, pixel, channel, 0, identity_f32);
 }
 
-// One chunk of a unit, the rows [begin, end) of all images. c, kh, kw: where it is; wk: its weights.
+// One chunk of a unit, the rows [begin, end) of all images. c, kh, kw: its place; wk: its weights.
 INLINE void conv_chunk_rows_f32(const int NV, const int LANES, const int CB, const int H,
                                 const int W, const int C, const int ldx, const int OH, const int OW,
                                 const int ldy, const int KH, const int KW, const int SH,
