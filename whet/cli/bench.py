@@ -31,7 +31,6 @@ from whet.cli.show import (
     print_notes,
     print_table,
     progress,
-    size_text,
 )
 from whet.cli.spread import SPREAD_COLUMNS, call_columns, call_document, call_row, spread_rows
 from whet.compiler.pipeline import Compiled
@@ -42,6 +41,7 @@ from whet.ir.graph import Graph
 from whet.ir.node import Array
 from whet.ir.type import Type
 from whet.ops.cost import graph_cost
+from whet.plan.draw import size_text
 from whet.session.profile import Profile, profile
 from whet.session.samples import random_inputs
 

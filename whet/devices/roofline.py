@@ -65,10 +65,6 @@ class Roofline:
     int8_gop_s: float
     levels: tuple[Level, ...]
 
-    def attainable(self, operations_per_byte: float, peak: float, level: int = -1) -> float:
-        """The roof over a kernel: the lower of `peak` and intensity times bandwidth, Gop/s."""
-        return min(peak, operations_per_byte * self.levels[level].read_gb_s)
-
 
 def roofline(threads: int = 1, cpu: str = "native") -> Roofline:
     """This machine's roofline, from the last `measure` with as many threads, else measured now.
