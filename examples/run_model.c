@@ -2,8 +2,12 @@
  *
  *   whet compile model.onnx -o model.whet
  *   unzip -j model.whet model.c model.h weights.bin
- *   cc -std=c11 -O3 -march=native -ffp-contract=off run_model.c model.c -o run_model
+ *   cc -std=c11 -O3 -march=native -fwrapv -fno-strict-aliasing -ffp-contract=off \
+ *       run_model.c model.c -o run_model
  *   ./run_model weights.bin input.bin output.bin
+ *
+ * -march names the machine that the model was compiled for: native, or what --cpu said. For another,
+ * whose weights are packed in another way, the compiler stops with an error.
  *
  * Without contraction an integer model has the bits of its meaning under any compiler; a float
  * model is faster with -ffp-contract=fast.

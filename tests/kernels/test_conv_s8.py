@@ -22,6 +22,7 @@ from tests.kernels.native_s8 import (
     requantize_reference,
 )
 from whet.kernels.packing_s8 import (
+    Packed,
     Requantization,
     conv_is_dense,
     conv_scratch,
@@ -55,10 +56,10 @@ class Case:
     wz: int
     rounding: str
 
-    def function(self, name: str, ready: Requantization, wz: int) -> str:
+    def function(self, name: str, ready: Requantization, again: int) -> str:
         literals = (self.b, self.h, self.w, self.c, self.ldx, self.oh, self.ow, self.n, self.ldy,
                     self.g, *self.kernel, *self.stride, *self.dilation, *self.pad, self.mr, self.nv,
-                    self.rb, self.zero, wz, ready.out, -128, 127)  # fmt: skip
+                    self.rb, self.zero, again, ready.out, -128, 127)  # fmt: skip
         return (
             f"void {name}(ARGS) {{ conv_s8({', '.join(map(str, literals))}, begin, end, x, w, bias,"
             f" y, scratch, extra, {ready.epilogue}); }}\n"
@@ -134,18 +135,24 @@ def data(rng: np.random.Generator, c: Case, fused: bool) -> Data:
     return Data(ends, w, bias, epilogue, want)
 
 
+def pack(c: Case, d: Data, lanes: int, shift: int, pairs: bool) -> Packed:
+    dense = conv_is_dense(c.c, c.g, c.ldx, c.dilation[1], c.scratch(pairs) > 0)
+    return pack_conv_s8(
+        d.w, d.bias, c.zero, groups=c.g, dense=dense, lanes=lanes, vectors=c.nv, shift=shift,
+        pairs=pairs, weight_zero=c.wz,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_conv_matches_numpy(path: tuple[str, bool]) -> None:
     rng = np.random.default_rng(4)
     table = [(c, data(rng, c, fused)) for fused in forms(path) for c in part_of(cases(), path)]
-    lib = library("".join(c.function(f"case{i}", d.epilogue, c.wz)
+    lib = library("".join(c.function(f"case{i}", d.epilogue, pack(c, d, 4, 0, False).again)
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
     for i, (c, d) in enumerate(table):
-        dense = conv_is_dense(c.c, c.g, c.ldx, c.dilation[1], c.scratch(lib.pairs) > 0)
-        packed = pack_conv_s8(d.w, d.bias, c.zero, groups=c.g, dense=dense, lanes=lib.lanes,
-                              vectors=c.nv, shift=lib.shift, pairs=lib.pairs,
-                              weight_zero=c.wz)  # fmt: skip
-        assert packed.weight_zero == c.wz
+        packed = pack(c, d, lib.lanes, lib.shift, lib.pairs)
+        assert packed.again == pack(c, d, 4, 0, False).again
+        assert (packed.again > 0) == (c.wz != 0)
         bias = started(packed.bias, d.epilogue)
         units = c.b * -(-c.oh // c.rb) * c.g * -(-c.n // (c.nv * lib.lanes))
         scratch, scratch_whole = guarded(c.scratch(lib.pairs))

@@ -37,7 +37,7 @@ def function(index: int, case: tuple[int, ...]) -> str:
         f"void case{index}(int begin, int end, const float *a, const float *b, const float *bias,"
         f" float *c, const void *const *extra) {{ gemm_f32(4, {m}, {n}, {k}, {k + pad},"
         f" {0 if packed else n}, {n + pad}, {mr}, {nv}, {mr * blocks}, begin, end, a, b,"
-        f" {'bias' if index % 3 else '0'}, c, extra, {name}); }}\n"
+        f" {'bias' if index % 3 else '0'}, c, {index % 2}, extra[0], {n}, extra, {name}); }}\n"
     )
 
 

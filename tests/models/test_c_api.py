@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import whet
+from whet.targets.host import host, levels
 
 ROOT = Path(__file__).parents[2]
 BUNDLED = ("digits_int8.onnx", "digits_f32.onnx")
@@ -17,10 +19,15 @@ SHARED = ("mlperf_kws_int8.tflite", "mlperf_ad_fp32.tflite", "micro_speech_quant
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover", "-w")
 
 
-def _run_example(model: Path, folder: Path) -> None:
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        pytest.skip("install gcc or clang to build the example with sanitizers")
+@pytest.fixture(scope="module")
+def compiler() -> str:
+    found = shutil.which("gcc") or shutil.which("clang")
+    if found is None:
+        pytest.skip("install gcc or clang to build the example")
+    return found
+
+
+def _run_example(compiler: str, model: Path, folder: Path) -> None:
     compiled = whet.compile(model)
     (folder / "model.c").write_text(compiled.source)
     (folder / "model.h").write_text(compiled.header)
@@ -48,10 +55,30 @@ def _run_example(model: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_the_example_runs_a_bundled_model(name: str, tmp_path: Path) -> None:
-    _run_example(ROOT / "whet/demo" / name, tmp_path)
+def test_the_example_runs_a_bundled_model(name: str, compiler: str, tmp_path: Path) -> None:
+    _run_example(compiler, ROOT / "whet/demo" / name, tmp_path)
 
 
 @pytest.mark.parametrize("name", SHARED)
-def test_the_example_runs_a_real_model(name: str, shared_data: Path, tmp_path: Path) -> None:
-    _run_example(shared_data / "models/tflite" / name, tmp_path)
+def test_the_example_runs_a_real_model(
+    name: str, compiler: str, shared_data: Path, tmp_path: Path
+) -> None:
+    _run_example(compiler, shared_data / "models/tflite" / name, tmp_path)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="levels of x86")
+@pytest.mark.parametrize(("made_for", "level"), [("x86-64", "x86-64-v3"), ("x86-64-v3", "x86-64")])
+@pytest.mark.parametrize("name", BUNDLED)
+def test_weights_packed_for_another_machine(
+    name: str, made_for: str, level: str, compiler: str, tmp_path: Path
+) -> None:
+    if made_for not in levels():
+        pytest.skip(f"this machine has no {made_for}")
+    source = tmp_path / "model.c"
+    source.write_text(whet.compile(ROOT / "whet/demo" / name, target=host(made_for)).source)
+    command = [compiler, "-O0", "-w", "-c", "-fsyntax-only", str(source)]
+    assert subprocess.run([*command, f"-march={made_for}"], check=False).returncode == 0
+    other = [*command, f"-march={level}"]
+    built = subprocess.run(other, capture_output=True, text=True, check=False)
+    assert built.returncode != 0
+    assert "compile for the machine that the model is for" in built.stderr

@@ -21,18 +21,10 @@ from whet.cli.model import (
     model_options,
     precision_option,
 )
-from whet.cli.show import (
-    Cell,
-    Json,
-    json_option,
-    print_json,
-    print_notes,
-    print_table,
-    progress,
-    size_text,
-)
+from whet.cli.show import Cell, Json, json_option, print_json, print_notes, print_table, progress
 from whet.compiler.pipeline import Compiled
 from whet.ops.cost import graph_cost, precision_of
+from whet.plan.draw import size_text
 from whet.tune.tune import TUNING
 
 

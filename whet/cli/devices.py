@@ -6,9 +6,10 @@ from dataclasses import asdict
 
 import click
 
-from whet.cli.show import Cell, json_option, print_json, print_table, progress, size_text
+from whet.cli.show import Cell, json_option, print_json, print_table, progress
 from whet.devices import Device, Roofline, devices, measure
 from whet.errors import InputError
+from whet.plan.draw import size_text
 
 
 @click.command("devices")

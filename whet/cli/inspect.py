@@ -10,7 +10,7 @@ import click
 from whet.artifact.artifact import open_artifact
 from whet.artifact.interface import to_json
 from whet.cli.model import is_artifact, parse_sizes, port_text, precision_option
-from whet.cli.show import Cell, Json, json_option, print_json, print_table, size_text
+from whet.cli.show import Cell, Json, json_option, print_json, print_table
 from whet.errors import InputError
 from whet.importers import import_model
 from whet.ir.graph import Graph
@@ -18,6 +18,7 @@ from whet.ir.leaf import known
 from whet.ir.text import graph_text
 from whet.ops.cost import Cost, cost, precision_of
 from whet.passes.pipeline import Fired, Observer, in_precision, optimize
+from whet.plan.draw import size_text
 
 
 @click.command("inspect")

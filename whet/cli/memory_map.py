@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from string import ascii_letters
 
-from whet.cli.show import size_text
 from whet.compiler.pipeline import Compiled
+from whet.plan.draw import size_text
 from whet.plan.lifetime import Placement
 
 ROWS = 14

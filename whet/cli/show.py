@@ -60,16 +60,6 @@ def cell_text(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else cell
 
 
-def size_text(count: int) -> str:
-    """A number of bytes in the largest binary unit that keeps it at least 1."""
-    size = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.4g} {unit}"
-        size /= 1024
-    return f"{size:.4g} GiB"
-
-
 class Step(Protocol):
     """Says what is being done, and which share of the whole is done where that is known."""
 

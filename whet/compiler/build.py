@@ -78,8 +78,7 @@ def object_code(source: str, target: Target) -> bytes:
 
 
 def _machine(target: Target) -> list[str]:
-    lanes = f"-DWHET_LANES={target.lanes}"
-    return ["-target", target.triple, f"-mcpu={target.cpu}", *target.flags, lanes]
+    return ["-target", target.triple, f"-mcpu={target.cpu}", *target.flags]
 
 
 def _build(source: bytes, name: str, options: list[str]) -> bytes:

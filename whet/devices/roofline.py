@@ -65,9 +65,9 @@ class Roofline:
     int8_gop_s: float
     levels: tuple[Level, ...]
 
-    def attainable(self, operations_per_byte: float, peak: float, level: int = -1) -> float:
-        """The roof over a kernel: the lower of `peak` and intensity times bandwidth, Gop/s."""
-        return min(peak, operations_per_byte * self.levels[level].read_gb_s)
+    def peak_gop_s(self, integer: bool) -> float:
+        """The most operations, 10^9 a second, of a model of integer codes, or of floats."""
+        return self.int8_gop_s if integer else self.f32_gflop_s
 
 
 def roofline(threads: int = 1, cpu: str = "native") -> Roofline:

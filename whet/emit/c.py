@@ -17,7 +17,8 @@ def model_c(program: Program, watch: Unwatched | None = None) -> str:
     writer = Writer(program, watch)
     main = writer.main()
     parts = [
-        *(banner(program), "/* The kernels that the stages call. */", amalgamate(program.headers)),
+        *(banner(program), "/* The kernels that the stages call. */"),
+        amalgamate(program.headers, program.packing),
         *("/* The model's stages, each a kernel for one shape. */", HOST, PARTS),
         *(
             *writer.definitions(),
@@ -37,7 +38,7 @@ def model_units(program: Program, most: int, watch: Unwatched | None = None) -> 
     count = max(1, min(most, len(writer.stages) // STAGES_A_UNIT))
     if count == 1:
         return (model_c(program, watch),)
-    shared = [amalgamate(program.headers), HOST, PARTS, *writer.epilogues.texts]
+    shared = [amalgamate(program.headers, program.packing), HOST, PARTS, *writer.epilogues.texts]
     # Neighbours are alike and take alike to compile, so units take turns.
     units = [
         [f"{t.note}\n{HIDDEN}{t.head}{t.body}" for t in writer.stages[i::count]]

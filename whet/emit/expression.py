@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from whet.ir.dim import Dim, Operation, Size, Symbol
-
-
-def size(value: Size) -> str:
-    """A size as a C expression of type i64; symbols are local variables of that name."""
-    if isinstance(value, int):
-        return str(value)
-    return "(" + " + ".join(_term(atoms, c) for atoms, c in value.terms).replace("+ -", "- ") + ")"
-
-
-def _term(atoms: tuple[Symbol | Operation, ...], coefficient: int) -> str:
-    factors = [_atom(a) for a in atoms]
-    if coefficient != 1 or not factors:
-        factors.insert(0, str(coefficient))
-    return " * ".join(factors)
-
-
-def _atom(atom: Symbol | Operation) -> str:
-    if isinstance(atom, Symbol):
-        return symbol(atom.name)
-    left, right = size(atom.left), size(atom.right)
-    if atom.kind == "//":
-        return f"floordiv_i64({left}, {right})"
-    return f"{atom.kind}_i64({left}, {right})"
 
 
 def symbol(name: str) -> str:
     """The C variable that holds a symbol's value."""
     return "n_" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}" for c in name)
+
+
+def size(value: Size, named: Callable[[str], str] = symbol) -> str:
+    """A size as a C expression of type i64. named: the expression of a symbol's value."""
+    if isinstance(value, int):
+        return str(value)
+    terms = (_term(atoms, c, named) for atoms, c in value.terms)
+    return "(" + " + ".join(terms).replace("+ -", "- ") + ")"
+
+
+def _term(
+    atoms: tuple[Symbol | Operation, ...], coefficient: int, named: Callable[[str], str]
+) -> str:
+    factors = [_atom(a, named) for a in atoms]
+    if coefficient != 1 or not factors:
+        factors.insert(0, str(coefficient))
+    return " * ".join(factors)
+
+
+def _atom(atom: Symbol | Operation, named: Callable[[str], str]) -> str:
+    if isinstance(atom, Symbol):
+        return named(atom.name)
+    left, right = size(atom.left, named), size(atom.right, named)
+    if atom.kind == "//":
+        return f"floordiv_i64({left}, {right})"
+    return f"{atom.kind}_i64({left}, {right})"
 
 
 def multiple(index: str, stride: Size) -> str:

@@ -11,10 +11,15 @@ INCLUDE = Path(__file__).parent.parent / "kernels" / "include"
 FUNCTION = re.compile(r"^(?:WHET_)?INLINE [\w \n*]*?\b(\w+)\(((?:[^()]|\([^()]*\))*)\)\s*\{", re.M)
 
 
-def amalgamate(headers: Iterable[str]) -> str:
-    """The kernel headers' text in one piece, each once, in the order of inclusion."""
+def amalgamate(headers: Iterable[str], packing: Iterable[tuple[str, int]] = ()) -> str:
+    """The kernel headers' text in one piece, each once, in the order of inclusion.
+
+    packing: macros that say what machine the weights are packed for.
+    """
     done: set[str] = set()
-    return "\n".join(_expand(name, done) for name in ("scalar.h", *headers))
+    macros = [f"#define {name} {value}" for name, value in packing]
+    texts = (_expand(name, done) for name in ("scalar.h", "share.h", *headers))
+    return "\n".join([*macros, *texts])
 
 
 @cache
@@ -40,11 +45,13 @@ def named(function: str, arguments: Sequence[str]) -> str:
 
 @cache
 def header_number(header: str, name: str) -> int:
-    """What an enumerator of a kernel header is, where the header gives it as a number."""
-    found = re.search(rf"\b{name} = (\w+)", (INCLUDE / header).read_text())
-    if found is None:
-        raise LookupError(f"no number {name} in {header}")
-    return int(found[1], 0)
+    """What an enumerator of a kernel header is, where the header gives it as `n` or `n << m`."""
+    text = re.sub(r"//.*|/\*.*?\*/", "", (INCLUDE / header).read_text())
+    for listed in re.findall(r"\benum \w*\s*\{([^}]*)\}", text):
+        found = re.search(rf"\b{name} = (\w+)(?: << (\d+))?\s*(?:,|$)", listed)
+        if found is not None:
+            return int(found[1], 0) << int(found[2] or 0)
+    raise LookupError(f"no number {name} in {header}")
 
 
 def _expand(name: str, done: set[str]) -> str:

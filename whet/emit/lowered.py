@@ -74,13 +74,11 @@ class Extra:
 class Epilogue:
     """A scalar body applied to each accumulator before it is stored.
 
-    body: first input is the accumulator, one more for each extra. signature: the kernel header's
-    kind of epilogue, which says how `emit` writes it.
+    body: first input is the accumulator, one more for each extra.
     """
 
     body: Graph
     extras: tuple[Extra, ...]
-    signature: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +308,8 @@ class Lowered:
         assert not (self.scratch and self.scratch_each), (
             "scratch for each thread is instead of scratch"
         )
+        checked = any(isinstance(s, Call) and s.checked for s in self.statements)
+        assert not (checked and self.split), "one thread runs what may fail"
 
     @property
     def split(self) -> bool:

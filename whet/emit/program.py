@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from whet.emit.lowered import Lowered
 from whet.emit.port import Port
 from whet.ir.dim import Size
 from whet.ir.element import Scalar
+from whet.ops.cost import Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Place:
     Within strips also bytes into what a thread holds, or the rows that link `index` holds.
     """
 
-    region: str  # input output arena weights held rows
+    region: Literal["input", "output", "arena", "weights", "held", "rows"]
     offset: int = 0
     index: int = 0
 
@@ -71,8 +72,8 @@ class Fetch:
 class Step:
     """A stage applied to places; scratch is None where it has none.
 
-    each: bytes from the scratch of one thread to that of the next; 0 where it is one for all.
-    fetch: what a stage that fetches is told.
+    cost: of the node that it computes. each: bytes from the scratch of one thread to that of the
+    next; 0 where it is one for all. fetch: what a stage that fetches is told.
     """
 
     stage: Stage
@@ -81,6 +82,7 @@ class Step:
     weights: tuple[Place, ...]
     scratch: Place | None
     origin: str
+    cost: Cost
     each: int = 0
     fetch: Fetch | None = None
 
@@ -186,7 +188,8 @@ class Program:
     """All that a target needs to run a model.
 
     threads: the most that may run it together; the arena has scratch for each of them. shared:
-    whether there is work enough for more than one.
+    whether there is work enough for more than one. packing: macros that say what machine the
+    weights are packed for.
     """
 
     name: str
@@ -199,3 +202,4 @@ class Program:
     headers: tuple[str, ...] = ()
     threads: int = 1
     shared: bool = True
+    packing: tuple[tuple[str, int], ...] = ()

@@ -37,5 +37,6 @@ def trials_c(programs: Sequence[Program]) -> str:
         runs.append(f"static __attribute__((noinline)) {text}")
         trials.append(TRIAL.format(**names))
     headers = dict.fromkeys(h for program in programs for h in program.headers)
-    parts = [amalgamate(headers), HOST, PARTS, *writer.definitions(), *runs, *trials]
+    kernels = amalgamate(headers, programs[0].packing)
+    parts = [kernels, HOST, PARTS, *writer.definitions(), *runs, *trials]
     return page("\n".join([*parts, ""]))

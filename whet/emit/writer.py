@@ -45,7 +45,7 @@ PARTS = """\
  * share, but a line at most: then it may end before the last of them. */
 #define ARENA(bytes) (void *)(arena + (bytes))
 #define WEIGHTS(bytes) (const void *)(weights + (bytes))
-#define SHARE(units, part) (int)((i64)(units) * (part) / parts)
+#define SHARE(units, part) (int)thread_share(units, part, parts)
 #define UNITS(count) SHARE(count, part), SHARE(count, part + 1)
 #define PACE(alone) LEAST((alone) * parts, 64)
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
@@ -153,8 +153,8 @@ class Writer:
                 lines += texts
                 continue
             block = "".join(f"    {_indent(t)}\n" for t in texts)
-            checks = any("break;" in t for t in texts)
-            lines.append(f"if (part == 0) {'do ' * checks}{{\n{block}}}{' while (0);' * checks}")
+            stops = any(self.can_stop(s) for s in group)
+            lines.append(f"if (part == 0) {'do ' * stops}{{\n{block}}}{' while (0);' * stops}")
         return lines
 
     def body_lines(self, function: Function) -> list[str]:
@@ -173,8 +173,7 @@ class Writer:
 
     def size_now(self, value: Size) -> str:
         """A size between steps, where symbols are read from `dims`."""
-        places = {symbol(s): f"dims[{i}]" for i, s in enumerate(self.program.symbols)}
-        return re.sub(r"n_\w+", lambda m: places[m[0]], size(value))
+        return size(value, lambda name: f"dims[{self.program.symbols.index(name)}]")
 
     def bind(self, bind: Bind) -> list[str]:
         index = self.program.symbols.index(bind.symbol)
@@ -196,9 +195,7 @@ class Writer:
         ]
         arguments += [_address(p) for p in (*step.outputs, *step.weights)]
         if step.scratch is not None:
-            each = step.each if public and not span else 0
-            place = f"{step.scratch.offset} + part * {each}" if each else str(step.scratch.offset)
-            arguments.append(f"(void *)(held + {place})" if span else f"ARENA({place})")
+            arguments.append(_address(step.scratch, step.each if public else 0))
         if stage.bodies:
             arguments.append("weights")
         units = stage.lowered.parallel
@@ -219,6 +216,12 @@ class Writer:
         if public:
             return f"{note}if (({self.reported} = {call}))\n    break;"
         return f"{note}if ((status = {call}))\n    return status;"
+
+    def can_stop(self, action: Action) -> bool:
+        """Whether the run may end with it."""
+        return isinstance(action, Bind) or (
+            isinstance(action, Step) and self.can_fail(action.stage)
+        )
 
     @staticmethod
     def can_fail(stage: Stage) -> bool:
@@ -290,15 +293,19 @@ def _parameter(parameter: Parameter) -> str:
     return f"{const}{suffix(parameter.element)} *{parameter.name}"
 
 
-def _address(place: Place) -> str:
-    if place.region in ("input", "output"):
-        base = f"{place.region}s[{place.index}]"
-        if not place.offset:
-            return base
-        const = "const " if place.region == "input" else ""
-        return f"(void *)(({const}u8 *){base} + {place.offset})"
-    if place.region == "rows":
-        return f"rows_{place.index}"
-    if place.region == "weights":
-        return f"WEIGHTS({place.offset})"
-    return f"ARENA({place.offset})"
+def _address(place: Place, each: int = 0) -> str:
+    """Where a value lies; each: bytes from one thread's to the next one's."""
+    offset = f"{place.offset} + part * {each}" if each else str(place.offset)
+    match place.region:
+        case "arena":
+            return f"ARENA({offset})"
+        case "weights":
+            return f"WEIGHTS({offset})"
+        case "held":
+            return f"(void *)(held + {offset})"
+        case "rows":
+            return f"rows_{place.index}"
+        case "input" | "output":
+            base = f"{place.region}s[{place.index}]"
+            const = "const " if place.region == "input" else ""
+            return f"(void *)(({const}u8 *){base} + {offset})" if place.offset else base

@@ -9,7 +9,7 @@ from whet.ir.dim import Size, static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
-from whet.kernels.epilogue import out_bytes, vector_epilogue
+from whet.kernels.epilogue import far, out_bytes, vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_conv, pack_depthwise, pack_panels
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
@@ -61,7 +61,7 @@ def space(node: Node, target: Target) -> list[Numbers]:
         m = b * oh * ow
         tiles = tile_choices_f32(m, o, c, target)
         return [astuple(t) for t in with_blocks(tiles, m, of_tiles=True)]
-    return [astuple(t) for t in with_blocks(_windowed(node, w, target), oh, of_tiles=False)]
+    return [astuple(t) for t in with_blocks(windowed(node, w, target), oh, of_tiles=False)]
 
 
 def _pixels(ow: int, target: Target) -> int:
@@ -69,7 +69,7 @@ def _pixels(ow: int, target: Target) -> int:
     return min(ow, 8 if target.registers == 32 else 7 if target.lanes == 8 else 4)
 
 
-def _windowed(node: Node, w: Array, target: Target) -> list[Tile]:
+def windowed(node: Node, w: Array, target: Target) -> list[Tile]:
     """Tiles for a convolution that conv_f32 does, the likely fastest first."""
     _, _, width, c = image(node.input(0).shape)
     b, oh, ow, o = image(node.outputs[0].shape)
@@ -105,13 +105,16 @@ def _lowered(
     kh, kw, per = w.shape[1:]
     windows: tuple[Argument, ...] = (kh, kw, *stride, *dilation, *low)
     span = (Name("begin"), Name("end"))
-    ends: tuple[Argument, ...] = (*span, In(0), Weight(0), bias, Out(), epilogue)
+    pointers: tuple[Argument, ...] = (*span, In(0), Weight(0), bias, Out())
+    near: tuple[Argument, ...] = (0, 0, 0)
+    afar = near if by_rows else far(epilogue, node, target)
+    ends = (*pointers, *afar, epilogue)
     if per == 1 and groups == c:
         packed = pack_depthwise(w.transpose(0, 3, 1, 2))
         (tile,) = numbers or (_pixels(ow, target),)
         units = b * oh * -(-o // target.lanes)
-        shape = (out, h, width, c, c, oh, ow, o, o // c)
-        call = Call("depthwise_f32", (*shape, *windows, tile, *ends))
+        sizes = (out, h, width, c, c, oh, ow, o, o // c, *windows, tile)
+        call = Call("depthwise_f32", (*sizes, *pointers, epilogue))
         return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, units, "depthwise_f32", grain=1)
     if _pointwise(node, w):
         m = b * oh * ow
@@ -126,7 +129,7 @@ def _lowered(
             grain=t.block // ow if t.block % ow == 0 else 0,
         )  # fmt: skip
     n = o // groups
-    t = Tile(*numbers) if numbers else _windowed(node, w, target)[0]
+    t = Tile(*numbers) if numbers else windowed(node, w, target)[0]
     panels = panel_vectors(n, t, target) * groups
     light = w.size < b * (h * width * c + oh * ow * o)
     block = balanced(t.block, b * oh, panels, target.threads, by_rows=light, weight_bytes=w.nbytes)

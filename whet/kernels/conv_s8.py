@@ -36,7 +36,6 @@ from whet.ops.integer.requantize import Multiplier
 from whet.ops.matmul import matmul
 from whet.targets.target import Target
 
-ACCUMULATORS, WIDEST = 32, 8  # what tile_s8.h holds: acc[32], w[8]
 SPAN = (Name("begin"), Name("end"))
 Pair = tuple[int, int]
 # Rows of a block whose input rows are framed together, where blocks are to be small.
@@ -204,20 +203,6 @@ def product(node: Node, target: Target, numbers: Numbers | None = None) -> Lower
     return gemm(found, rows, found.w, target, numbers)
 
 
-def _sums(w: Array, weight_zero: int) -> bool:
-    """Whether tiles hold sums of their rows, which a weight zero point multiplies."""
-    return packing.stored_weights(w.astype(np.int64), weight_zero)[1] != 0
-
-
-def _fitted(tile: Tile, sums: bool) -> Tile:
-    """A tile that leaves accumulators for the sums of its rows, if any."""
-    if not sums:
-        return tile
-    vectors = min(tile.vectors, WIDEST - 1)
-    rows = min(tile.rows, ACCUMULATORS // (vectors + 1))
-    return Tile(rows, vectors, max(rows, tile.block // rows * rows))
-
-
 def gemm(
     found: Operands, m: int, w: Array, target: Target, numbers: Numbers | None = None,
     width: int = 0, *, by_rows: bool = False,
@@ -227,9 +212,7 @@ def gemm(
     k, n = w.shape
     c = found.constants
     row = width if by_rows else m
-    sums = _sums(w, c.w_zero)
-    first = tile_s8(row, n, k, target.lanes, target.registers, sums=sums)
-    t = _fitted(Tile(*numbers) if numbers else first, sums)
+    t = Tile(*numbers) if numbers else tile_s8(row, n, k, target.lanes, target.registers)
     copied, each = target.dot8_shift != 0 or target.dot8_pairs, 2 if target.dot8_pairs else 1
     if copied:
         t = replace(t, block=min(t.block, copied_rows_s8(t.rows, k * each)))
@@ -239,7 +222,7 @@ def gemm(
         pairs=target.dot8_pairs, weight_zero=c.w_zero,
     )  # fmt: skip
     out, epilogue, constants = found.finish(packed, w, target)
-    tile = (t.rows, t.vectors, t.block, packed.weight_zero, int(copied), out, *found.limits)
+    tile = (t.rows, t.vectors, t.block, packed.again, int(copied), out, *found.limits)
     ready = Scratch() if copied else 0
     ends = (In(0), Weight(0), Weight(1), Out(), ready, *AHEAD, epilogue)
     call = Call("gemm_s8", (m, n, k, k, n, *tile, *SPAN, *ends))
@@ -291,7 +274,7 @@ def _depthwise(
     )  # fmt: skip
     out, epilogue, constants = found.finish(packed, w.reshape(w.shape[0], -1).T, target)
     shape: tuple[Argument, ...] = (b, h, width, c, c, oh, ow, o, o // c)
-    tile = (th, tw, wide, packed.passes, k.x_zero, out, *found.limits)
+    tile = (th, tw, wide, packed.passes, packed.again, k.x_zero, out, *found.limits)
     ends = (In(0), Weight(0), Weight(1), Out(), epilogue)
     call = Call("depthwise_s8", (*shape, *windows, *tile, *SPAN, *ends))
     units, grain = b * -(-oh // th) * -(-o // target.lanes), th if h == rows else 0
@@ -307,17 +290,15 @@ def _convolution(
     kh, kw, sh, sw, dh, dw, pt, pl = windows = _windows(node, w)
     n, per = o // groups, w.shape[-1]
     k_size = kh * kw * per
-    sums = _sums(w, k.w_zero)
-    first = tile_s8(ow, n, k_size, target.lanes, target.registers, rows=oh, sums=sums)
+    first = tile_s8(ow, n, k_size, target.lanes, target.registers, rows=oh)
     chosen = Tile(*numbers) if numbers else first
-    fitted = _fitted(chosen, sums)
-    panels = panel_vectors(n, fitted, target) * groups
+    panels = panel_vectors(n, chosen, target) * groups
     light = w.size < b * (h * width * c + oh * ow * o)
     block = balanced(
         chosen.block, oh, panels, target.threads, by_rows=light and b == 1, images=b,
         weight_bytes=w.size,
     )  # fmt: skip
-    t = replace(fitted, block=min(oh, GRAIN) if by_rows else block)
+    t = replace(chosen, block=min(oh, GRAIN) if by_rows else block)
     each = packing.conv_scratch(
         (h, width), (oh, ow), c, (kh, kw), (sh, sw), (dh, dw), (pt, pl), t.block, target.dot8_pairs
     )
@@ -328,7 +309,7 @@ def _convolution(
     )  # fmt: skip
     out, epilogue, constants = found.finish(packed, w.reshape(o, -1).T, target)
     shape = (b, h, width, per, c, oh, ow, n, o, groups)
-    tile = (t.rows, t.vectors, t.block, k.x_zero, packed.weight_zero, out, *found.limits)
+    tile = (t.rows, t.vectors, t.block, k.x_zero, packed.again, out, *found.limits)
     scratch: Argument = Scratch() if each else 0
     ends = (In(0), Weight(0), Weight(1), Out(), scratch, epilogue)
     call = Call("conv_s8", (*shape, *windows, *tile, *SPAN, *ends))

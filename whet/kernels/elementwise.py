@@ -57,7 +57,7 @@ def lower_vectors(node: Node, target: Target) -> Lowered | None:
         return None
     each = flat(size_product(result.shape), 0.15 + 0.3 * costly)
     extras = tuple(Extra(each.at(In(i)), 1) for i in range(1, len(node.inputs)))
-    arguments = (each.count, each.at(In(0)), each.to(Out()), Epilogue(body, extras, "f32"))
+    arguments = (each.count, each.at(In(0)), each.to(Out()), Epilogue(body, extras))
     return Lowered((Call("map_f32", arguments),), ("map_f32.h",), parallel=each.units)
 
 

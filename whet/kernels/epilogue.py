@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from whet.emit.epilogue import VECTOR_OPS
-from whet.emit.lowered import Epilogue, Extra, In
+from whet.emit.lowered import Argument, Epilogue, Extra, In
 from whet.ir.element import BF16, F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import parameter
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.ops.convert import convert
+from whet.targets.target import Target
 
 IDENTITY_INPUT = parameter("acc", Type((), F32))
 IDENTITY = Graph((IDENTITY_INPUT,), (IDENTITY_INPUT,), ("y",))
 
 
+AWAY = 4
+"""What tensors take of the second cache, one over this, from which on they are not near."""
 FLOATS = (F32, BF16)
 """What the vector kernels of floats read in an epilogue, and store."""
 
@@ -46,7 +49,7 @@ def vector_epilogue(node: Node, first: int) -> Epilogue | None:
     cannot compute the epilogue."""
     body = node["epilogue"]
     if not isinstance(body, Graph):
-        return Epilogue(IDENTITY, (), "f32")
+        return Epilogue(IDENTITY, ())
     if not all(_computed(n) for n in body.nodes):
         return None
     result, extras = node.outputs[0].tensor, []
@@ -55,7 +58,20 @@ def vector_epilogue(node: Node, first: int) -> Epilogue | None:
         if stride is None:
             return None
         extras.append(Extra(In(i), stride))
-    return Epilogue(body, tuple(extras), "f32")
+    return Epilogue(body, tuple(extras))
+
+
+def far(epilogue: Epilogue, node: Node, target: Target) -> tuple[Argument, ...]:
+    """FAR, beside and ldbeside of gemm_f32: whether a result of floats is too large to have stayed
+    near, and the first tensor of its size that the epilogue reads."""
+    result = node.outputs[0].tensor
+    if any(v.tensor.element != F32 for v in (*node.outputs, *node.operands[2:])):
+        return 0, 0, 0
+    beside = next((e for e in epilogue.extras if e.row_stride), None)
+    tensors = 1 if beside is None else 2
+    large = isinstance(result.nbytes, int) and result.nbytes * tensors >= target.l2 // AWAY
+    pair: tuple[Argument, ...] = (0, 0) if beside is None else (beside.operand, beside.row_stride)
+    return (large, *pair)
 
 
 def _computed(node: Node) -> bool:

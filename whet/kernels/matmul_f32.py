@@ -9,7 +9,7 @@ from whet.ir.dim import static_size
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Node
-from whet.kernels.epilogue import out_bytes, vector_epilogue
+from whet.kernels.epilogue import far, out_bytes, vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_panels
 from whet.kernels.share import balanced_gemm
@@ -52,6 +52,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     t = balanced_gemm(t, m, n, k, target, 4)
     packed = pack_panels(weights, target.lanes, t.vectors)
     shape = (out, m, n, k, k, 0, n, t.rows, t.vectors, t.block)
-    call = Call("gemm_f32", (*shape, *span, In(0), Weight(0), offset, Out(), epilogue))
+    afar = far(epilogue, node, target)
+    call = Call("gemm_f32", (*shape, *span, In(0), Weight(0), offset, Out(), *afar, epilogue))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
     return Lowered((call,), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32")

@@ -97,7 +97,19 @@ class Layout:
         lowest = np.float32(256 ** (PLACES - 1) * 2.0**-FRACTION_BITS)
         return packed, start, _flat([self.columns(each) for each in scale * lowest])
 
-    def _bytes(self, places: list[Array]) -> tuple[Array, Array]:
+    def integer_inputs(self, w: Array, bias: Array, zero: int) -> tuple[Array, Array]:
+        """w[gates * hidden, input] of codes: packed, and where the sums with the biases start."""
+        packed = pack_gemm_s8(
+            self._rows(w), self.columns(bias).ravel(), zero, lanes=self.lanes,
+            vectors=self.vectors, shift=self.shift, pairs=self.pairs,
+        )  # fmt: skip
+        return packed.weights, packed.bias
+
+    def integer_recurrent(self, r: Array, zero: int) -> tuple[Array, Array]:
+        """r[gates * hidden, hidden] of codes: packed, and where the sums start."""
+        return self._bytes([r[None].astype(np.int32)], zero)
+
+    def _bytes(self, places: list[Array], zero: int = 0) -> tuple[Array, Array]:
         """Bytes of r, the lowest place first: packed, and where the sums start."""
         rest = -places[0].shape[2] % QUAD
         padded = np.pad(np.stack(places, 1), [(0, 0), (0, 0), (0, 0), (0, rest)])
@@ -107,7 +119,7 @@ class Layout:
         above = [a.sum(axis=-1)[:, ::-1].cumsum(axis=1)[:, ::-1] for a in found]
         packed = _flat(quads).astype(np.int8)
         ready = in_pairs(packed, self.lanes) if self.pairs else packed
-        return ready, -self.shift * _flat(above).astype(np.int32)
+        return ready, -(self.shift + zero) * _flat(above).astype(np.int32)
 
     def _rows(self, w: Array) -> Array:
         """[gates * hidden, input] as [input, columns]."""

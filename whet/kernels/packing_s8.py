@@ -43,12 +43,12 @@ Words = npt.NDArray[np.int32]
 class Packed:
     """Weights in the kernel's order, and the bias with every constant term of the sum.
 
-    `weight_zero` is the kernel's argument WZ, `passes` its argument PASSES (depthwise only).
+    `again` is the kernel's argument AGAIN, `passes` its argument PASSES (depthwise only).
     """
 
     weights: Bytes
     bias: Words
-    weight_zero: int = 0
+    again: int = 0
     passes: int = 1
 
 
@@ -106,33 +106,41 @@ def in_pairs(quads: Bytes, lanes: int) -> Bytes:
     return np.ascontiguousarray(quads.reshape(-1, lanes, 2, 2).swapaxes(1, 2)).ravel()
 
 
-def _panels(runs: list[Bytes], lanes: int, vectors: int, ones: bool, pairs: bool) -> Bytes:
-    """Panels of `vectors` vectors over all runs of the summed dimension, each run [K, N]."""
-    n = runs[0].shape[1]
+def _panels(quads: Bytes, lanes: int, vectors: int) -> Bytes:
+    """Panels of `vectors` vectors of quads [K / 4, N, 4]."""
+    n = quads.shape[1]
     parts = []
     for first in range(0, n, vectors * lanes):
         width = min(vectors, -(-(n - first) // lanes)) * lanes
-        for run in runs:
-            panel = np.zeros((run.shape[0], width + lanes * ones), np.int8)
-            columns = run[:, first : first + width]
-            panel[:, : columns.shape[1]] = columns
-            panel[:, width:] = 1
-            parts.append(_quads(panel).ravel())
-    panels = np.concatenate(parts)
-    return in_pairs(panels, lanes) if pairs else panels
+        panel = np.zeros((len(quads), width, 4), np.int8)
+        columns = quads[:, first : first + width]
+        panel[:, : columns.shape[1]] = columns
+        parts.append(panel.ravel())
+    return np.concatenate(parts)
+
+
+def _products(w: Integers, lanes: int, vectors: int, pairs: bool) -> tuple[Bytes, int]:
+    """Weights [groups, runs, K, N], less their zero point, as tile_s8.h has them, and its AGAIN."""
+    groups, runs, k, n = w.shape
+    columns = w.transpose(1, 2, 0, 3).reshape(runs, k, groups * n)
+    first, *others = ([_quads(run.astype(np.int8)) for run in p] for p in _pieces(columns))
+    places = [r * k + max(min(4 * q, k - 4), 0) for r in range(runs) for q in range(-(-k // 4))]
+    rest = [np.concatenate(other) for other in others]
+    read = [np.flatnonzero(other.any(axis=(1, 2))) for other in rest]
+    again = [places[i] for found in read for i in found]
+    quads = np.concatenate([*first, *(p[found] for p, found in zip(rest, read, strict=True))])
+    split = quads.reshape(-1, groups, n, 4)
+    panels = np.concatenate([_panels(split[:, g], lanes, vectors) for g in range(groups)])
+    head = np.zeros(-(-len(again) // lanes) * lanes, np.int32)
+    head[: len(again)] = again
+    packed = in_pairs(panels, lanes) if pairs else panels
+    return np.concatenate([head.view(np.int8), packed]), len(again)
 
 
 def _fold(bias: Integers, w: Integers, zero: int, shift: int) -> Integers:
     """bias - (zero + shift) * sum of the weights; w is [K, N], less its zero point."""
     folded: Integers = bias - (zero + shift) * w.sum(axis=0)
     return folded
-
-
-def stored_weights(w: Integers, weight_zero: int) -> tuple[Integers, int]:
-    """Weights as stored and the zero point left to the kernel: none where the difference fits."""
-    real = w - weight_zero
-    fits = not real.size or (real.min() >= -128 and real.max() <= 127)
-    return (real, 0) if fits else (w, weight_zero)
 
 
 def pack_gemm_s8(
@@ -147,11 +155,10 @@ def pack_gemm_s8(
     weight_zero: int = 0,
 ) -> Packed:
     """Pack w[K, N] and bias[N] for gemm_s8; `zero` is the activations' zero point."""
-    wide = w.astype(np.int64)
-    stored, wz = stored_weights(wide, weight_zero)
-    folded = _fold(bias.astype(np.int64), wide - weight_zero, zero, shift)
-    weights = _panels([stored.astype(np.int8)], lanes, vectors, wz != 0, pairs)
-    return Packed(weights, _padded(folded), wz)
+    real = w.astype(np.int64) - weight_zero
+    folded = _fold(bias.astype(np.int64), real, zero, shift)
+    weights, again = _products(real[None, None], lanes, vectors, pairs)
+    return Packed(weights, _padded(folded), again)
 
 
 def conv_is_dense(channels: int, groups: int, ldx: int, dilation_w: int, framed: bool) -> bool:
@@ -174,17 +181,12 @@ def pack_conv_s8(
 ) -> Packed:
     """Pack w[groups * N, C, KH, KW] and bias for conv_s8; `dense` comes from conv_is_dense."""
     outputs, c, _, kw = w.shape
-    wide = w.astype(np.int64)
-    stored, wz = stored_weights(wide, weight_zero)
-    real = (wide - weight_zero).reshape(outputs, -1).T
+    real = w.astype(np.int64) - weight_zero
     length = (kw if dense else 1) * c
-    rows = stored.transpose(2, 3, 1, 0).reshape(-1, length, groups, outputs // groups)
-    parts = [
-        _panels(list(rows[:, :, g].astype(np.int8)), lanes, vectors, wz != 0, pairs)
-        for g in range(groups)
-    ]
-    folded = _fold(bias.astype(np.int64), real, zero, shift)
-    return Packed(np.concatenate(parts), _padded(folded), wz)
+    rows = real.transpose(2, 3, 1, 0).reshape(-1, length, groups, outputs // groups)
+    weights, again = _products(rows.transpose(2, 0, 1, 3), lanes, vectors, pairs)
+    folded = _fold(bias.astype(np.int64), real.reshape(outputs, -1).T, zero, shift)
+    return Packed(weights, _padded(folded), again)
 
 
 def _pieces(w: Integers) -> list[Integers]:
@@ -249,7 +251,9 @@ def pack_depthwise_s8(
         parts = [wide_part, narrow.astype("<i2").view(np.int8)]
     weights = np.concatenate(parts)
     folded = _fold(bias.astype(np.int64), real.reshape(n, -1).T, zero, shift)
-    return Packed(weights, _padded(folded), 0, len(pieces))
+    taps = np.flatnonzero((real != pieces[0]).any(axis=0))
+    again = sum(1 << tap for tap in {min(int(tap), 30) for tap in taps})
+    return Packed(weights, _padded(folded), again, len(pieces))
 
 
 def accumulator_bounds(

@@ -5,8 +5,6 @@ Results are floats; weights, and the inputs beside them, are floats or codes.
 
 from __future__ import annotations
 
-import numpy as np
-
 from whet.emit.headers import header_number
 from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Record, Scratch, Weight
 from whet.ir.dim import static_shape
@@ -18,7 +16,7 @@ from whet.kernels.packing_recurrent import PLACES, Layout, are_even
 from whet.kernels.tiling import Tile, tile_f32
 from whet.kernels.tiling_s8 import tile_s8
 from whet.ops.convert import dequantize
-from whet.ops.recurrent import GATES, gru, is_usual, lstm
+from whet.ops.recurrent import GATES, gru, is_usual, lstm, starts_bounded
 from whet.targets.target import Target
 
 MOST_STEPS = 128  # whose gates are computed together
@@ -45,13 +43,16 @@ def lower(node: Node, target: Target) -> Lowered | None:
         return None
     if node.operand(3) is not None and bias is None:
         return None
+    bounded = starts_bounded(node, known(node.operand(5)))
+    if (_coded(r) and not bounded) or (_coded(x) and not _coded(w)):
+        return None
     gates, (directions, _, hidden) = GATES[node.op.name], static_shape(r.shape)
     steps, batch, size = static_shape(x.shape)
     if node["batch_first"]:
         steps, batch = batch, steps
     if not steps * batch * hidden * size:
         return None
-    places, coded = _places(node, target), _coded(x)
+    places, coded = _places(r, bounded, target), _coded(x)
     vectors = block(gates, hidden, target, digits=places > 0)
     chunk = -(-steps // -(-steps // MOST_STEPS))
     units = -(-hidden // (vectors * target.lanes)) * vectors * target.lanes
@@ -76,15 +77,13 @@ def _coded(value: Value) -> bool:
     return isinstance(value.tensor.element, Quant)
 
 
-def _places(node: Node, target: Target) -> int:
+def _places(r: Value, bounded: bool, target: Target) -> int:
     """Bytes of a recurrent weight where r is bytes: 1 of codes; of floats 3, which are fewer than 4
     to read, where the machine multiplies bytes in wide vectors and the first cache does not hold
-    the weights; and 0 for floats as they are. h must lie in [-1, 1] from the beginning."""
-    r, first = node.input(2), node.operand(5)
+    the weights; and 0 for floats as they are. bounded: whether h always lies in [-1, 1]."""
     if _coded(r):
         return 1
-    h, floats = known(first), data_of(r)
-    bounded = first is None or (h is not None and bool((np.abs(h) <= 1).all()))
+    floats = data_of(r)
     wide = target.dot8_shift != 0 and target.registers >= 32
     heavy = floats[0].nbytes > 2 * target.l1
     return PLACES if wide and heavy and bounded and are_even(floats) else 0

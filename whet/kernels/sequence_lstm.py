@@ -1,4 +1,5 @@
-"""Long short-term memory layers over time: sequence_f32.h and lstm_sequence.h."""
+"""Long short-term memory layers over time: sequence_f32.h and sequence_s8.h, and
+lstm_sequence.h for weights that are not constant and other integers."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from whet.ir.leaf import known
 from whet.ir.node import Array, Node
 from whet.kernels.kernel import kernel
 from whet.kernels.packing_recurrent import Layout
-from whet.kernels.quantized import rounding_name, scalar, store
+from whet.kernels.quantized import rounding_name, store
 from whet.kernels.recurrent_f32 import MOST_STEPS, block
+from whet.kernels.sequence_s8 import code_vectors, record
 from whet.kernels.tiling import tile_f32
 from whet.ops.affine import operand
-from whet.ops.integer.contraction import Contraction
 from whet.ops.integer.sigmoid import sigmoid_table
 from whet.ops.sequence_lstm import (
     CELL,
@@ -23,7 +24,6 @@ from whet.ops.sequence_lstm import (
     HIDDEN,
     WEIGHTS,
     X,
-    constants_of,
     is_integer,
     sequence_lstm,
 )
@@ -39,7 +39,7 @@ def lower(node: Node, target: Target) -> Lowered | None:
     x, cell = node.input(X), node.input(CELL)
     shape = (*static_shape(x.shape), static_size(cell.shape[-1]))
     if is_integer(node):
-        return _integer(node, shape)
+        return _integer(node, shape, target)
     clip = node.attrs.get("clip", 0.0)
     assert isinstance(clip, int | float)
     weights = [known(v) for v in node.inputs[WEIGHTS:]]
@@ -71,31 +71,19 @@ def _vectors(shape: tuple[int, ...], clip: float, weights: list[Array], target: 
     return Lowered((call,), ("sequence_f32.h",), constants, scratch)
 
 
-def _by(gates: tuple[Contraction, ...], name: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    return (
-        (f"{name}_m", tuple(scalar(g.by.m) for g in gates)),
-        (f"{name}_t", tuple(scalar(g.by.t) for g in gates)),
-    )
-
-
-def _integer(node: Node, shape: tuple[int, ...]) -> Lowered | None:
+def _integer(node: Node, shape: tuple[int, ...], target: Target) -> Lowered | None:
     elements = [v.tensor.element for v in node.inputs[:11] if v is not None]
     stores = [e.store if isinstance(e, Quant) else e for e in elements]
     if stores[X] not in (I8, I16) or stores[HIDDEN] != stores[X] or stores[CELL] != I16:
         return None
     if any(s != I8 for s in stores[3:]):
         return None
-    c = constants_of(node)
-    products = ("forget", "update", "hidden")
-    multipliers = (c.forget_by, c.update_by, c.hidden_by)
-    fields: tuple[tuple[str, int | tuple[int, ...]], ...] = (
-        ("x_zero", operand(node, X).zero), ("hidden_zero", operand(node, HIDDEN).zero),
-        *_by(c.inputs, "input"), *_by(c.recurrent, "recurrent"),
-        *((f"{n}_m", scalar(by.m)) for n, by in zip(products, multipliers, strict=True)),
-        *((f"{n}_t", scalar(by.t)) for n, by in zip(products, multipliers, strict=True)),
-        ("cell_m", c.cell_tanh.m), ("cell_shift", c.cell_tanh.shift), ("cell_clip", c.cell_clip),
-    )  # fmt: skip
-    record = Record("integer_lstm_constants", fields)
-    head: tuple[Argument, ...] = (*shape, store(operand(node, X)), record, Weight(0))
+    weights = [known(v) for v in node.inputs[WEIGHTS:]]
+    held = [w for w in weights if w is not None]
+    if stores[X] == I8 and len(held) == len(weights) and all(shape):
+        made = code_vectors(node, shape, held, target)
+        if made is not None:
+            return made
+    head: tuple[Argument, ...] = (*shape, store(operand(node, X)), record(node), Weight(0))
     call = Call("lstm_sequence_integer", (*head, rounding_name(node), *OPERANDS, *RESULTS))
     return Lowered((call,), ("lstm_sequence.h",), (sigmoid_table(),))

@@ -1,6 +1,6 @@
 """Work shared by the threads of a run: a range of elements, rows or indices, cut into units.
 
-Thread `part` of `parts` does units [units * part / parts, units * (part + 1) / parts).
+Threads do units as `whet.emit.share` cuts them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from itertools import accumulate, pairwise
 
 from whet.emit.headers import header_number
 from whet.emit.lowered import From, In, Lowered, Name, Nest, Out, Portion, collapse
+from whet.emit.share import share_bounds
 from whet.ir.dim import Size, static_size
 from whet.ir.type import size_product
 from whet.kernels.tiling import Tile
@@ -194,6 +195,5 @@ def _uneven(block: int, rows: int, panels: Sequence[int], threads: int, images: 
         return 1.0
     sizes = [min(block, rows - at) for at in range(0, rows, block)] * images
     done = [0, *accumulate(size * panel for size in sizes for panel in panels)]
-    units = len(done) - 1
-    ends = [done[units * part // threads] for part in range(threads + 1)]
+    ends = [done[at] for at in share_bounds(len(done) - 1, threads)]
     return max(b - a for a, b in pairwise(ends)) * threads / done[-1]

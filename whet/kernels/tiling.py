@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from whet.emit.share import share_bounds
 from whet.targets.target import Target
 
 __all__ = [
@@ -134,11 +135,8 @@ def tile_choices_f32(
 def uneven_panels(n: int, nv: int, target: Target) -> float:
     """The longest of the threads' shares of all panels of n columns over an even one."""
     vectors = -(-n // target.lanes)
-    ends = [
-        min(vectors, -(-vectors // nv) * part // target.threads * nv)
-        for part in range(target.threads)
-    ]
-    return max(b - a for a, b in pairwise([*ends, vectors])) * target.threads / vectors
+    ends = [min(at * nv, vectors) for at in share_bounds(-(-vectors // nv), target.threads)]
+    return max(b - a for a, b in pairwise(ends)) * target.threads / vectors
 
 
 def with_blocks(ranked: Iterable[Tile], rows: int, *, of_tiles: bool) -> list[Tile]:
@@ -202,8 +200,10 @@ def winograd_outputs(oh: int, ow: int, c: int, n: int, target: Target) -> int:
         transforms = 8 * (inputs + outputs) if m > 1 else 0
         block = tile_winograd_f32(m, oh, ow, c, n, target).block if m > 1 else down
         products = down * -(-ow // m) * positions * (c * outputs + transforms)
-        # Bytes of weights, once for each block, 5 a slot: two thirds of it hidden by products.
-        streamed = -(-down // block) * positions * c * outputs * lanes * 4 / 5
+        # Bytes of weights, once for each block, 5 a slot from the second cache and 2 from beyond:
+        # two thirds of it hidden by products.
+        nbytes = positions * c * outputs * lanes * 4
+        streamed = -(-down // block) * nbytes / (5 if nbytes < target.l2 else 2)
         return max(products + streamed / 3, streamed)
 
     two, four = cost(2), cost(4)

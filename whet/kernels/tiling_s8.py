@@ -29,7 +29,7 @@ WIDE_TAPS = header_number("depthwise_s8.h", "WIDE_TAPS")
 NARROWEST = 16
 
 
-def _cost(m: int, n: int, k: int, lanes: int, sums: bool, mr: int, nv: int) -> float:
+def _cost(m: int, n: int, k: int, lanes: int, mr: int, nv: int) -> float:
     """Vector operations for the whole shape: quads of K, of which ten are under way at a time, then
     a multiply-add for each vector and what it takes to pack a row's bytes."""
     vectors, tiles = -(-n // lanes), -(-m // mr)
@@ -37,10 +37,7 @@ def _cost(m: int, n: int, k: int, lanes: int, sums: bool, mr: int, nv: int) -> f
     return sum(
         count
         * tiles
-        * (
-            quads * (max(rows * (width + sums), 10.0) + 0.1 * (rows + width + sums))
-            + rows * _stored(width)
-        )
+        * (quads * (max(rows * width, 10.0) + 0.1 * (rows + width)) + rows * _stored(width))
         for width, count in ((nv, vectors // nv), (vectors % nv, 1))
         if width and count
     )
@@ -51,25 +48,22 @@ def _stored(width: int) -> float:
 
 
 def tile_s8(
-    m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0, l2: int = 1 << 20,
-    sums: bool = False,
-) -> Tile:  # fmt: skip
+    m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0, l2: int = 1 << 20
+) -> Tile:
     """The default tile for C[m, n] = A[m, k] B[k, n] on vectors of `lanes` 32-bit lanes.
 
     For a convolution m is OW (tiles stay within an output row), k is KH * KW * C, `rows` is OH and
-    the block counts output rows. `l2` is the cache in bytes. sums: a tile has one more vector, of
-    the sums of its rows.
+    the block counts output rows. `l2` is the cache in bytes.
     """
-    return tile_choices_s8(m, n, k, lanes, registers, rows=rows, l2=l2, sums=sums)[0]
+    return tile_choices_s8(m, n, k, lanes, registers, rows=rows, l2=l2)[0]
 
 
 def tile_choices_s8(
-    m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0, l2: int = 1 << 20,
-    sums: bool = False,
-) -> list[Tile]:  # fmt: skip
+    m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0, l2: int = 1 << 20
+) -> list[Tile]:
     """Tiles for the shape of `tile_s8`, the likely fastest first."""
-    tiles = [(mr, nv - sums) for mr, nv in tiles_f32(registers) if nv > sums]
-    ranked = sorted(tiles, key=lambda t: (_cost(m, n, k, lanes, sums, *t), t[0] + t[1]))
+    tiles = tiles_f32(registers)
+    ranked = sorted(tiles, key=lambda t: (_cost(m, n, k, lanes, *t), t[0] + t[1]))
     return [_blocked(m, k, lanes, rows, l2, *t) for t in ranked]
 
 

@@ -25,6 +25,12 @@ def window_extent(size: Size, kernel: int, stride: int, dilation: int, pads: int
     return (size + (pads - dilation * (kernel - 1) - 1)) // stride + 1
 
 
+def check_padding(*padding: int) -> None:
+    """Raise ShapeError where a window op is to cut its operand instead of padding it."""
+    if any(p < 0 for p in padding):
+        raise ShapeError("negative padding", hint="slice the operand instead")
+
+
 def _infer(
     x: Type, w: Type, bias: Type | None = None, *extras: Type, stride: Ints, dilation: Ints,
     low: Ints, high: Ints, groups: int = 1, epilogue: Attr = None, clamp: Attr = None,
@@ -34,6 +40,7 @@ def _infer(
     spatial = x.rank - 2
     if spatial < 1 or w.rank != x.rank or not len(stride) == len(low) == len(high) == spatial:
         raise ShapeError(f"convolution of {x} with {w}")
+    check_padding(*low, *high)
     if x.shape[-1] != w.shape[-1] * groups or static_size(w.shape[0]) % groups:
         raise ShapeError(f"convolution of {x} with {w} in {groups} groups: channels do not fit")
     if bias is not None and bias.shape != (w.shape[0],):

@@ -12,7 +12,7 @@ from whet.errors import ShapeError
 from whet.ir.dim import Size
 from whet.ir.node import Array, Node, Op
 from whet.ir.type import Type
-from whet.ops.convolution import Ints
+from whet.ops.convolution import Ints, check_padding
 
 
 def _infer(
@@ -22,6 +22,7 @@ def _infer(
     """x: [N, *S, C]; w: [O, *K, C/groups]. Result [N, *size, O]: `low` is cut off its start."""
     if w.rank != x.rank or len(size) != x.rank - 2 or x.shape[-1] != w.shape[-1] * groups:
         raise ShapeError(f"transposed convolution of {x} with {w} in {groups} groups")
+    check_padding(*low)
     if bias is not None and bias.shape != (w.shape[0],):
         raise ShapeError(f"bias {bias} for {w.shape[0]} channels")
     return Type((x.shape[0], *size, w.shape[0]), x.element)

@@ -14,7 +14,7 @@ from whet.ir.element import I64
 from whet.ir.node import Array, Attr, Node, Op
 from whet.ir.type import Type
 from whet.ops.affine import result
-from whet.ops.convolution import Ints, window_extent, window_of
+from whet.ops.convolution import Ints, check_padding, window_extent, window_of
 from whet.ops.integer import pooling as integer
 
 
@@ -28,6 +28,7 @@ def _infer(
     """
     if not len(kernel) == len(stride) == x.rank - 2 or x.rank < 3:
         raise ShapeError(f"pooling of {x} with a window of {kernel}")
+    check_padding(*low, *high)
     out = tuple(
         window_extent(x.shape[i + 1], k, stride[i], dilation[i], low[i] + high[i])
         for i, k in enumerate(kernel)

@@ -90,6 +90,15 @@ def is_usual(node: Node) -> bool:
     return node.op is lstm or bool(node["linear_before_reset"])
 
 
+def starts_bounded(node: Node, first: Array | None) -> bool:
+    """Whether h lies in [-1, 1] from the beginning, as that of a usual layer does later.
+
+    first: the initial h, where it is known.
+    """
+    given = node.operand(5) is not None
+    return not given if first is None else bool((np.abs(first) <= 1).all())
+
+
 class _Cell:
     """One direction of a layer: a step from the state h (and c) to the next."""
 

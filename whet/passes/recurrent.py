@@ -11,7 +11,7 @@ from whet.ir.leaf import constant, known, parameter
 from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.ops.convert import convert
-from whet.ops.recurrent import gru, is_usual, lstm
+from whet.ops.recurrent import gru, is_usual, lstm, starts_bounded
 from whet.passes.codes import codes_of, real_constant
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
@@ -41,11 +41,11 @@ def coded_layer(node: Node, uses: Uses) -> Replacement:
     if not is_usual(node) or not node.outputs[0].tensor.elements:
         return None
     w, r = (_codes(v) for v in node.inputs[1:3])
-    bias, first = node.operand(3), node.operand(5)
-    b, h = (None if v is None else real_constant(v) for v in (bias, first))
+    bias = node.operand(3)
+    b, h = (real_constant(node.operand(i)) for i in (3, 5))
     if w is None or r is None or (bias is not None and b is None):
         return None
-    if first is not None and (h is None or not (np.abs(h) <= 1).all()):
+    if not starts_bounded(node, h):
         return None
     if not all(0 < static_size(v.shape[2]) <= MOST for v in (w, r)):
         return None

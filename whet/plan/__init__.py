@@ -1,11 +1,12 @@
-"""Memory planning: the order of the steps, who lives when, and where in one arena.
+"""From a graph to a program: kernels, the order of the steps, a place for every value, the calls.
 
-`plan_memory` is the whole room in one call; `order_steps` chooses the order to plan;
-`validate_plan` checks a plan without trusting the planner; `draw_text` and `draw_svg` show it.
+`plan_program` is the whole room in one call, and `plan_in_patches` the one that also runs early
+layers in patches. Within them `plan_memory` gives values that never live together the same bytes of
+one arena, and `validate_plan` checks that without trusting the planner; `draw_svg` shows a plan.
 """
 
 from whet.plan.bound import live_bytes, lower_bound
-from whet.plan.draw import draw_svg, draw_text
+from whet.plan.draw import draw_svg
 from whet.plan.lifetime import Buffer, Placement, Step
 from whet.plan.memory import MemoryPlan, plan_memory
 from whet.plan.order import order_steps
@@ -19,7 +20,6 @@ __all__ = [
     "Placement",
     "Step",
     "draw_svg",
-    "draw_text",
     "live_bytes",
     "lower_bound",
     "order_steps",

@@ -11,81 +11,8 @@ from whet.plan.lifetime import Placement
 from whet.plan.memory import MemoryPlan
 from whet.plan.pack import Packing
 
-__all__ = ["draw_svg", "draw_text"]
-
-# Lines that leave a corner, as bits: 1 up, 2 right, 4 down, 8 left.
-_CORNERS = " ╵╶└╷│┌├╴┘─┴┐┤┬┼"
 _CHARACTER = 5.9
 _HUES = (211, 166, 38, 276, 12, 92, 186, 328, 54, 242)
-
-
-def draw_text(
-    plan: MemoryPlan | Packing,
-    labels: Mapping[str, str] | None = None,
-    columns: int = 78,
-    rows: int = 20,
-) -> str:
-    """The plan in box-drawing characters, for a terminal of `columns` characters.
-
-        256 B ┌──────────┐          ┌──────────┐
-              │x         │          │c         │
-              ├──────────┴──────────┴──────────┤
-              │a                               │
-              │                                │
-          0 B └────────────────────────────────┘
-              arena 256 B, lower bound 256 B: least possible, 3 steps
-
-    labels: buffer name -> text to show instead. A buffer too small for its name is drawn without.
-    """
-    labels = labels or {}
-    last = max((placed.buffer.end for placed in plan.placements), default=1)
-    margin = max(len(size_text(plan.arena_bytes)), 5) + 1
-    wide = max(columns - margin - 1, 8)
-    lines = [[0] * (wide + 1) for _ in range(rows + 1)]
-    texts = [[""] * (wide + 1) for _ in range(rows + 1)]
-    top = plan.arena_bytes
-    if not top:
-        return _caption(plan)
-    for placed in sorted(plan.placements, key=lambda placed: placed.buffer.size):
-        left, right = (round(t * wide / last) for t in (placed.buffer.start, placed.buffer.end))
-        low, high = (rows - round(a * rows / top) for a in (placed.offset, placed.top))
-        if left == right or low == high:
-            continue
-        _box(lines, left, right, high, low)
-        name = labels.get(placed.buffer.name, placed.buffer.name)
-        if low - high > 1 and right - left > 1:
-            for column, char in enumerate(_shortened(name, right - left - 1), left + 1):
-                texts[high + 1][column] = char
-    picture = []
-    for row, line in enumerate(lines):
-        edge = {0: size_text(plan.arena_bytes), rows: "0 B"}.get(row, "")
-        body = "".join(
-            _CORNERS[edges] if edges or not char else char
-            for edges, char in zip(line, texts[row], strict=True)
-        )
-        picture.append(f"{edge:>{margin - 1}} {body}".rstrip())
-    picture.append(f"{'':{margin}}{_caption(plan)}, {last} steps")
-    return "\n".join(picture)
-
-
-def _shortened(name: str, room: int) -> str:
-    """The name in `room` characters: whole, or the end of its path, or the start of that end."""
-    if len(name) <= room:
-        return name
-    end = name.replace("/", ".").rstrip(".").rpartition(".")[2] or name
-    return end if len(end) <= room else end[: max(room - 1, 0)] + "…"
-
-
-def _box(lines: list[list[int]], left: int, right: int, high: int, low: int) -> None:
-    """Draw the edges of a rectangle between four grid lines."""
-    for row in (high, low):
-        for column in range(left, right):
-            lines[row][column] |= 2
-            lines[row][column + 1] |= 8
-    for column in (left, right):
-        for row in range(high, low):
-            lines[row][column] |= 4
-            lines[row + 1][column] |= 1
 
 
 def size_text(size: float) -> str:
@@ -95,6 +22,14 @@ def size_text(size: float) -> str:
             return f"{size:.4g} {unit}"
         size /= 1024
     return f"{size:.4g} GiB"
+
+
+def _shortened(name: str, room: int) -> str:
+    """The name in `room` characters: whole, or the end of its path, or the start of that end."""
+    if len(name) <= room:
+        return name
+    end = name.replace("/", ".").rstrip(".").rpartition(".")[2] or name
+    return end if len(end) <= room else end[: max(room - 1, 0)] + "…"
 
 
 def _caption(plan: MemoryPlan | Packing) -> str:

@@ -19,6 +19,7 @@ from math import lcm
 
 from whet.emit.lowered import Lowered
 from whet.emit.program import Group, Link, Place, Step
+from whet.emit.share import share_bounds
 from whet.emit.strips import HEADER
 from whet.ir.dim import static_shape
 from whet.ir.graph import Graph
@@ -253,8 +254,7 @@ def _chain(layers: tuple[_Layer, ...], target: Target, *, small: bool) -> StripC
 
 def _longest_share(rows: int, turn: int, threads: int) -> int:
     """The most rows of a thread, where threads share turns of so many."""
-    turns = -(-rows // turn)
-    ends = [min(turns * part // threads * turn, rows) for part in range(threads + 1)]
+    ends = [min(at * turn, rows) for at in share_bounds(-(-rows // turn), threads)]
     return max(b - a for a, b in pairwise(ends))
 
 

@@ -168,7 +168,7 @@ static int is_caller(const struct pool *p)
 static void doze(struct pool *p, struct signal *s, int64_t goal)
 {
     struct mask free = {{0}}, own = {{0}};
-    const int stays = is_caller(p) && p->apart
+    const int stays = p->apart && is_caller(p)
                       && kernel(GETAFFINITY, 0, (void *)sizeof free, &free) >= 0
                       && contains(&free, p->processor);
     if (stays) {

@@ -12,9 +12,8 @@ from whet.compiler.pipeline import Compiled
 from whet.emit.c import model_units
 from whet.emit.program import Action, Copy, Link, Step, Strips, is_split
 from whet.emit.watch import Watched
-from whet.ir.graph import Graph
-from whet.ir.node import Array, Node
-from whet.ops.cost import Cost, cost
+from whet.ir.node import Array
+from whet.ops.cost import Cost
 from whet.session.pool import pool_c
 from whet.session.watched import Runs, Spent, Times, WatchedSession, spent
 
@@ -108,7 +107,7 @@ def profile(compiled: Compiled, inputs: Mapping[str, Array], threads: int = 1) -
     sessions = [WatchedSession(program, code, watched, n) for n in counts]
     _measure(sessions, inputs)
     runs = [session.runs() for session in sessions]
-    rows = list(_rows(compiled.graph, program.main.steps))
+    rows = list(_rows(program.main.steps))
     one = _by_row(runs[0], rows).work[:, 0].mean(axis=0)
     spreads = _spreads(runs[-1], rows, one) if threads > 1 else [None] * len(rows)
     calls = [float(r.seconds.mean()) - r.noting for r in runs]
@@ -147,18 +146,17 @@ class _Row:
     last: bool = True
 
 
-def _rows(graph: Graph, steps: tuple[Action, ...]) -> Iterator[_Row]:
-    nodes = [node for node in graph.nodes if node.op.family != "leaf"]
+def _rows(steps: tuple[Action, ...]) -> Iterator[_Row]:
     links = strips = 0
     for i, step in enumerate(steps):
         if isinstance(step, Strips):
             strips += 1
             for link in step.links:
-                spent, last = _held_cost(link, step, nodes), link is step.links[-1]
+                spent, last = _held_cost(link, step), link is step.links[-1]
                 yield _Row(i, *_names(link.step), spent, True, strips, links, last)
                 links += 1
         elif isinstance(step, Step):
-            yield _Row(i, *_names(step), _cost(step, nodes), is_split(step))
+            yield _Row(i, *_names(step), step.cost, is_split(step))
         else:
             nbytes = step.nbytes if isinstance(step, Copy) else 8
             moved = Cost(moved_bytes=2 * nbytes if isinstance(nbytes, int) else 0)
@@ -172,21 +170,11 @@ def _names(step: Step) -> tuple[str, str]:
     return step.origin or step.stage.title, step.stage.lowered.kernel
 
 
-def _held_cost(link: Link, strips: Strips, nodes: list[Node]) -> Cost:
+def _held_cost(link: Link, strips: Strips) -> Cost:
     """The cost of a link; what strips hold does not move."""
     places = (*link.step.inputs, *link.step.outputs)
     links = [strips.links[p.index] for p in places if p is not None and p.region == "rows"]
-    return _cost(link.step, nodes) + Cost(moved_bytes=-sum(k.rows * k.row_bytes for k in links))
-
-
-def _cost(step: Step, nodes: list[Node]) -> Cost:
-    """The cost of the first of the nodes that the step computes, which is taken off them."""
-    for index, node in enumerate(nodes):
-        made = ", ".join(str(v.type) for v in node.outputs)
-        head = f"{node.origin or node.op.name}: {node.op.name} "
-        if step.stage.title.startswith(head) and step.stage.title.endswith(f"-> {made}"):
-            return cost(nodes.pop(index))
-    return Cost()
+    return link.step.cost + Cost(moved_bytes=-sum(k.rows * k.row_bytes for k in links))
 
 
 def _by_row(runs: Runs, rows: list[_Row]) -> Spent:

@@ -49,3 +49,12 @@ class Target:
     flags: tuple[str, ...] = ()
     emulator: Emulator | None = None
     description: str = ""
+
+    @property
+    def packing(self) -> tuple[tuple[str, int], ...]:
+        """What weights are packed for, as macros: headers refuse to compile for anything else."""
+        return (
+            ("WHET_LANES", self.lanes),
+            ("WHET_DOT8_SHIFT", self.dot8_shift),
+            ("WHET_DOT8_PAIRS", int(self.dot8_pairs)),
+        )

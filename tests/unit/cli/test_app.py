@@ -11,8 +11,9 @@ import click
 import pytest
 
 from whet.cli import app, main
-from whet.cli.show import cell_text, size_text
+from whet.cli.show import cell_text
 from whet.errors import InputError
+from whet.plan.draw import size_text
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from hypothesis import assume, given, settings
 
 from tests.unit.plan.programs import Program, programs
-from whet.plan import Buffer, Step, draw_svg, draw_text, pack
+from whet.plan import Buffer, Step, draw_svg, pack
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -18,31 +18,8 @@ STEPS = [
 ]
 SMALL = Program(STEPS, {"x": 64, "a": 192, "b": 192, "c": 64}, outputs=("c",))
 
-PICTURE = """\
-256 B ┌──────────┐          ┌──────────┐
-      │x         │          │c         │
-      ├──────────┴──────────┴──────────┤
-      │a                               │
-      │                                │
-      │                                │
-      │                                │
-      │                                │
-  0 B └────────────────────────────────┘
-      arena 256 B, lower bound 256 B: least possible, 3 steps"""
-
-
-def test_a_small_plan_in_text() -> None:
-    assert draw_text(SMALL.plan(), columns=40, rows=8) == PICTURE
-
-
-def test_labels_replace_names_and_are_cut_to_fit() -> None:
-    text = draw_text(SMALL.plan(), {"a": "stem", "x": "model/input_image"}, columns=40, rows=8)
-    assert "│stem " in text
-    assert "│input_ima…│" in text
-
 
 def test_no_memory_is_said_in_one_line() -> None:
-    assert draw_text(Program().plan()) == "arena 0 B, lower bound 0 B: least possible"
     assert ElementTree.fromstring(draw_svg(Program().plan())).tag == f"{SVG}svg"
 
 

@@ -19,14 +19,15 @@ from tests.unit.ir.test_graph import accumulator
 from whet.compiler.pipeline import compile_graph
 from whet.errors import ArtifactError, InputError
 from whet.importers import import_model
-from whet.ir.dim import Symbol, of
+from whet.ir.dim import Symbol, dim_min, of
 from whet.ir.element import F32, I64
 from whet.ir.graph import Graph
 from whet.ir.leaf import parameter
 from whet.ir.node import Array
 from whet.ir.type import Type
-from whet.ops.elementwise import add
+from whet.ops.elementwise import add, neg
 from whet.ops.gather import gather
+from whet.ops.movement import reshape, slice_op
 from whet.session.address import address
 from whet.session.session import RunError, Session
 from whet.targets.host import host
@@ -135,6 +136,18 @@ def test_a_free_size_is_what_the_input_has(growing: Session, n: int) -> None:
 def test_a_free_size_has_bounds_and_one_value(growing: Session, m: int, n: int) -> None:
     with pytest.raises(InputError, match=r"the model takes f32\[N, 2\]"):
         growing({"x": np.ones((m, 2), np.float32), "y": np.ones((n, 2), np.float32)})
+
+
+@pytest.mark.parametrize("n", [1, 3, 6])
+def test_a_copied_output_is_of_the_lesser_size(n: int) -> None:
+    x = parameter("x", Type((of(N),), F32))
+    least = dim_min(of(N), 3)
+    y = neg(slice_op(x, begin=(0,), size=(least,), step=(1,)))
+    graph = Graph((x,), (y, reshape(y, shape=(least, 1))), ("flat", "column"))
+    given = np.arange(n, dtype=np.float32)
+    made = compile_graph(graph).session()({"x": given})
+    assert made["flat"].tolist() == (-given[:3]).tolist()
+    assert made["column"].tolist() == (-given[:3, None]).tolist()
 
 
 def test_states_are_kept_between_runs_and_reset() -> None:

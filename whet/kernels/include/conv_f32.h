@@ -11,7 +11,7 @@
 //
 // Work is ceil(B * OH / RB) * G * ceil(N / (NV * VL)) units, unit u = (block of RB output rows,
 // group, panel); a call does [begin, end) and the result does not depend on the split. A tile is MR
-// output pixels of one row. All const ints are literals.
+// output pixels of one row. FAR, beside, ldbeside: as in gemm_f32. All const ints are literals.
 #pragma once
 #include "tile_f32.h"
 
@@ -23,7 +23,8 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
                           const int C, const int ldx, const int KH, const int KW, const int SH,
                           const int SW, const int DH, const int DW, const int PT, const int PL,
                           const int oh, const int ow, vf *acc, const float *x, const float *w,
-                          const float *bias, const int RATE, const float *ahead) {
+                          const float *bias, const int RATE, const float *ahead,
+                          const next_f32 next) {
     const int left = ow * SW - PL,
               merged = DW == 1 && ldx == C; // a row of taps is one run of floats
     const int inside = left >= 0 && left + (MR - 1) * SW + (KW - 1) * DW < W;
@@ -32,16 +33,17 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
         const int ih = oh * SH - PT + kh * DH;
         if (ih < 0 || ih >= H) continue;
         const float *row = x + (long)ih * W * ldx, *wk = w + (long)kh * KW * C * NV * VL;
-        const float *next = ahead + ahead_share_f32(kh * KW * C, RATE);
+        const int done = kh * KW * C;
+        const float *from = ahead + ahead_share_f32(done, RATE);
         if (inside && merged) {
             tile_sum_ahead_f32(MR, NV, LANES, KW * C, RATE, acc, row + (long)left * ldx, SW * ldx,
-                               wk, 0, next);
+                               wk, 0, from, done, next);
         } else if (inside) {
             for (int kw = 0; kw < KW; kw++)
                 tile_sum_ahead_f32(MR, NV, LANES, C, RATE, acc,
                                    row + (long)(left + kw * DW) * ldx, SW * ldx,
                                    wk + (long)kw * C * NV * VL, 0,
-                                   next + ahead_share_f32(kw * C, RATE));
+                                   from + ahead_share_f32(kw * C, RATE), done + kw * C, next);
         } else {
             for (int kw = 0; kw < KW; kw++)
                 for (int c = 0; c < C; c += ZERO_ROW) {
@@ -52,7 +54,7 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
                     }
                     tile_sum_rows_f32(MR, NV, LANES, C - c < ZERO_ROW ? C - c : ZERO_ROW, RATE,
                                       acc, pixel, wk + ((long)kw * C + c) * NV * VL,
-                                      next + ahead_share_f32(kw * C + c, RATE));
+                                      from + ahead_share_f32(kw * C + c, RATE));
                 }
         }
     }
@@ -63,7 +65,8 @@ INLINE void conv_f32(const int OUT, const int B, const int H, const int W, const
                      const int KH, const int KW, const int SH, const int SW, const int DH,
                      const int DW, const int PT, const int PL, const int MR, const int NV,
                      const int RB, const int begin, const int end, const float *x, const float *w,
-                     const float *bias, void *y, const void *const *extra, epilogue_f32 epilogue) {
+                     const float *bias, void *y, const int FAR, const float *beside,
+                     const int ldbeside, const void *const *extra, epilogue_f32 epilogue) {
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width, K = KH * KW * C;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int tiles = (OW + MR - 1) / MR, few = OW / tiles,
@@ -74,7 +77,9 @@ INLINE void conv_f32(const int OUT, const int B, const int H, const int W, const
     conv_tile_f32(MR_, NV_, LANES_, H, W, C, ldx, KH, KW, SH, SW, DH, DW, PT, PL, oh, ow, acc, xb, \
                   wb, bs, RATE(NV_),                                                              \
                   wb + (long)K * NV_ * VL +                                                        \
-                      (long)(tile + ow / (MR_)) * ahead_share_f32(K, RATE(NV_))),                 \
+                      (long)(tile + ow / (MR_)) * ahead_share_f32(K, RATE(NV_)),                  \
+                  next_tile_f32(MR_, K, FAR, (float *)(yb + (long)ow * ldy * OUT), ldy,            \
+                                be ? be + (long)ow * ldbeside : 0, ldbeside)),                     \
         tile_store_f32(OUT, MR_, NV_, LANES_, acc, yb + (long)ow * ldy * OUT, ldy,                 \
                        (long)r * OW + ow, channel, extra, epilogue)
 #define RATE(NV_) ahead_rate_f32(RB *tiles, NV_)
@@ -85,6 +90,7 @@ INLINE void conv_f32(const int OUT, const int B, const int H, const int W, const
         for (int r = block * RB; r < (block + 1) * RB && r < B * OH; r++) {
             const int oh = r % OH, tile = (r - block * RB) * tiles;
             const float *xb = x + (long)(r / OH) * H * W * ldx + g * C;
+            const float *be = beside ? beside + (long)r * OW * ldbeside + channel : 0;
             char *yb = (char *)y + ((long)r * OW * ldy + channel) * OUT;
             if (panel < whole) {
                 for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1, NV, VL);

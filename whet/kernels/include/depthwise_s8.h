@@ -6,7 +6,8 @@
 //
 // ldx, ldy: bytes from one pixel to the next. w and bias are made by packing_s8.pack_depthwise_s8;
 // the weights of narrow channels (see below) have DOT8_BYTES each.
-// PASSES is 1, or more where weights less their zero point exceed int8 and are stored as a sum.
+// PASSES is 1, or more where weights less their zero point exceed int8 and are stored as a sum:
+// then bit min(kh * KW + kw, 30) of AGAIN says whether one of that tap does.
 // Outside, x is `zero`. The epilogue, OUT (1 or 2), low and high are described in tile_s8.h.
 //
 // Four vertical taps of one channel are one quad; the weights are zero where a row of the quad is
@@ -42,17 +43,28 @@ INLINE int depthwise_rows_s8(const int TH, const int KH, const int SH, const int
     return DH == 1 ? (TH - 1) * SH + KH : KH;
 }
 
+// Whether a pass has weights for quad g of the input rows, column kw, of output row r of a strip.
+INLINE int depthwise_quad_s8(const int pass, const int AGAIN, const int r, const int g,
+                             const int kw, const int KH, const int KW, const int SH) {
+    int taps = 0;
+    UNROLL(i, 4) {
+        const int kh = 4 * g + i - r * SH, tap = kh * KW + kw < 30 ? kh * KW + kw : 30;
+        if (kh >= 0 && kh < KH) taps |= pass ? AGAIN >> tap & 1 : 1;
+    }
+    return taps;
+}
+
 // Input columns [left, left + span) of all rows of the tile, `lanes` channels from n on. row[i]
 // points at column 0, or is null where the row lies outside. INSIDE: nothing lies outside.
 INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, const int M,
                               const int lanes, const int W, const long ldx, const int KH,
                               const int KW, const int SH, const int SW, const int DH, const int DW,
-                              const int PASSES, const int left, const int n, vi *acc,
-                              const s8 *const *row, const s8 *outside, const s8 *w,
+                              const int PASSES, const int AGAIN, const int left, const int n,
+                              vi *acc, const s8 *const *row, const s8 *outside, const s8 *w,
                               const int *bias) {
     const int rows = depthwise_rows_s8(TH, KH, SH, DH), groups = (rows + 3) / 4;
     const int span = (TW - 1) * SW + (KW - 1) * DW + 1, each = VL * 4 * DOT8_BYTES;
-    tile_start_s8(TH * TW, 1, 0, acc, bias); // every accumulator starts from the same VL channels
+    tile_start_s8(TH * TW, 1, acc, bias); // every accumulator starts from the same VL channels
     UNROLL(column, span) {
         const int iw = left + column;
         UNROLL(g, groups) {
@@ -77,9 +89,8 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
             UNROLL(kw, KW) {
                 const int t = (column - kw * DW) / SW;
                 if (column < kw * DW || t * SW != column - kw * DW || t >= TW) continue;
-                UNROLL(r, TH) {
-                    if (4 * g + 3 < r * SH || 4 * g >= r * SH + KH) continue;
-                    UNROLL(pass, PASSES)
+                UNROLL(r, TH) UNROLL(pass, PASSES) {
+                    if (depthwise_quad_s8(pass, AGAIN, r, g, kw, KH, KW, SH))
                         acc[r * TW + t] = dot4(
                             acc[r * TW + t], a,
                             quad_load_ready(w + (((pass * TH + r) * groups + g) * KW + kw) * each));
@@ -125,11 +136,11 @@ INLINE vq wide_tap_s8(const int P, const int SW, const int t, const int kw, cons
 // the last vector `count` outputs exist.
 INLINE void wide_outputs_s8(const int T, const int P, const int SIZE, const int TH, const int OW,
                             const long ldy, const int KH, const int KW, const int SH,
-                            const int SW, const int groups, const int PASSES, const int OUT,
-                            const int low, const int high, const int ROWS, const int count,
-                            const int n, vq (*ring)[WIDE_QUADS][4], const s8 *w, const int *bias,
-                            const long line, s8 *y, const void *const *extra,
-                            epilogue_s8 epilogue) {
+                            const int SW, const int groups, const int PASSES, const int AGAIN,
+                            const int OUT, const int low, const int high, const int ROWS,
+                            const int count, const int n, vq (*ring)[WIDE_QUADS][4],
+                            const s8 *w, const int *bias, const long line, s8 *y,
+                            const void *const *extra, epilogue_s8 epilogue) {
     const int together = P * SIZE == 4 * VL && (P == 1 || ldy == SIZE);
     vi made[WIDE_ROWS][4 * WIDE_OUTPUTS];
     UNROLL(j, 4) {
@@ -138,7 +149,7 @@ INLINE void wide_outputs_s8(const int T, const int P, const int SIZE, const int 
             vq column[WIDE_OUTPUTS];
             UNROLL(t, T) column[t] = wide_tap_s8(P, SW, t, kw, g, j, ring);
             UNROLL(pass, PASSES) UNROLL(r, ROWS) {
-                if (4 * g + 3 < r * SH || 4 * g >= r * SH + KH) continue;
+                if (!depthwise_quad_s8(pass, AGAIN, r, g, kw, KH, KW, SH)) continue;
                 const int quad = (((pass * TH + r) * groups + g) * KW + kw) * 4 + j;
                 const vw tap = quad_load(w + quad * 4 * VL);
                 UNROLL(t, T) made[r][4 * t + j] = dot4(made[r][4 * t + j], column[t], tap);
@@ -161,8 +172,8 @@ INLINE void wide_outputs_s8(const int T, const int P, const int SIZE, const int 
 INLINE void depthwise_wide_s8(const int SIZE, const int TH, const int W, const long ldx,
                               const int OW, const long ldy, const int KH, const int KW,
                               const int SH, const int SW, const int DH, const int PL,
-                              const int PASSES, const int OUT, const int low, const int high,
-                              const int ROWS, const int n, const s8 *const *row,
+                              const int PASSES, const int AGAIN, const int OUT, const int low,
+                              const int high, const int ROWS, const int n, const s8 *const *row,
                               const s8 *outside, const s8 *w, const int *bias, const long line,
                               s8 *y, const void *const *extra, epilogue_s8 epilogue) {
     const int inputs = depthwise_rows_s8(TH, KH, SH, DH), groups = (inputs + 3) / 4;
@@ -187,8 +198,9 @@ INLINE void depthwise_wide_s8(const int SIZE, const int TH, const int W, const l
 #define OUTPUTS(T_, count)                                                                       \
     do {                                                                                         \
         COLUMNS(kept, kept + (T_) * SW, ow * SW - PL);                                           \
-        wide_outputs_s8(T_, P, SIZE, TH, OW, ldy, KH, KW, SH, SW, groups, PASSES, OUT, low, high, \
-                        ROWS, count, n, ring, w, bias, line + ow, y + ow * ldy, extra, epilogue); \
+        wide_outputs_s8(T_, P, SIZE, TH, OW, ldy, KH, KW, SH, SW, groups, PASSES, AGAIN, OUT,    \
+                        low, high, ROWS, count, n, ring, w, bias, line + ow, y + ow * ldy,       \
+                        extra, epilogue);                                                        \
         UNROLL(k, kept) UNROLL(g, groups) UNROLL(j, 4) ring[k][g][j] = ring[k + (T_) * SW][g][j]; \
     } while (0)
     COLUMNS(0, kept, -PL);
@@ -203,13 +215,13 @@ INLINE void depthwise_wide_s8(const int SIZE, const int TH, const int W, const l
 INLINE void depthwise_wide_strip_s8(
     const int WIDE, const int TH, const int W, const long ldx, const int OH, const int OW,
     const long ldy, const int KH, const int KW, const int SH, const int SW, const int DH,
-    const int PL, const int PASSES, const int OUT, const int low, const int high, const int first,
-    const int past, const int oh, const s8 *const *row, const s8 *outside, const s8 *w,
-    const long block_bytes, const int *bias, const long line, s8 *y, const void *const *extra,
-    epilogue_s8 epilogue) {
+    const int PL, const int PASSES, const int AGAIN, const int OUT, const int low, const int high,
+    const int first, const int past, const int oh, const s8 *const *row, const s8 *outside,
+    const s8 *w, const long block_bytes, const int *bias, const long line, s8 *y,
+    const void *const *extra, epilogue_s8 epilogue) {
 #define ROWS_OF(SIZE, ROWS)                                                                      \
-    depthwise_wide_s8(SIZE, TH, W, ldx, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES, OUT, low, high, \
-                      ROWS, n, row, outside, w + n / VL * block_bytes, bias + n, line,           \
+    depthwise_wide_s8(SIZE, TH, W, ldx, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES, AGAIN, OUT, low, \
+                      high, ROWS, n, row, outside, w + n / VL * block_bytes, bias + n, line,     \
                       y + line * ldy + n, extra, epilogue)
 #define BLOCK(SIZE)               \
     do {                          \
@@ -230,9 +242,10 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
                          const int OH, const int OW, const int ldy, const int M, const int KH,
                          const int KW, const int SH, const int SW, const int DH, const int DW,
                          const int PT, const int PL, const int TH, const int TW, const int WIDE,
-                         const int PASSES, const int zero, const int OUT, const int low,
-                         const int high, const int begin, const int end, const s8 *x, const s8 *w,
-                         const int *bias, s8 *y, const void *const *extra, epilogue_s8 epilogue) {
+                         const int PASSES, const int AGAIN, const int zero, const int OUT,
+                         const int low, const int high, const int begin, const int end,
+                         const s8 *x, const s8 *w, const int *bias, s8 *y,
+                         const void *const *extra, epilogue_s8 epilogue) {
     const int N = C * M, whole = N / VL * VL, vectors = (N + VL - 1) / VL;
     const int strips = (OH + TH - 1) / TH, tiles = (OW + TW - 1) / TW;
     const int few = OW / tiles, larger = OW % tiles, rows = depthwise_rows_s8(TH, KH, SH, DH);
@@ -244,10 +257,10 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
     do {                                                                                           \
         const s8 *taps = w + (WIDE + (n - WIDE) * DOT8_BYTES) / VL * block_bytes;                  \
         depthwise_tile_s8(TH, TW_, INSIDE_, M, LANES_, W, ldx, KH, KW, SH, SW, DH, DW, PASSES,     \
-                          ow * SW - PL, n, acc, row, outside, taps, bias + n);                     \
+                          AGAIN, ow * SW - PL, n, acc, row, outside, taps, bias + n);              \
         UNROLL(r, TH)                                                                              \
             if (oh + r < OH)                                                                       \
-                tile_store_s8(TW_, 1, LANES_, 0, OUT, low, high, acc + r * (TW_),                  \
+                tile_store_s8(TW_, 1, LANES_, OUT, low, high, acc + r * (TW_),                  \
                               y + (line + (long)r * OW + ow) * ldy + n, ldy,                       \
                               line + (long)r * OW + ow, n, extra, epilogue);                       \
     } while (0)
@@ -275,9 +288,9 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
             const int ih = top + i * DH;
             row[i] = ih >= 0 && ih < H ? x + ((long)b * H + ih) * W * ldx : 0;
         }
-        depthwise_wide_strip_s8(WIDE, TH, W, ldx, OH, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES, OUT,
-                                low, high, first, past, oh, row, outside, w, block_bytes, bias,
-                                line, y, extra, epilogue);
+        depthwise_wide_strip_s8(WIDE, TH, W, ldx, OH, OW, ldy, KH, KW, SH, SW, DH, PL, PASSES,
+                                AGAIN, OUT, low, high, first, past, oh, row, outside, w,
+                                block_bytes, bias, line, y, extra, epilogue);
         if (WIDE == N) continue;
         for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1);
         for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few);

@@ -26,6 +26,9 @@
 //                           apart, as store_s8 does (OUT = 1) or store_low_s8 (OUT = 2)
 //   load_s8(p, n)           n bytes as a vi
 //   mul_high(a, m)          floor(a * m / 2^32)
+//   mul_rounded(a, m)       floor(a * m / 2^31 + 1/2) where that fits
+//   pair_dot(a, b)          the sum of the products of the signed 16-bit halves of a lane
+//   table_words(t, i)       t[i[l]]
 //
 //   ready_s8(n, a, to)      n activations as dot4 takes them, DOT8_BYTES each
 //   ready_fill_s8(n, v, to) n times the activation v, the same
@@ -68,6 +71,10 @@ INLINE vq_part part_set(const s8 *p, const int n, const int ready, const int par
 INLINE vi part_dot(vi acc, vq_part a, vw_part w) { return dot4(acc, a, w); }
 INLINE vw quad_load_ready(const s8 *w) { return quad_load(w); }
 #endif
+#if defined(WHET_DOT8_SHIFT) && WHET_DOT8_SHIFT != DOT8_SHIFT \
+    || defined(WHET_DOT8_PAIRS) && WHET_DOT8_PAIRS != DOT8_PAIRS
+#error "weights are packed for another dot product: compile for the machine that the model is for"
+#endif
 enum { DOT8_PARTS = 1 + DOT8_PAIRS, DOT8_BYTES = 1 + DOT8_PAIRS };
 
 INLINE void ready_s8(const long n, const s8 *restrict a, s8 *restrict to) {
@@ -92,6 +99,20 @@ INLINE void ready_fill_s8(const long n, const int v, s8 *to) {
     for (long i = 0; i < n; i++) to[i] = (s8)(v ^ (DOT8_SHIFT ? -128 : 0));
 #endif
 }
+
+#if !defined(DOT8_ROUNDED)
+INLINE vi mul_rounded(vi a, vi m) {
+    UNROLL(l, VL) a[l] = (int)(((long long)a[l] * m[l] + (1 << 30)) >> 31);
+    return a;
+}
+#endif
+#if !defined(DOT8_WORDS)
+INLINE vi pair_dot(vi a, vi b) { return (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
+INLINE vi table_words(const int *table, vi i) {
+    UNROLL(l, VL) i[l] = table[i[l]];
+    return i;
+}
+#endif
 
 #if !defined(DOT8_STORE_LOW)
 INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const int low,

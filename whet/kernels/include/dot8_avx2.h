@@ -56,6 +56,21 @@ INLINE vi mul_high(vi a, vi m) {
     return (vi)_mm256_blend_epi32((__m256i)_mm256_movehdup_ps((__m256)even), odd, 0xaa);
 }
 
+#define DOT8_ROUNDED
+INLINE vi mul_rounded(vi a, vi m) {
+    const __m256i half = _mm256_set1_epi64x(1 << 30);
+    const __m256 a_odd = _mm256_movehdup_ps((__m256)a), m_odd = _mm256_movehdup_ps((__m256)m);
+    const __m256i even = _mm256_mul_epi32((__m256i)a, (__m256i)m);
+    const __m256i odd = _mm256_mul_epi32((__m256i)a_odd, (__m256i)m_odd);
+    return (vi)_mm256_blend_epi32(_mm256_srli_epi64(_mm256_add_epi64(even, half), 31),
+                                  _mm256_slli_epi64(_mm256_add_epi64(odd, half), 1), 0xaa);
+}
+#define DOT8_WORDS
+INLINE vi pair_dot(vi a, vi b) { return (vi)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
+INLINE vi table_words(const int *table, vi i) {
+    return (vi)_mm256_i32gather_epi32(table, (__m256i)i, 4);
+}
+
 INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int low, const int high) {
     UNROLL(j, NV) {
         const __m128i half = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)v[j]),

@@ -80,6 +80,22 @@ INLINE vi mul_high(vi a, vi m) {
     return (vi)high;
 }
 
+#define DOT8_ROUNDED
+INLINE vi mul_rounded(vi a, vi m) {
+    const __m512i half = _mm512_set1_epi64(1 << 30);
+    __asm__("" : "+v"(m)); // opaque, lest the products become those of 64 bits, which are dearer
+    const __m512 a_odd = _mm512_movehdup_ps((__m512)a), m_odd = _mm512_movehdup_ps((__m512)m);
+    const __m512i even = _mm512_mul_epi32((__m512i)a, (__m512i)m);
+    const __m512i odd = _mm512_mul_epi32((__m512i)a_odd, (__m512i)m_odd);
+    return (vi)_mm512_mask_mov_epi32(_mm512_srli_epi64(_mm512_add_epi64(even, half), 31), 0xaaaa,
+                                     _mm512_slli_epi64(_mm512_add_epi64(odd, half), 1));
+}
+#define DOT8_WORDS
+INLINE vi pair_dot(vi a, vi b) { return (vi)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
+INLINE vi table_words(const int *table, vi i) {
+    return (vi)_mm512_i32gather_epi32((__m512i)i, table, 4);
+}
+
 #if defined(__AVX512VBMI__)
 #define DOT8_TABLE
 INLINE vi table_s8(vi x, const s8 *table) {

@@ -45,6 +45,9 @@ INLINE vi mul_high(vi a, vi m) {
     return (vi)vshrq_n_s32(vqdmulhq_s32((int32x4_t)a, (int32x4_t)m), 1);
 }
 
+#define DOT8_ROUNDED
+INLINE vi mul_rounded(vi a, vi m) { return (vi)vqrdmulhq_s32((int32x4_t)a, (int32x4_t)m); }
+
 INLINE void store_s8(s8 *p, const vi *v, const int NV, const int n, const int low, const int high) {
     UNROLL(j, NV) {
         const int16x4_t half = vqmovn_s32((int32x4_t)v[j]);

@@ -17,7 +17,7 @@ INLINE void gemm_batch_f32(const int units, const long *batch_shape, const long 
         gemm_f32(4, M, N, K, K, N, N, MR, NV, MC, first, last,
                  a + matmul_start(index, batch_shape, a_strides, rank),
                  b + matmul_start(index, batch_shape, b_strides, rank), bias, c + index * M * N, 0,
-                 identity_f32);
+                 0, 0, 0, identity_f32);
         at += last - first;
     }
 }

@@ -1,9 +1,10 @@
-// c[M][N] = epilogue(bias[N] + (a[M][K] - zero) * (b[K][N] - WZ)), row-major with row strides lda
+// c[M][N] = epilogue(bias[N] + (a[M][K] - zero) * b[K][N]), row-major with row strides lda
 // and ldc in elements.
 //
 // b and bias are made by packing_s8.pack_gemm_s8: panels of NV vectors (the last one narrower),
-// each [ceil(K / 4)][vectors * VL][4] bytes, channels beyond N zero; bias holds the terms of zero,
-// WZ and DOT8_SHIFT as well. The epilogue, OUT, low and high are described in tile_s8.h.
+// each [ceil(K / 4) + AGAIN][vectors * VL][4] bytes, channels beyond N zero; bias holds the terms
+// of zero and DOT8_SHIFT as well. AGAIN, the epilogue, OUT, low and high are described in
+// tile_s8.h.
 //
 // COPY: the rows of each block are copied once to `scratch` by ready_s8, MC * K * DOT8_BYTES for
 // each thread; else each use makes them ready.
@@ -31,28 +32,33 @@ INLINE void ready_rows_s8(const long rows, const long K, const long lda, const s
 // allows. FETCH: they share the fetching of the panel after this one; with a pace they fetch what
 // is next in the queue instead.
 INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const int K,
-                          const long lda, const long ldc, const int MR, const int WZ,
+                          const long lda, const long ldc, const int MR, const int AGAIN,
                           const int READY, const int FETCH, const int OUT, const int low,
-                          const int high, const s8 *a, const s8 *b, const int *bias, s8 *c,
-                          const long row, const int channel, const s8 **queue, const int pace,
+                          const int high, const s8 *a, const s8 *b, const int *again,
+                          const int *bias, s8 *c, const long row, const int channel,
+                          const s8 **queue, const int pace,
                           const void *const *extra, epilogue_s8 epilogue) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles,
-              V = NV + (WZ != 0), each = fetch_bytes(V * VL * 4, tiles);
-    const long panel = (long)V * VL * ((K + 3) / 4 * 4);
+              each = fetch_bytes(NV * VL * 4, tiles);
+    const long panel = (long)NV * VL * ((K + 3) / 4 * 4 + AGAIN * 4);
     const s8 *ahead = b + panel, *last = ahead + panel;
     vi acc[32];
 #define TILE(rows_)                                                                                \
     do {                                                                                           \
-        tile_start_s8(rows_, V, WZ, acc, bias);                                                    \
+        const s8 *more;                                                                            \
+        tile_start_s8(rows_, NV, acc, bias);                                                       \
         if (FETCHES(pace)) {                                                                       \
-            tile_sum_s8(rows_, V, K, READY, pace, acc, a + m * lda, lda, b, *queue);               \
+            more = tile_sum_s8(rows_, NV, K, READY, pace, acc, a + m * lda, lda, b, *queue);       \
             *queue += K / 4 * pace;                                                                \
         } else if (FETCH && ahead < last) {                                                        \
-            tile_sum_s8(rows_, V, K, READY, each, acc, a + m * lda, lda, b, ahead);                \
+            more = tile_sum_s8(rows_, NV, K, READY, each, acc, a + m * lda, lda, b, ahead);        \
             ahead += K / 4 * each;                                                                 \
         } else                                                                                     \
-            tile_sum_s8(rows_, V, K, READY, 0, acc, a + m * lda, lda, b, b);                       \
-        tile_store_s8(rows_, V, LANES, WZ, OUT, low, high, acc, c + m * ldc * out_bytes(OUT), ldc, \
+            more = tile_sum_s8(rows_, NV, K, READY, 0, acc, a + m * lda, lda, b, b);               \
+        for (int e = 0; e < AGAIN; e++, more += NV * VL * 4)                                       \
+            tile_quad_s8(rows_, NV, READY, K < 4 ? K : 4, acc,                                     \
+                         a + m * lda + again[e] * (READY ? DOT8_BYTES : 1), lda, more);            \
+        tile_store_s8(rows_, NV, LANES, OUT, low, high, acc, c + m * ldc * out_bytes(OUT), ldc, \
                       row + m, channel, extra, epilogue);                                          \
     } while (0)
     for (int m = 0; m < larger * (few + 1); m += few + 1) TILE(few + 1);
@@ -61,7 +67,7 @@ INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const i
 }
 
 INLINE void gemm_s8(const int M, const int N, const int K, const int lda, const int ldc,
-                    const int MR, const int NV, const int MC, const int WZ, const int COPY,
+                    const int MR, const int NV, const int MC, const int AGAIN, const int COPY,
                     const int OUT, const int low, const int high, const int begin, const int end,
                     const s8 *a, const s8 *b, const int *bias, void *c, s8 *scratch,
                     const void *ahead, const int pace, const void *const *extra,
@@ -70,17 +76,19 @@ INLINE void gemm_s8(const int M, const int N, const int K, const int lda, const 
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int blocks = (M + MC - 1) / MC, last_rows = M - (blocks - 1) * MC;
     const int step = COPY ? K * DOT8_BYTES : lda;
-    const long panel_bytes = (long)(width + (WZ ? VL : 0)) * ((K + 3) / 4 * 4);
+    const long panel_bytes = (long)width * ((K + 3) / 4 * 4 + AGAIN * 4);
     const int fetch = panel_bytes * panels > NEAR_BYTES && (M < MC ? M : MC) > MR;
     const s8 *queue = ahead;
     int ready = -1; // the row block that scratch holds
 #define BLOCK(rows, vectors, lanes)                                                             \
-    gemm_block_s8(rows, vectors, lanes, K, step, ldc, MR, WZ, COPY, fetch, OUT, low, high, ab, bb, \
-                  bias + channel, cb, row, channel, &queue, pace, extra, epilogue)
+    gemm_block_s8(rows, vectors, lanes, K, step, ldc, MR, AGAIN, COPY, fetch, OUT, low, high, ab,  \
+                  bb, (const int *)b, bias + channel, cb, row, channel, &queue, pace, extra,       \
+                  epilogue)
     for (int u = begin; u < end; u++) {
         const int block = u / panels, panel = u % panels, channel = panel * width;
         const long row = (long)block * MC;
-        const s8 *ab = COPY ? scratch : a + row * lda, *bb = b + panel * panel_bytes;
+        const s8 *ab = COPY ? scratch : a + row * lda;
+        const s8 *bb = b + again_bytes(AGAIN) + panel * panel_bytes;
         s8 *cb = (s8 *)c + (row * ldc + channel) * out_bytes(OUT);
         if (COPY && block != ready) {
             ready_rows_s8(block < blocks - 1 ? MC : last_rows, K, lda, a + row * lda, scratch);

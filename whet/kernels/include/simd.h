@@ -14,5 +14,5 @@
 #include "simd_scalar.h"
 #endif
 #if defined(WHET_LANES) && VL != WHET_LANES
-#error "weights and scratch are laid out for vectors of another length"
+#error "weights are packed for other vectors: compile for the machine that the model is for"
 #endif

@@ -49,16 +49,40 @@ INLINE long ahead_share_f32(const long K, const int RATE) {
     return (K * RATE >> 6) * LINE_FLOATS;
 }
 
+// What the next tile writes, from `c` on, and its epilogue reads beside the channels, from `beside`
+// on or 0: a tile fetches their lines, row by row while it sums, where `rate` is not 0.
+typedef struct {
+    const float *c, *beside;
+    int ldc, ldbeside, rate; // 4096ths of a row at each step of K
+} next_f32;
+
+// Pointers are those of this tile, of MR rows; K: steps of the whole sum.
+INLINE next_f32 next_tile_f32(const int MR, const int K, const int FAR, const float *c,
+                              const int ldc, const float *beside, const int ldbeside) {
+    const float *other = beside ? beside + (long)MR * ldbeside : 0;
+    return (next_f32){c + (long)MR * ldc, other, ldc, ldbeside, FAR ? (MR << 12) / K : 0};
+}
+INLINE void next_fetch_f32(const int NV, const int k, const next_f32 next) {
+    if (next.rate == 0) return;
+    const long row = (long)k * next.rate >> 12;
+    UNROLL (j, NV) __builtin_prefetch(next.c + row * next.ldc + j * VL, 1, 3);
+    if (next.beside)
+        UNROLL (j, NV) __builtin_prefetch(next.beside + row * next.ldbeside + j * VL, 0, 3);
+}
+
 // acc[i][j] += sum over k < K of a[i * lda + k] * b[k * ldb + j * VL ...]. The last vector of a row
 // of b has LANES lanes; ldb = 0: b is a packed panel, rows of NV * VL floats with zeros behind.
-// RATE, ahead: what to fetch meanwhile, and from where on.
+// RATE, ahead: what to fetch of weights meanwhile, and from where on; next: what else, `done` steps
+// of the sum being over.
 INLINE void tile_sum_ahead_f32(const int MR, const int NV, const int LANES, const int K,
                                const int RATE, vf *acc, const float *a, const int lda,
-                               const float *b, const int ldb, const float *ahead) {
+                               const float *b, const int ldb, const float *ahead, const int done,
+                               const next_f32 next) {
     const int stride = ldb ? ldb : NV * VL, tail = ldb ? LANES : VL;
     for (int k = 0; k < K; k++) {
         UNROLL (l, (RATE + 63) / 64)
             __builtin_prefetch(ahead + ahead_share_f32(k, RATE) + l * LINE_FLOATS, 0, 2);
+        next_fetch_f32(NV, done + k, next);
         vf row[8];
         UNROLL (j, NV) row[j] = vload_n(b + (long)k * stride + j * VL, j == NV - 1 ? tail : VL);
         UNROLL (i, MR)
@@ -69,7 +93,7 @@ INLINE void tile_sum_ahead_f32(const int MR, const int NV, const int LANES, cons
 }
 INLINE void tile_sum_f32(const int MR, const int NV, const int LANES, const int K, vf *acc,
                          const float *a, const int lda, const float *b, const int ldb) {
-    tile_sum_ahead_f32(MR, NV, LANES, K, 0, acc, a, lda, b, ldb, 0);
+    tile_sum_ahead_f32(MR, NV, LANES, K, 0, acc, a, lda, b, ldb, 0, 0, (next_f32){0});
 }
 
 // The same with a pointer to each row of a, and b a packed panel.

@@ -18,8 +18,10 @@
 //
 // Weights are packed by packing_s8. K is walked in quads; where 4 does not divide K >= 4, the last
 // quad starts at K - 4 and the weights of the bytes that earlier quads covered are zero, so that no
-// byte beyond a row is read. WZ, the weights' zero point, is 0 but for foreign models; else each
-// panel has one more vector, of ones, whose accumulator is the row sum that WZ multiplies.
+// byte beyond a row is read. Where weights less their zero point exceed int8, AGAIN quads of
+// activations are multiplied once more, by what is missing. The weights then begin with the places
+// of those quads' first elements, in as many vectors of integers as it takes, and each panel ends
+// with AGAIN more quads of weights.
 #pragma once
 #include "requantize.h"
 
@@ -32,10 +34,13 @@ INLINE int out_bytes(const int OUT) { return OUT == 4 ? 4 : 1; }
 
 typedef vi (*epilogue_s8)(const void *const *extra, vi acc, long row, int channel, int lanes);
 
-// acc = bias of the tile's channels; the row sums start from 0.
-INLINE void tile_start_s8(const int MR, const int NV, const int WZ, vi *acc, const int *bias) {
+// Bytes that the places of AGAIN quads take.
+INLINE long again_bytes(const int AGAIN) { return (AGAIN + VL - 1) / VL * VL * 4; }
+
+// acc = bias of the tile's channels.
+INLINE void tile_start_s8(const int MR, const int NV, vi *acc, const int *bias) {
     UNROLL(j, NV) {
-        const vi b = WZ && j == NV - 1 ? (vi){0} : vload_i(bias + j * VL);
+        const vi b = vload_i(bias + j * VL);
         UNROLL(i, MR) acc[i * NV + j] = b;
     }
 }
@@ -80,26 +85,19 @@ INLINE const s8 *tile_sum_s8(const int MR, const int NV, const int K, const int 
     return b + NV * VL * 4;
 }
 
-// c[i * ldc + j * VL ...] = epilogue(acc[i][j]) for rows row + i and channels channel + j * VL ...;
-// NV counts the vectors of acc, the last of which holds the row sums when WZ is not 0.
-INLINE void tile_store_s8(const int MR, const int NV, const int LANES, const int WZ, const int OUT,
+// c[i * ldc + j * VL ...] = epilogue(acc[i][j]) for rows row + i and channels channel + j * VL ...
+INLINE void tile_store_s8(const int MR, const int NV, const int LANES, const int OUT,
                           const int low, const int high, const vi *acc, void *c, const long ldc,
                           const long row, const int channel, const void *const *extra,
                           epilogue_s8 epilogue) {
-    const int vectors = NV - (WZ != 0);
     vi y[32];
-    UNROLL(j, vectors) {
-        UNROLL(i, MR) {
-            const vi sum = WZ ? acc[i * NV + j] - acc[i * NV + vectors] * WZ : acc[i * NV + j];
-            const int lanes = j == vectors - 1 ? LANES : VL;
-            y[i * vectors + j] = epilogue(extra, sum, row + i, channel + j * VL, lanes);
-        }
-    }
+    UNROLL(j, NV) UNROLL(i, MR)
+        y[i * NV + j] = epilogue(extra, acc[i * NV + j], row + i, channel + j * VL,
+                                 j == NV - 1 ? LANES : VL);
     if (OUT != 4) {
-        store_tile_s8(c, ldc, y, MR, vectors, LANES, OUT, low, high);
+        store_tile_s8(c, ldc, y, MR, NV, LANES, OUT, low, high);
         return;
     }
-    UNROLL(i, MR) UNROLL(j, vectors)
-        vstore_n((float *)c + i * ldc + j * VL, (vf)y[i * vectors + j],
-                 j == vectors - 1 ? LANES : VL);
+    UNROLL(i, MR) UNROLL(j, NV)
+        vstore_n((float *)c + i * ldc + j * VL, (vf)y[i * NV + j], j == NV - 1 ? LANES : VL);
 }

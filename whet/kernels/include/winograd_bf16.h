@@ -70,8 +70,9 @@ INLINE void winograd_panel_bf16(const int OUT, const int M, const int C, const i
     for (int p = 0; p < (M + 2) * (M + 2); p++) {
         const long ahead = (long)C * width * 2 * p; // what products fetch is as long as a matrix
         gemm_block_f32(4, tiles, NV, VL, C, C, 0, width, MR, v + (long)p * tiles * C,
-                       u + p * winograd_apart_bf16(C, NV), 0, m + (long)p * tiles * width, 0, 0,
-                       ahead < packed ? (const float *)(w + packed + ahead) : u, 0, identity_f32);
+                       u + p * winograd_apart_bf16(C, NV), 0, (char *)(m + (long)p * tiles * width), 0, 0,
+                       ahead < packed ? (const float *)(w + packed + ahead) : u, 0, 0, 0, 0,
+                       identity_f32);
     }
     for (int t = 0; t < tiles; t++)
         for (int j = 0; j < NV; j++) {

@@ -122,7 +122,7 @@ INLINE void winograd_products_f32(const int M, const int C, const int N, const i
         const int first = begin - p * panels, past = end - p * panels;
         gemm_f32(4, tiles, N, C, C, 0, N, MR, NV, rows, first > 0 ? first : 0,
                  past < panels ? past : panels, v + (long)p * tiles * C, w + p * packed, 0,
-                 m + (long)p * tiles * N, 0, identity_f32);
+                 m + (long)p * tiles * N, 0, 0, 0, 0, identity_f32);
     }
 }
 
