@@ -269,8 +269,7 @@ def test_conv(cpu: str) -> None:
 
 
 F32 = [
-    "gemm_f32({out}, 9, 21, 13, 13, 0, 24, 4, 2, 8, begin, end, x, w, bias, y, 0, 0,"
-    " 0, 0, relu6);",
+    "gemm_f32({out}, 9, 21, 13, 13, 0, 24, 4, 2, 8, begin, end, x, w, bias, y, 0, 0, 0, 0, relu6);",
     "conv_f32({out}, 1, 9, 7, 5, 5, 5, 4, 21, 24, 1, 3, 3, 2, 2, 1, 1, 1, 1, 4, 1, 2, begin, end,"
     " x, w, bias, y, 0, 0, 0, 0, relu6);",
     "depthwise_f32({out}, 9, 7, 21, 21, 5, 4, 24, 1, 3, 3, 2, 2, 1, 1, 1, 1, 3, begin, end, x, w,"

@@ -121,8 +121,7 @@ def _lowered(
         t = Tile(*numbers) if numbers else tile_f32(ow if by_rows else m, o, c, target)
         t = replace(t, block=ow) if by_rows else balanced_gemm(t, m, o, c, target, 4)
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
-        tile = (t.rows, t.vectors, t.block)
-        arguments: tuple[Argument, ...] = (out, m, o, c, c, 0, o, *tile, *ends)
+        arguments = (out, m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
         return Lowered(
             (Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32",

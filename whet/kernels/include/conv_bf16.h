@@ -46,8 +46,8 @@ INLINE void conv_tile_bf16(const int DOT, const int OUT, const int TH, const int
                            const int DW, const int OW, const int ldy, const void *a, const bf16 *w,
                            const float *bias, char *y, const long row, const int channel,
                            const int from, const int to, float *parts, const float *panel,
-                           const int RATE, const float *ahead,
-                           const void *const *extra, epilogue_f32 epilogue) {
+                           const int RATE, const float *ahead, const void *const *extra,
+                           epilogue_f32 epilogue) {
     const int merged = PIXEL == C && DW == 1, run = merged ? KW * C : C;
     const int lda = SW * PIXEL, down = SH * WIDTH * PIXEL;
     const int even = (run + 1) / 2 * 2, K = KH * (merged ? 1 : KW) * even;
@@ -79,6 +79,43 @@ INLINE void conv_tile_bf16(const int DOT, const int OUT, const int TH, const int
                        row + t * OW, channel, extra, epilogue);
 }
 
+// A block of `rows` output rows against one panel; most: tiles of a whole block. panel, parts: where
+// rows of the panel and sums are laid, null where they are not.
+INLINE void conv_block_bf16(const int DOT, const int OUT, const int rows, const int most,
+                            const int NV, const int LANES, const int C, const int PIXEL,
+                            const int WIDTH, const int OW, const int ldy, const int KH,
+                            const int KW, const int SH, const int SW, const int DH, const int DW,
+                            const int TH, const int TW, const int K, const void *laid,
+                            const bf16 *w, const float *bias, char *y, const long first,
+                            const int channel, float *panel, float *parts, const float *ahead,
+                            const void *const *extra, epilogue_f32 epilogue) {
+    const int tiles = (OW + TW - 1) / TW, few = OW / tiles, larger = OW % tiles;
+    const int KC = panel ? laid_rows_bf16(K, NV) : K, RATE = ahead_rate_bf16(DOT, most, NV);
+#define TILE(TH_, TW_)                                                                         \
+    conv_tile_bf16(DOT, OUT, TH_, TW_, NV, LANES, C, PIXEL, WIDTH, KH, KW, SH, SW, DH, DW, OW, \
+                   ldy, laid_bf16(DOT, laid, ((long)(r * SH) * WIDTH + ow * SW) * PIXEL), w,   \
+                   bias, y + ((long)r * OW + ow) * ldy * OUT, first + (long)r * OW + ow,       \
+                   channel, k, k + depth, parts + ((long)r * OW + ow) * NV * VL, panel, RATE,  \
+                   ahead, extra, epilogue),                                                    \
+        ahead += ahead_share_f32(depth, RATE)
+#define ROW(TH_)                                                                     \
+    for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(TH_, few + 1);     \
+    for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(TH_, few)
+    for (int k = 0; k < K; k += KC) {
+        const int depth = K - k < KC ? K - k : KC;
+        int r = 0;
+        if (panel) lay_panel_bf16(depth, NV, w + (long)k * NV * VL, panel);
+        for (; r + TH <= rows; r += TH) {
+            ROW(TH);
+        }
+        for (; r < rows; r++) {
+            ROW(1);
+        }
+    }
+#undef ROW
+#undef TILE
+}
+
 INLINE void conv_bf16(const int DOT, const int OUT, const int B, const int H, const int W,
                       const int C, const int ldx, const int PIXEL, const int OH, const int OW,
                       const int N, const int ldy, const int G, const int KH, const int KW,
@@ -92,38 +129,14 @@ INLINE void conv_bf16(const int DOT, const int OUT, const int B, const int H, co
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int merged = PIXEL == C && DW == 1, run = merged ? KW * C : C;
     const int K = KH * (merged ? 1 : KW) * ((run + 1) / 2 * 2);
-    const int tiles = (OW + TW - 1) / TW, few = OW / tiles, larger = OW % tiles;
-    const int most = (RB / TH + RB % TH) * tiles; // tiles of a block
+    const int most = (RB / TH + RB % TH) * ((OW + TW - 1) / TW);
     const long laid = ((long)(RB - 1) * SH + (KH - 1) * DH + 1) * WIDTH * PIXEL;
     float *lp = panel_laid_bf16(DOT, most) ? (float *)scratch + (laid + 15) / 16 * 16 : 0;
-    float *parts = lp + (lp ? laid_rows_bf16(K, NV) * NV * VL : 0);
-#define TILE(TH_, TW_, NV_, LANES_)                                                              \
-    conv_tile_bf16(DOT, OUT, TH_, TW_, NV_, LANES_, C, PIXEL, WIDTH, KH, KW, SH, SW, DH, DW, OW, \
-                   ldy, laid_bf16(DOT, scratch, ((long)(r * SH) * WIDTH + ow * SW) * PIXEL), wb, \
-                   bs, yb + ((long)r * OW + ow) * ldy * OUT, first + (long)r * OW + ow, channel, \
-                   k, k + KC < K ? k + KC : K, parts + ((long)r * OW + ow) * (NV_) * VL, lp,     \
-                   ahead_rate_bf16(DOT, most, NV_), ahead, extra, epilogue);                     \
-    ahead += ahead_share_f32(K - k < KC ? K - k : KC, ahead_rate_bf16(DOT, most, NV_))
-#define ROW(TH_, NV_, LANES_)                                          \
-    for (int ow = 0; ow < larger * (few + 1); ow += few + 1) {         \
-        TILE(TH_, few + 1, NV_, LANES_);                               \
-    }                                                                  \
-    for (int ow = larger * (few + 1); ow < OW; ow += few) {            \
-        TILE(TH_, few, NV_, LANES_);                                   \
-    }
-#define ROWS(NV_, LANES_)                                                                        \
-    const float *ahead = (const float *)(again ? w : wb + (long)K * (NV_) * VL);                 \
-    const int KC = lp ? laid_rows_bf16(K, NV_) : K;                                              \
-    for (int k = 0; k < K; k += KC) {                                                            \
-        int r = 0;                                                                               \
-        if (lp) lay_panel_bf16(K - k < KC ? K - k : KC, NV_, wb + (long)k * (NV_) * VL, lp);     \
-        for (; r + TH <= rows; r += TH) {                                                        \
-            ROW(TH, NV_, LANES_)                                                                 \
-        }                                                                                        \
-        for (; r < rows; r++) {                                                                  \
-            ROW(1, NV_, LANES_)                                                                  \
-        }                                                                                        \
-    }
+    float *parts = lp ? lp + laid_rows_bf16(K, NV) * NV * VL : 0;
+#define BLOCK(NV_, LANES_)                                                                       \
+    conv_block_bf16(DOT, OUT, rows, most, NV_, LANES_, C, PIXEL, WIDTH, OW, ldy, KH, KW, SH, SW, \
+                    DH, DW, TH, TW, K, scratch, wb, bs, yb, first, channel, lp, parts,           \
+                    (const float *)(again ? w : wb + (long)K * (NV_) * VL), extra, epilogue)
     for (int u = begin; u < end; u++) {
         const int block = u / (G * panels), g = u / panels % G, panel = u % panels;
         const int b = block / blocks, oh = block % blocks * RB, channel = g * N + panel * width;
@@ -137,13 +150,10 @@ INLINE void conv_bf16(const int DOT, const int OUT, const int B, const int H, co
             lay_rows_bf16(DOT, H, W, C, ldx, PL, PIXEL, WIDTH, oh * SH - PT,
                           (rows - 1) * SH + (KH - 1) * DH + 1, x + (long)b * H * W * ldx + g * C,
                           scratch);
-        if (panel < whole) {
-            ROWS(NV, VL)
-        } else if (rest) {
-            ROWS(last, lanes)
-        }
+        if (panel < whole)
+            BLOCK(NV, VL);
+        else if (rest)
+            BLOCK(last, lanes);
     }
-#undef ROWS
-#undef ROW
-#undef TILE
+#undef BLOCK
 }

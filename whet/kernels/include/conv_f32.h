@@ -60,12 +60,12 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
     }
 }
 
-INLINE void conv_f32(const int OUT, const int B, const int H, const int W, const int C, const int ldx,
-                     const int OH, const int OW, const int N, const int ldy, const int G,
-                     const int KH, const int KW, const int SH, const int SW, const int DH,
-                     const int DW, const int PT, const int PL, const int MR, const int NV,
-                     const int RB, const int begin, const int end, const float *x, const float *w,
-                     const float *bias, void *y, const int FAR, const float *beside,
+INLINE void conv_f32(const int OUT, const int B, const int H, const int W, const int C,
+                     const int ldx, const int OH, const int OW, const int N, const int ldy,
+                     const int G, const int KH, const int KW, const int SH, const int SW,
+                     const int DH, const int DW, const int PT, const int PL, const int MR,
+                     const int NV, const int RB, const int begin, const int end, const float *x,
+                     const float *w, const float *bias, void *y, const int FAR, const float *beside,
                      const int ldbeside, const void *const *extra, epilogue_f32 epilogue) {
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width, K = KH * KW * C;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;

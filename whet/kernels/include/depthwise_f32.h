@@ -51,10 +51,10 @@ INLINE void depthwise_tile_f32(const int TW, const int M, const int lanes, const
     }
 }
 
-INLINE void depthwise_f32(const int OUT, const int H, const int W, const int C, const int ldx, const int OH,
-                          const int OW, const int ldy, const int M, const int KH, const int KW,
-                          const int SH, const int SW, const int DH, const int DW, const int PT,
-                          const int PL, const int TW, const int begin, const int end,
+INLINE void depthwise_f32(const int OUT, const int H, const int W, const int C, const int ldx,
+                          const int OH, const int OW, const int ldy, const int M, const int KH,
+                          const int KW, const int SH, const int SW, const int DH, const int DW,
+                          const int PT, const int PL, const int TW, const int begin, const int end,
                           const float *x, const float *w, const float *bias, void *y,
                           const void *const *extra, epilogue_f32 epilogue) {
     const int N = C * M, rest = N % VL, whole = N - rest;

@@ -17,11 +17,10 @@
 // allows. from: a, whose rows are to be laid first; null where they are.
 INLINE void gemm_block_bf16(const int DOT, const int OUT, const int rows, const int NV,
                             const int LANES, const int K, const int ROW, const int down,
-                            const int lda, const int LDS,
-                            const int ldc, const int MR, const bf16 *from, void *a, const bf16 *b,
-                            const float *bias, char *c, const long row, const int channel,
-                            float *panel, float *parts, const float *ahead,
-                            const void *const *extra, epilogue_f32 epilogue) {
+                            const int lda, const int LDS, const int ldc, const int MR,
+                            const bf16 *from, void *a, const bf16 *b, const float *bias, char *c,
+                            const long row, const int channel, float *panel, float *parts,
+                            const float *ahead, const void *const *extra, epilogue_f32 epilogue) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
     const int laid = panel_laid_bf16(DOT, tiles), RATE = ahead_rate_bf16(DOT, tiles, NV);
     const int KC = laid ? laid_rows_bf16(K, NV) : K;
@@ -61,10 +60,10 @@ INLINE void gemm_block_bf16(const int DOT, const int OUT, const int rows, const 
 }
 
 INLINE void gemm_bf16(const int DOT, const int OUT, const int M, const int N, const int K,
-                      const int ROW, const int down, const int lda, const int LDS, const int ldc, const int MR, const int NV,
-                      const int MC, const int begin, const int end, const bf16 *a, const bf16 *b,
-                      const float *bias, void *c, void *scratch, const void *const *extra,
-                      epilogue_f32 epilogue) {
+                      const int ROW, const int down, const int lda, const int LDS, const int ldc,
+                      const int MR, const int NV, const int MC, const int begin, const int end,
+                      const bf16 *a, const bf16 *b, const float *bias, void *c, void *scratch,
+                      const void *const *extra, epilogue_f32 epilogue) {
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int blocks = (M + MC - 1) / MC, last_rows = M - (blocks - 1) * MC;
@@ -77,8 +76,9 @@ INLINE void gemm_bf16(const int DOT, const int OUT, const int M, const int N, co
         const long row = (long)block * MC;
         const long size = (K + 1) / 2 * 2; // elements of b for one column
         const bf16 *bb = b + channel * size;
-        const bf16 *past = panel < panels - 1 ? bb + width * size : b + (N + VL - 1) / VL * VL * size;
-        const float *next = (const float *)(panel < panels - 1 || block == blocks - 1 ? past : b);
+        const int again = panel == panels - 1 && block < blocks - 1;
+        const bf16 *past = bb + (panel < whole ? NV : last) * VL * size;
+        const float *next = (const float *)(again ? b : past);
         float *laid = (float *)laid_bf16(DOT, scratch, (long)(M < MC ? M : MC) * LDS);
         float *parts = laid + laid_rows_bf16(K, NV) * NV * VL;
         const float *bs = bias ? bias + channel : 0;

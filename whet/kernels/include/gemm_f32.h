@@ -42,10 +42,10 @@ INLINE void gemm_block_f32(const int OUT, const int rows, const int NV, const in
 }
 
 INLINE void gemm_f32(const int OUT, const int M, const int N, const int K, const int lda,
-                     const int ldb, const int ldc, const int MR, const int NV, const int MC, const int begin,
-                     const int end, const float *a, const float *b, const float *bias, void *c,
-                     const int FAR, const float *beside, const int ldbeside,
-                     const void *const *extra, epilogue_f32 epilogue) {
+                     const int ldb, const int ldc, const int MR, const int NV, const int MC,
+                     const int begin, const int end, const float *a, const float *b,
+                     const float *bias, void *c, const int FAR, const float *beside,
+                     const int ldbeside, const void *const *extra, epilogue_f32 epilogue) {
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int blocks = (M + MC - 1) / MC, last_rows = M - (blocks - 1) * MC;

@@ -114,7 +114,8 @@ INLINE void tile_sum_rows_f32(const int MR, const int NV, const int LANES, const
 
 // The first `lanes` numbers from x[i] on; IN is the size of one of x: 4 for floats, 2 for bf16.
 INLINE vf load_f32(const int IN, const void *x, const long i, const int lanes) {
-    return IN == 2 ? vload_bf16_n((const bf16 *)x + i, lanes) : vload_n((const float *)x + i, lanes);
+    if (IN == 2) return vload_bf16_n((const bf16 *)x + i, lanes);
+    return vload_n((const float *)x + i, lanes);
 }
 
 // Store the first `lanes` lanes at c[i], as OUT says.

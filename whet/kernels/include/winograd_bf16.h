@@ -1,8 +1,8 @@
 // winograd_f32 of bf16: the same transforms and products, in f32, of x and w of bf16.
 //
 // w is packed by packing_bf16.pack_winograd_pairs: panels of NV vectors, the last one narrower, of
-// pairs of channels, [ceil(C / 2)][9][NV][VL][2]. A thread that computes a panel makes G w G^T of it
-// first, so that few bytes come from afar, and its outputs right after the products.
+// pairs of channels, [ceil(C / 2)][9][NV][VL][2]. A thread that computes a panel makes G w G^T of
+// it first, so that few bytes come from afar, and its outputs right after the products.
 //
 // Blocks, threads and `parts` are as in winograd_f32. Scratch: for all parts together
 // (M + 2)^2 * T * C floats, T = ceil(ceil(OH / M) / BLOCKS) * ceil(OW / M), and for each part
@@ -57,8 +57,8 @@ INLINE void winograd_weights_bf16(const int M, const int C, const int NV, const 
         }
 }
 
-// A panel of NV vectors, channels n to n + (NV - 1) * VL + LANES, of a block of `rows` rows of tiles
-// from output row oh on. next: the panel after it.
+// A panel of NV vectors, channels n to n + (NV - 1) * VL + LANES, of a block of `rows` rows of
+// tiles from output row oh on.
 INLINE void winograd_panel_bf16(const int OUT, const int M, const int C, const int OH, const int OW,
                                 const int ldy, const int rows, const int MR, const int NV,
                                 const int LANES, const long image, const int oh, const int n,
@@ -70,7 +70,8 @@ INLINE void winograd_panel_bf16(const int OUT, const int M, const int C, const i
     for (int p = 0; p < (M + 2) * (M + 2); p++) {
         const long ahead = (long)C * width * 2 * p; // what products fetch is as long as a matrix
         gemm_block_f32(4, tiles, NV, VL, C, C, 0, width, MR, v + (long)p * tiles * C,
-                       u + p * winograd_apart_bf16(C, NV), 0, (char *)(m + (long)p * tiles * width), 0, 0,
+                       u + p * winograd_apart_bf16(C, NV), 0,
+                       (char *)(m + (long)p * tiles * width), 0, 0,
                        ahead < packed ? (const float *)(w + packed + ahead) : u, 0, 0, 0, 0,
                        identity_f32);
     }
@@ -118,11 +119,11 @@ INLINE void winograd_block_bf16(const int OUT, const int M, const int H, const i
 
 INLINE void winograd_bf16(const int OUT, const int B, const int M, const int H, const int W,
                           const int C, const int ldx, const int OH, const int OW, const int N,
-                          const int ldy, const int PT, const int PL, const int BLOCKS,
-                          const int MR, const int NV, const int begin, const int end,
-                          const bf16 *x, const bf16 *w, const float *bias, void *y,
-                          float *scratch, const void *const *extra, epilogue_f32 epilogue,
-                          const int part, const int parts, void (*wait)(void *pool), void *pool) {
+                          const int ldy, const int PT, const int PL, const int BLOCKS, const int MR,
+                          const int NV, const int begin, const int end, const bf16 *x,
+                          const bf16 *w, const float *bias, void *y, float *scratch,
+                          const void *const *extra, epilogue_f32 epilogue, const int part,
+                          const int parts, void (*wait)(void *pool), void *pool) {
     const int down = (OH + M - 1) / M, few = down / BLOCKS, more = few + (down % BLOCKS != 0);
     const long most = (long)more * ((OW + M - 1) / M), positions = (M + 2) * (M + 2);
     float *v = scratch, *u = scratch + positions * most * C;

@@ -1,7 +1,7 @@
 // 3 x 3 convolution of stride 1 with fewer multiplications: F(M x M, 3 x 3), M = 2 or 4, after
 // A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, arXiv 1509.09308.
-// y[B][OH][OW][N], as OUT says, from x[B][H][W][C], channels last, the meaning of conv_f32 with KH = KW = 3,
-// strides, dilations and groups 1.
+// y[B][OH][OW][N], as OUT says, from x[B][H][W][C], channels last, the meaning of conv_f32 with
+// KH = KW = 3, strides, dilations and groups 1.
 //
 // A tile of (M + 2)^2 input pixels becomes as many values per channel, B^T d B; at each of these
 // positions a GEMM with w, packed by packing.pack_winograd, sums over the channels; A^T m A makes
@@ -48,8 +48,8 @@ INLINE void winograd_output_f32(const int M, vf *m, const int s) {
 
 // Channels c to c + lanes of the input tile from pixel (ih, iw) on, to v[position][tiles][C]. IN is
 // the size of an element of x.
-INLINE void winograd_read_f32(const int IN, const int M, const int inside, const int lanes, const int H,
-                              const int W, const int C, const int ldx, const int tiles,
+INLINE void winograd_read_f32(const int IN, const int M, const int inside, const int lanes,
+                              const int H, const int W, const int C, const int ldx, const int tiles,
                               const int ih, const int iw, const int c, const void *x, float *v) {
     const int S = M + 2;
     vf d[36];
@@ -68,13 +68,13 @@ INLINE void winograd_read_f32(const int IN, const int M, const int inside, const
     }
 }
 
-// Channels n to n + lanes of the M x M output pixels from (oh, ow) on; m[position][tiles][LDM] is at
-// the first of them.
+// Channels n to n + lanes of the M x M output pixels from (oh, ow) on; m[position][tiles][LDM] is
+// at the first of them.
 INLINE void winograd_write_f32(const int OUT, const int M, const int lanes, const int OH,
                                const int OW, const int LDM, const int ldy, const int tiles,
                                const long image, const int oh, const int ow, const int n,
-                               const float *m, const float *bias, void *y,
-                               const void *const *extra, epilogue_f32 epilogue) {
+                               const float *m, const float *bias, void *y, const void *const *extra,
+                               epilogue_f32 epilogue) {
     const int S = M + 2;
     const vf b = bias ? vload_n(bias + n, lanes) : (vf){0};
     vf d[36];
@@ -95,9 +95,9 @@ INLINE void winograd_write_f32(const int OUT, const int M, const int lanes, cons
 
 // The tiles [begin, end) of a block from output row oh on, from x to v.
 INLINE void winograd_inputs_f32(const int IN, const int M, const int H, const int W, const int C,
-                                const int ldx, const int across, const int tiles, const int PT, const int PL,
-                                const int oh, const int begin, const int end, const void *x,
-                                float *v) {
+                                const int ldx, const int across, const int tiles, const int PT,
+                                const int PL, const int oh, const int begin, const int end,
+                                const void *x, float *v) {
     for (int t = begin; t < end; t++) {
         const int ih = oh + t / across * M - PT, iw = t % across * M - PL;
         float *vt = v + (long)t * C;
@@ -127,11 +127,11 @@ INLINE void winograd_products_f32(const int M, const int C, const int N, const i
 }
 
 // The tiles [begin, end) of a block from output row oh on, from m to y.
-INLINE void winograd_outputs_f32(const int OUT, const int M, const int OH, const int OW, const int N,
-                                 const int ldy, const int across, const int tiles, const long image,
-                                 const int oh, const int begin, const int end, const float *m,
-                                 const float *bias, void *y, const void *const *extra,
-                                 epilogue_f32 epilogue) {
+INLINE void winograd_outputs_f32(const int OUT, const int M, const int OH, const int OW,
+                                 const int N, const int ldy, const int across, const int tiles,
+                                 const long image, const int oh, const int begin, const int end,
+                                 const float *m, const float *bias, void *y,
+                                 const void *const *extra, epilogue_f32 epilogue) {
     for (int t = begin; t < end; t++) {
         const int row = oh + t / across * M, column = t % across * M;
         const float *mt = m + (long)t * N;
@@ -147,13 +147,14 @@ INLINE void winograd_outputs_f32(const int OUT, const int M, const int OH, const
 // A block of `rows` rows of tiles. v is written when every thread is done with the products of the
 // block before; m when every thread has made v, and so is done with the outputs of the block
 // before. Those may still be read while v is written: v and m never overlap, whatever `rows` are.
-INLINE void winograd_block_f32(const int OUT, const int M, const int H, const int W, const int C, const int ldx,
-                               const int OH, const int OW, const int N, const int ldy, const int PT,
-                               const int PL, const int rows, const int MR, const int NV,
-                               const long image, const int oh, const float *x, const float *w,
-                               const float *bias, void *y, float *v, float *m,
-                               const void *const *extra, epilogue_f32 epilogue, const int part,
-                               const int parts, void (*wait)(void *pool), void *pool) {
+INLINE void winograd_block_f32(const int OUT, const int M, const int H, const int W, const int C,
+                               const int ldx, const int OH, const int OW, const int N,
+                               const int ldy, const int PT, const int PL, const int rows,
+                               const int MR, const int NV, const long image, const int oh,
+                               const float *x, const float *w, const float *bias, void *y, float *v,
+                               float *m, const void *const *extra, epilogue_f32 epilogue,
+                               const int part, const int parts, void (*wait)(void *pool),
+                               void *pool) {
     const int across = (OW + M - 1) / M, tiles = rows * across, positions = (M + 2) * (M + 2);
     const int units = positions * ((N + NV * VL - 1) / (NV * VL));
     const int begin = (int)thread_share(tiles, part, parts);
@@ -167,13 +168,13 @@ INLINE void winograd_block_f32(const int OUT, const int M, const int H, const in
                          extra, epilogue);
 }
 
-INLINE void winograd_f32(const int OUT, const int B, const int M, const int H, const int W, const int C,
-                         const int ldx, const int OH, const int OW, const int N, const int ldy,
-                         const int PT, const int PL, const int BLOCKS, const int MR, const int NV,
-                         const int begin, const int end, const float *x, const float *w,
-                         const float *bias, void *y, float *scratch, const void *const *extra,
-                         epilogue_f32 epilogue, const int part, const int parts,
-                         void (*wait)(void *pool), void *pool) {
+INLINE void winograd_f32(const int OUT, const int B, const int M, const int H, const int W,
+                         const int C, const int ldx, const int OH, const int OW, const int N,
+                         const int ldy, const int PT, const int PL, const int BLOCKS, const int MR,
+                         const int NV, const int begin, const int end, const float *x,
+                         const float *w, const float *bias, void *y, float *scratch,
+                         const void *const *extra, epilogue_f32 epilogue, const int part,
+                         const int parts, void (*wait)(void *pool), void *pool) {
     const int down = (OH + M - 1) / M, few = down / BLOCKS, more = few + (down % BLOCKS != 0);
     const long most = (long)(M + 2) * (M + 2) * more * ((OW + M - 1) / M);
     float *v = scratch, *m = scratch + most * C;
