@@ -109,7 +109,7 @@ INLINE void sequence_step_s8(const int HIDDEN, const int NH, const integer_lstm_
     const int V = SEQUENCE_GATES * NH, width = NH * VL, blocks = (HIDDEN + width - 1) / width;
     const int quads = (HIDDEN + 3) / 4;
     for (int b = 0; b < blocks; b++) {
-        vi sum[32];
+        vi sum[TILE_ACCUMULATORS];
         UNROLL(j, V) sum[j] = vload_i(k->r_start + (b * V + j) * VL);
         sequence_add_s8(V, quads, sum, h, k->r + (long)b * quads * V * VL * 4);
         UNROLL(j, NH) {
