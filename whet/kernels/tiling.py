@@ -206,8 +206,10 @@ def winograd_outputs(oh: int, ow: int, c: int, n: int, target: Target) -> int:
         transforms = 8 * (inputs + outputs) if m > 1 else 0
         block = tile_winograd_f32(m, oh, ow, c, n, target).block if m > 1 else down
         products = down * -(-ow // m) * positions * (c * outputs + transforms)
-        # Bytes of weights, once for each block, 5 a slot: two thirds of it hidden by products.
-        streamed = -(-down // block) * positions * c * outputs * lanes * 4 / 5
+        # Bytes of weights, once for each block, 5 a slot from the second cache and 2 from beyond:
+        # two thirds of it hidden by products.
+        nbytes = positions * c * outputs * lanes * 4
+        streamed = -(-down // block) * nbytes / (5 if nbytes < target.l2 else 2)
         return max(products + streamed / 3, streamed)
 
     two, four = cost(2), cost(4)

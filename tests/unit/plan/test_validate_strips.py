@@ -95,7 +95,7 @@ def layers(draw: st.DrawFn, padded: bool = True) -> list[Layer]:
     return made
 
 
-SIZES = {"rows": st.integers(40, 90), "l2": st.sampled_from([1 << 13, 1 << 14, 1 << 15, 1 << 17])}
+SIZES = {"rows": st.integers(130, 190), "l2": st.sampled_from([1 << 13, 1 << 14, 1 << 15, 1 << 17])}
 QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
