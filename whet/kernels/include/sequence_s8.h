@@ -98,7 +98,7 @@ INLINE vi sequence_tanh(const vi x, const int m, const int shift, const int *tab
 // for all of them, as none waits for another.
 INLINE void sequence_cells_s8(const int NH, const integer_lstm_constants *c, const vi *sum,
                               const int *given, const int *table, int *cell, vi *code) {
-    vi gate[32], value[8];
+    vi gate[TILE_ACCUMULATORS], value[TILE_ACCUMULATORS / SEQUENCE_GATES];
     UNROLL(g, SEQUENCE_GATES) {
         const sequence_scale by = sequence_scale_of(c->recurrent_m[g], c->recurrent_t[g]);
         UNROLL(j, NH) {
