@@ -24,7 +24,7 @@ INLINE void gemm_block_bf16(const int DOT, const int OUT, const int rows, const 
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
     const int laid = panel_laid_bf16(DOT, tiles), RATE = ahead_rate_bf16(DOT, tiles, NV);
     const int KC = laid ? laid_rows_bf16(K, NV) : K;
-    vf acc[32];
+    vf acc[TILE_ACCUMULATORS];
 #define TILE(MR_)                                                                                  \
     if (from)                                                                                      \
         for (int i = m; i < m + (MR_); i++)                                                        \
