@@ -11,8 +11,9 @@ Contractions of few weights stay f32, for their bytes are none to save: depthwis
 those whose weights are LIGHT bytes at most and FEW times less than what they read and make. But a
 light one that reads what another stores as bf16 is as the other is.
 
-The tolerance. A sum of K products is within K * 2^-23 * (sum of |x * w|) of the exact one, and what
-is stored within 2^-8 of its size besides.
+The tolerance. A sum of K products is within K * 2^-23 * (sum of |x * w|) of the exact one, by
+Winograd within LOSS of `winograd_error` times what that is at most for the largest |x|; what is
+stored is within 2^-8 of its size besides.
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ INLINE void conv_tile_bf16(const int DOT, const int OUT, const int TH, const int
                        row + t * OW, channel, extra, epilogue);
 }
 
-// A block of `rows` output rows against one panel; most: tiles of a whole block. panel, parts: where
-// rows of the panel and sums are laid, null where they are not.
+// A block of `rows` output rows against one panel; most: tiles of a whole block. panel, parts:
+// where rows of the panel and sums are laid, null where they are not.
 INLINE void conv_block_bf16(const int DOT, const int OUT, const int rows, const int most,
                             const int NV, const int LANES, const int C, const int PIXEL,
                             const int WIDTH, const int OW, const int ldy, const int KH,
