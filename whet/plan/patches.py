@@ -15,7 +15,7 @@ from whet.ops.cost import graph_cost
 from whet.passes.patch import Section, patch
 from whet.plan.bound import live_bytes
 from whet.plan.draw import size_text
-from whet.plan.program import Planned
+from whet.plan.program import Aim, Planned
 from whet.plan.sections import Grid, outlooks, points
 
 __all__ = ["Patched", "Room", "plan_in_patches"]
@@ -26,9 +26,9 @@ TRIES = 8
 
 
 class Planner(Protocol):
-    """Plans a graph, with layers in strips or a step for each node, in bands or as few bytes."""
+    """Plans a graph."""
 
-    def __call__(self, graph: Graph, *, in_strips: bool, in_bands: bool) -> Planned: ...
+    def __call__(self, graph: Graph, *, aim: Aim) -> Planned: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +63,23 @@ def plan_in_patches(graph: Graph, planner: Planner, room: Room) -> Patched:
     Raises:
         CompileError: nothing that was tried fits; the message has the smallest arena.
     """
-    for in_strips in (True, False):
-        before = planner(graph, in_strips=in_strips, in_bands=False)
+    for aim in (Aim.PACKED, Aim.SMALLEST):
+        before = planner(graph, aim=aim)
         best = Patched(graph, before, (), before.memory.arena_bytes, 0.0)
         if room.ram is not None and best.whole_bytes <= room.ram:
             return best
     choices = _Choices(graph, before, room.grids)
     least = choices.least()
     goal = least if room.ram is None else room.ram
-    aim = max(goal, least)
+    limit = max(goal, least)
     for _ in range(TRIES):
-        tried = _tried(graph, planner, choices.within(aim), before)
+        tried = _tried(graph, planner, choices.within(limit), before)
         over = tried.planned.memory.arena_bytes - goal
         if tried.planned.memory.arena_bytes < best.planned.memory.arena_bytes:
             best = tried
-        if over <= 0 or aim <= least:
+        if over <= 0 or limit <= least:
             break
-        aim = max(aim - over, least)
+        limit = max(limit - over, least)
     smallest = best.planned.memory.arena_bytes
     if room.ram is not None and smallest > room.ram:
         raise CompileError(
@@ -93,7 +93,7 @@ def plan_in_patches(graph: Graph, planner: Planner, room: Room) -> Patched:
 def _tried(graph: Graph, planner: Planner, sections: Sequence[Section], before: Planned) -> Patched:
     made = patch(graph, sections)
     extra = graph_cost(made).operations / max(graph_cost(graph).operations, 1) - 1
-    planned = planner(made, in_strips=False, in_bands=False)
+    planned = planner(made, aim=Aim.SMALLEST)
     return Patched(made, planned, tuple(sections), before.memory.arena_bytes, extra)
 
 

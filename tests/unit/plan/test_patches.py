@@ -24,7 +24,7 @@ from whet.ops.reduction import reduce_mean
 from whet.passes.pipeline import optimize
 from whet.plan import program
 from whet.plan.patches import Patched, Room, plan_in_patches
-from whet.plan.program import plan_program
+from whet.plan.program import Aim, plan_program
 from whet.plan.sections import outlooks, points
 from whet.targets.host import host
 
@@ -61,7 +61,7 @@ def test_bands_do_not_cost_strips_where_memory_is_short(monkeypatch: pytest.Monk
     monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
     on = replace(host("x86-64"), threads=2)
     graph = optimize(import_model(Path(whet.__file__).parent / "demo/digits_int8.onnx"))
-    packed, banded = (plan_program(graph, on, in_bands=each) for each in (False, True))
+    packed, banded = (plan_program(graph, on, aim=aim) for aim in (Aim.PACKED, Aim.FASTEST))
     assert banded.memory.arena_bytes > packed.memory.arena_bytes
     room = Room(packed.memory.arena_bytes)
     found = plan_in_patches(graph, partial(plan_program, target=on), room)
