@@ -35,7 +35,8 @@ def bias_of(node: Node) -> tuple[Argument, tuple[Array, ...]] | None:
 
 def gemm_space(m: int, n: int, k: int, target: Target) -> list[Numbers]:
     """Rows and vectors of a tile, and the rows of a block."""
-    return [astuple(t) for t in tile_choices_f32(m, n, k, target, stride=laid_stride(k))]
+    tiles = tile_choices_f32(m, n, k, target, stride=laid_stride(k))
+    return list(dict.fromkeys(astuple(t) for t in tiles))
 
 
 def gemm_bf16(
