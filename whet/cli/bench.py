@@ -25,7 +25,7 @@ from whet.cli.run import named
 from whet.cli.show import (
     Cell,
     Json,
-    Step,
+    Reporter,
     json_option,
     print_json,
     print_notes,
@@ -125,7 +125,9 @@ def _settled(sizes: tuple[str, ...]) -> dict[str, int]:
     return {name: n for name, n in parse_sizes(sizes).items() if isinstance(n, int)}
 
 
-def _profiled(compiled: Compiled, inputs: Mapping[str, Array], threads: int, step: Step) -> Profile:
+def _profiled(
+    compiled: Compiled, inputs: Mapping[str, Array], threads: int, step: Reporter
+) -> Profile:
     step("measuring each step")
     return profile(compiled, inputs, threads)
 

@@ -38,7 +38,7 @@ struct model_host {
     int status[2];
 };
 """
-PARTS = """\
+MACROS = """\
 /* Addresses in the arena and in the weights; the units of a stage that a thread does, as its
  * arguments `begin` and `end`; the bytes of later weights that it fetches at a turn. It fetches
  * from the first on, `alone` at each where it has all turns, `parts` times that where it has a

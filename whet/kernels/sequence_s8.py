@@ -10,6 +10,7 @@ from whet.kernels.packing_recurrent import Layout
 from whet.kernels.packing_s8 import accumulator_bounds
 from whet.kernels.quantized import scalar
 from whet.kernels.recurrent_f32 import MOST_STEPS
+from whet.kernels.tiling import ACCUMULATORS
 from whet.kernels.tiling_s8 import tile_s8
 from whet.ops.affine import operand
 from whet.ops.integer.contraction import Contraction
@@ -78,7 +79,7 @@ def code_vectors(
 
 def _block(hidden: int, target: Target) -> int:
     """Vectors of hidden units whose gates are summed together, shared evenly by the blocks."""
-    most = (target.registers - FREE) // GATES
+    most = min(target.registers - FREE, ACCUMULATORS) // GATES
     vectors = -(-hidden // target.lanes)
     return -(-vectors // -(-vectors // most))
 

@@ -11,10 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from whet.emit.headers import header_number
 from whet.emit.share import share_bounds
 from whet.targets.target import Target
 
 __all__ = [
+    "ACCUMULATORS",
+    "VECTORS",
     "Tile",
     "tile_choices_f32",
     "tile_f32",
@@ -26,6 +29,9 @@ __all__ = [
     "with_blocks",
 ]
 
+# What the headers have room for in a tile.
+ACCUMULATORS = header_number("tile.h", "TILE_ACCUMULATORS")
+VECTORS = header_number("tile.h", "TILE_VECTORS")
 # Bytes of weights from which on threads that share a matrix product share its columns.
 STREAMED = 1 << 20
 
@@ -46,9 +52,9 @@ def tiles_f32(registers: int) -> list[tuple[int, int]]:
     """
     return [
         (mr, nv)
-        for nv in range(1, 9)
-        for mr in range(1, 33)
-        if mr * nv <= 32 and mr * nv + nv + 1 < registers
+        for nv in range(1, VECTORS + 1)
+        for mr in range(1, ACCUMULATORS // nv + 1)
+        if mr * nv + nv + 1 < registers
     ]
 
 

@@ -249,7 +249,7 @@ def test_the_emitted_c_takes_the_turns_that_are_checked() -> None:
     ]
     found = [made for case in cases for made in planned(*case)]
     assert len(found) == len(cases)
-    source = TRACE + writer.PARTS + "".join(trace_c(i, made) for i, made in enumerate(found))
+    source = TRACE + writer.MACROS + "".join(trace_c(i, made) for i, made in enumerate(found))
     library = ctypes.CDLL(str(compile_c(source, "native", "-shared")))
     arena, log = np.zeros(1 << 20, np.uint8), np.zeros(1 << 16, np.int32)
     places = ctypes.c_void_p(arena.ctypes.data), ctypes.c_void_p(log.ctypes.data)

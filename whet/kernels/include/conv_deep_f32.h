@@ -18,7 +18,7 @@ INLINE void conv_chunk_f32(const int MR, const int NV, const int LANES, const in
                            const int last, const long pixel, const int channel,
                            const void *const *extra, epilogue_f32 epilogue) {
     const int start = ow * SW - left;
-    vf acc[32];
+    vf acc[TILE_ACCUMULATORS];
     if (first)
         tile_start_f32(MR, NV, LANES, acc, bias);
     else
@@ -29,7 +29,7 @@ INLINE void conv_chunk_f32(const int MR, const int NV, const int LANES, const in
         tile_sum_ahead_f32(MR, NV, LANES, count, RATE, acc, row + (long)start * ldx, SW * ldx, w, 0,
                            ahead, 0, (next_f32){0});
     } else if (row) {
-        const float *pixels[32];
+        const float *pixels[TILE_ACCUMULATORS];
         UNROLL (i, MR) {
             const int iw = start + i * SW;
             pixels[i] = iw >= 0 && iw < W ? row + (long)iw * ldx : zero_row;

@@ -98,7 +98,7 @@ INLINE vi sequence_tanh(const vi x, const int m, const int shift, const int *tab
 // for all of them, as none waits for another.
 INLINE void sequence_cells_s8(const int NH, const integer_lstm_constants *c, const vi *sum,
                               const int *given, const int *table, int *cell, vi *code) {
-    vi gate[32], value[8];
+    vi gate[TILE_ACCUMULATORS], value[TILE_ACCUMULATORS / SEQUENCE_GATES];
     UNROLL(g, SEQUENCE_GATES) {
         const sequence_scale by = sequence_scale_of(c->recurrent_m[g], c->recurrent_t[g]);
         UNROLL(j, NH) {
@@ -131,7 +131,7 @@ INLINE void sequence_step_s8(const int HIDDEN, const int NH, const integer_lstm_
     const int V = SEQUENCE_GATES * NH, width = NH * VL, blocks = (HIDDEN + width - 1) / width;
     const int quads = (HIDDEN + 3) / 4;
     for (int b = 0; b < blocks; b++) {
-        vi sum[32], code[8];
+        vi sum[TILE_ACCUMULATORS], code[TILE_ACCUMULATORS / SEQUENCE_GATES];
         UNROLL(j, V) sum[j] = vload_i(k->r_start + (b * V + j) * VL);
         sequence_add_s8(V, quads, sum, h, k->r + (long)b * quads * V * VL * 4);
         sequence_cells_s8(NH, c, sum, gates + b * V * VL, k->table, cell + b * width, code);
