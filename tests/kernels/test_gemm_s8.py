@@ -75,6 +75,8 @@ def cases() -> list[Case]:
         low, high = (-128, 127) if i % 3 else sorted(int(v) for v in rng.integers(-128, 128, 2))
         out.append(Case(m, n, k, mr, nv, int(rng.integers(1, 4)), int(rng.integers(0, 4)), wz,
                         "double" if i % 2 else "single", i // 2 % 3, low, high))  # fmt: skip
+    out.append(Case(1, 4, 301, 1, 1, 1, 0, 0, "single", 0, -128, 127))
+    out.append(Case(7, 20, 131, 2, 2, 4, 1, -9, "double", 0, -128, 127))
     return out
 
 

@@ -25,7 +25,7 @@ COPIED_BYTES = 24 << 10
 DEPTHWISE_ROWS = header_number("depthwise_s8.h", "DEPTHWISE_MAX_ROWS")
 COLUMN_ROWS = header_number("depthwise_s8.h", "DEPTHWISE_COLUMN_ROWS")
 WIDE_TAPS = header_number("depthwise_s8.h", "WIDE_TAPS")
-# Channels that depthwise_s8 does in its wide form sooner than in the other, beside others and alone.
+# Channels that depthwise_s8 does in its wide form sooner than in the other: beside others, alone.
 NARROWEST, ALONE = 16, 8
 
 

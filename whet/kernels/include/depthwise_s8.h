@@ -18,8 +18,8 @@
 //           for as long as an output needs it. The first WIDE channels: 0 unless M = 1, DW = 1 and
 //           KH, KW <= WIDE_TAPS, and a multiple of 4 * VL or all channels. Where fewer than 4 * VL
 //           are left, and wide_pixels says so, a vector holds them for 2, 4 or 8 neighbouring
-//           outputs, and a column the inputs of those. Weights, bias and the arrays of the epilogue are in
-//           the order of packing_s8.wide_order.
+//           outputs, and a column the inputs of those. Weights, bias and the arrays of the epilogue
+//           are in the order of packing_s8.wide_order.
 //   narrow  the others: a tile is TW columns of VL channels, and each input column is interleaved
 //           once for the tile.
 //
