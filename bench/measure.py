@@ -13,12 +13,11 @@ from bench.suite import CONVERTED, Case, Unavailable, model_file, peers, ready
 from bench.under_roof import UnderRoof, under_roof
 from whet import api
 from whet.bench.engine import LEVELS, Setting, check_peer
-from whet.bench.race import Lap, difference, race
-from whet.cli.bench import integer_graph
+from whet.bench.race import EngineFailed, Lap, difference, race
 from whet.compiler.pipeline import Compiled
 from whet.devices import roofline
 from whet.errors import InputError
-from whet.ops.cost import graph_cost
+from whet.ops.cost import graph_cost, integer_graph
 from whet.session.samples import random_inputs
 
 
@@ -137,14 +136,12 @@ class Suite:
                 try:
                     laps = race(files | engines, inputs, Setting(case.threads), self.seconds)
                     break
-                except InputError as error:
-                    # The message begins with the engine that gave up.
-                    culprit = str(error).split()[0]
-                    if culprit == "whet" or culprit not in files | engines:
+                except EngineFailed as error:
+                    if error.engine == "whet":
                         raise
                     for given in (files, engines):
-                        given.pop(culprit, None)
-                    missing.append(Missing(str(case), culprit, _reason(error)))
+                        given.pop(error.engine, None)
+                    missing.append(Missing(str(case), error.engine, _reason(error)))
         records = [_record(case, lap, laps[0], compiled) for lap in laps]
         if converted:
             records[0] = _beside(records[0], compiled, self.compile(path))
@@ -168,8 +165,7 @@ class Suite:
 
 def _record(case: Case, lap: Lap, leader: Lap, compiled: Compiled) -> Record:
     machine = roofline(case.threads, LEVELS.get(lap.engine, "native"))
-    integer = integer_graph(compiled.graph)
-    peak = machine.int8_gop_s if integer else machine.f32_gflop_s
+    peak = machine.peak_gop_s(integer_graph(compiled.graph))
     cost = graph_cost(compiled.graph)
     low, high = lap.spread
     return Record(

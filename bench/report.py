@@ -6,7 +6,6 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,7 +31,10 @@ COLUMNS = (
     "difference",
     "same top",
 )
-JSON_KEYS = tuple(f.name for f in fields(Record))[:11]
+JSON_KEYS = (
+    "model", "precision", "threads", "engine", "median_ms", "min_ms", "p99_ms", "ratio",
+    "share_of_peak", "load_ms", "rss_mb",
+)  # fmt: skip
 PACKAGES = ("onnxruntime", "openvino", "ai-edge-litert", "ncnn", "pnnx", "numpy", "ziglang")
 LEFT_OUT = "ncnn takes f32 models converted by pnnx; the QDQ and TFLite files it cannot read."
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from whet.bench.engine import ENGINES
+from whet.bench.engine import PEERS
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = (
@@ -133,7 +133,7 @@ def peers(path: Path, precision: str) -> dict[str, Path]:
     if precision in CONVERTED:
         return dict.fromkeys(CONVERTED[precision], path)
     others = {n for names in CONVERTED.values() for n in names}
-    found = {n: path for n, (_, _, kinds) in ENGINES.items() if path.suffix in kinds}
+    found = {name: path for name, peer in PEERS.items() if path.suffix in peer.suffixes}
     found = {n: file for n, file in found.items() if n not in others}
     if path.suffix == ".onnx" and path.stem.endswith("_f32"):
         found["ncnn"] = path.parent / "ncnn" / f"{path.stem}.ncnn.param"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from whet.cli.bench import integer_graph
 from whet.cli.roofline import place
 from whet.cli.roofline_picture import draw_roofline
 from whet.compiler.pipeline import Compiled
 from whet.devices import roofline
+from whet.ops.cost import integer_graph
 from whet.session.profile import StepTime, profile
 from whet.session.samples import random_inputs
 

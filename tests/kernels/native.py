@@ -51,7 +51,7 @@ if platform.machine() == "x86_64":
 
 PRELUDE = """
 #include "gemm_f32.h"
-#include "conv_f32.h"
+#include "conv_deep_f32.h"
 #include "depthwise_f32.h"
 #include "winograd_f32.h"
 #include "math_f32.h"

@@ -1,4 +1,4 @@
-"""conv_f32 and depthwise_f32 against PyTorch in float64, over random shapes, tails and splits."""
+"""conv_f32, conv_deep_f32, depthwise_f32 and PyTorch in float64: random shapes, tails, splits."""
 
 from __future__ import annotations
 
@@ -86,12 +86,13 @@ def function(index: int, s: Shape, tile: str, kernel: str) -> str:
     (oh, ow), top, left = s.out, s.p[0], s.p[1]
     channels = s.c * s.g if kernel == "depthwise" else f"{s.c}"
     pixels = f"{s.h}, {s.w}, {channels}, {s.g * s.c + s.gap}, {oh}, {ow}"
-    if kernel == "conv":
+    if kernel != "depthwise":
         pixels = f"{s.b}, {pixels}"
     taps = ", ".join(str(v) for v in (*s.k, *s.s, *s.d, top, left))
     wide = s.g * s.n + s.gap
-    far = "" if kernel == "depthwise" else f" {index % 2}, 0, 0,"
-    mid = f"{wide}, {s.n}" if kernel == "depthwise" else f"{s.n}, {wide}, {s.g}"
+    far = f" {index % 2}, 0, 0," if kernel == "conv" else ""
+    mid = f"{wide}, {s.n}" if kernel == "depthwise" else f"{s.n}, {wide}"
+    mid += f", {s.g}" if kernel == "conv" else ""
     return (
         f"void f{index}(int begin, int end, const float *x, const float *w, const float *bias,"
         " float *y) {"
@@ -134,14 +135,21 @@ def conv_cases() -> list[tuple[Shape, int, int, int]]:
 @pytest.mark.parametrize("cpu", CPUS)
 def test_conv_matches_torch(cpu: str) -> None:
     cases = conv_cases()
-    text = (function(i, s, f"{mr}, {nv}, {rb}", "conv") for i, (s, mr, nv, rb) in enumerate(cases))
-    library = build(list(text), cpu)
+    text = [function(i, s, f"{mr}, {nv}, {rb}", "conv") for i, (s, mr, nv, rb) in enumerate(cases)]
+    deep = [i for i, (s, *_) in enumerate(cases) if s.g == 1][:8]
+    for i in deep:
+        shape, mr, nv, rb = cases[i]
+        tile = f"{mr}, {nv}, {rb}, {min(shape.c // (1 + i % 3) + 1, 256)}"  # 1 to 3 chunks
+        text.append(function(len(text), shape, tile, "conv_deep"))
+    library = build(text, cpu)
     vl = library.lanes
     for index, (shape, _, nv, rb) in enumerate(cases):
         sample = data(shape)
         units = -(-shape.b * shape.out[0] // rb) * shape.g * -(-shape.n // (nv * vl))
         packed = pack_conv(sample[1], shape.g, vl, nv)
         check(library, index, shape, packed, units, sample)
+        if index in deep:
+            check(library, len(cases) + deep.index(index), shape, packed, units, sample)
 
 
 def depthwise_cases() -> list[tuple[Shape, int]]:

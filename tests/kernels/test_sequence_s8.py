@@ -135,7 +135,8 @@ def _call(made: Library | Emulated, i: int, layer: Layer, weights: list[Array],
     back, back_start = layout.integer_recurrent(r, ZERO)
     y = np.zeros(BATCH * layer.hidden * (layer.steps + 3), np.int8)
     units = layout.units(layer.hidden)
-    scratch = np.zeros(4 * (CHUNK * GATES * units + units) + 4 * units, np.int8)
+    words = CHUNK * GATES * units + units
+    scratch = np.zeros(4 * words + 2 * (2 * units + CHUNK * layer.inputs), np.int8)
     made.call(i, 0, 0, feeds["x"], packed, start, y, scratch, feeds["h"], feeds["c"], back,
               back_start, table)  # fmt: skip
     return y

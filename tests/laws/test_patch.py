@@ -12,7 +12,7 @@ from tests.laws.agreement import agree, random_inputs
 from tests.laws.random_images import Chain
 from whet.errors import CompileError
 from whet.ir.graph import Graph
-from whet.passes.patch import Stage, patch
+from whet.passes.patch import Section, patch
 from whet.passes.pipeline import optimize
 from whet.plan.patches import Room, plan_in_patches
 from whet.plan.program import plan_program
@@ -29,7 +29,7 @@ def patched(graph: Graph, random: np.random.Generator) -> Graph | None:
     cut = images[-1 - int(random.integers(min(2, len(images))))]
     rows, columns = (int(random.integers(1, min(5, int(str(d)) + 1))) for d in cut.shape[1:3])
     try:
-        return patch(graph, [Stage(graph.inputs[0], cut, rows, columns)])
+        return patch(graph, [Section(graph.inputs[0], cut, rows, columns)])
     except CompileError:
         return None
 

@@ -19,8 +19,7 @@ from whet.compiler.build import shared_library
 from whet.compiler.pipeline import Compiled, compile_graph
 from whet.emit.headers import amalgamate
 from whet.emit.program import Action, Program, Step, is_split
-from whet.emit.writer import HOST, Writer
-from whet.emit.writer import PARTS as MACROS
+from whet.emit.writer import HOST, MACROS, Writer
 from whet.errors import UnsupportedError
 from whet.ir.element import F32, I8, Quant
 from whet.ir.graph import Graph

@@ -147,27 +147,35 @@ def load_ncnn(path: Path, setting: Setting) -> Run:
     return run
 
 
-# Engine: how it loads, the module it needs, the files it reads.
-ENGINES: dict[str, tuple[Load, str, tuple[str, ...]]] = {
-    "whet": (load_whet, "whet.session.load", (".whet",)),
-    "whet_avx2": (load_whet, "whet.session.load", (".whet",)),
-    "onnxruntime": (load_onnxruntime, "onnxruntime", (".onnx",)),
-    "openvino": (load_openvino, "openvino", (".onnx", ".tflite")),
-    "openvino_bf16": (load_openvino_bf16, "openvino", (".onnx", ".tflite")),
-    "litert": (load_litert, "ai_edge_litert", (".tflite",)),
-    "ncnn": (load_ncnn, "ncnn", (".param",)),
-}
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """How an engine loads, the module it needs, and the suffixes of the files it reads."""
+
+    load: Load
+    module: str
+    suffixes: tuple[str, ...]
+
+
+WHET = Engine(load_whet, "whet.session.load", (".whet",))
 # Whet itself, built for less than this machine has: the `cpu` it is compiled for.
 LEVELS = {"whet_avx2": "x86-64-v3"}
-PEERS = tuple(name for name in ENGINES if name != "whet" and name not in LEVELS)
+PEERS = {
+    "onnxruntime": Engine(load_onnxruntime, "onnxruntime", (".onnx",)),
+    "openvino": Engine(load_openvino, "openvino", (".onnx", ".tflite")),
+    "openvino_bf16": Engine(load_openvino_bf16, "openvino", (".onnx", ".tflite")),
+    "litert": Engine(load_litert, "ai_edge_litert", (".tflite",)),
+    "ncnn": Engine(load_ncnn, "ncnn", (".param",)),
+}
+ENGINES = {"whet": WHET, **dict.fromkeys(LEVELS, WHET), **PEERS}
 
 
 def check_peer(name: str, model: Path) -> None:
     """InputError unless the engine is known, installed, and reads such a file."""
     if name not in PEERS:
         raise InputError("unknown engine", name, hint=", ".join(PEERS))
-    _, module, suffixes = ENGINES[name]
-    if find_spec(module) is None:
+    peer = PEERS[name]
+    if find_spec(peer.module) is None:
         raise InputError("the engine is not installed", name, hint="pip install 'whet[bench]'")
-    if model.suffix.lower() not in suffixes:
-        raise InputError(f"{name} cannot read this model", str(model), hint=", ".join(suffixes))
+    if model.suffix.lower() not in peer.suffixes:
+        hint = ", ".join(peer.suffixes)
+        raise InputError(f"{name} cannot read this model", str(model), hint=hint)

@@ -48,6 +48,14 @@ class Lap:
     spread: tuple[float, float]
 
 
+class EngineFailed(InputError):
+    """An engine gave up a race, or made what cannot be compared."""
+
+    def __init__(self, engine: str, what: str, why: str) -> None:
+        super().__init__(f"{engine} {what}", why=why)
+        self.engine = engine
+
+
 class _Worker:
     """The process of one engine. It is stopped while others run: threads of some engines spin
     for long after a run, on the processors that the next one needs."""
@@ -96,12 +104,12 @@ class _Worker:
             self.process.wait()
             said = [text for text in self.log.read_text().splitlines() if text.strip()]
             why = said[-1] if said else f"exit code {self.process.returncode}"
-            raise InputError(f"{self.name} failed", why=why)
+            raise EngineFailed(self.name, "failed", why)
         self.process.send_signal(signal.SIGSTOP)
-        answer: dict[str, float] = json.loads(line)
+        answer = json.loads(line)
         self.first, self.peak = answer.get("first", self.first), int(answer.get("peak", self.peak))
-        times: dict[str, list[float]] = json.loads(line)
-        return times.get("times", [])
+        times: list[float] = answer.get("times", [])
+        return times
 
     def __enter__(self) -> _Worker:
         try:
@@ -137,7 +145,7 @@ def race(
     Engines take turns of a few hundredths of a second, so that a disturbance hits all alike.
 
     Raises:
-        InputError: an engine refused the model or its inputs, its last words are the reason; or
+        EngineFailed: an engine refused the model or its inputs, its last words are the reason; or
             made outputs that cannot be compared.
     """
     with tempfile.TemporaryDirectory(prefix="whet-race-") as name, ExitStack() as stack:
@@ -150,7 +158,7 @@ def race(
             workers.append(stack.enter_context(_Worker(engine, model, folder, setting)))
             if not np.isfinite(difference(_outputs(workers[-1]), _outputs(workers[0]))):
                 why = f"its outputs differ from {workers[0].name}'s in number, size or kind"
-                raise InputError(f"{engine} computes something else", why=why)
+                raise EngineFailed(engine, "computes something else", why)
         counts = [_round_size(worker.run(WARM_RUNS)) for worker in workers]
         rounds = max(3, round(seconds / ROUND_SECONDS))
         for done in range(rounds):

@@ -48,13 +48,13 @@ def main(arguments: list[str]) -> None:
     name, model, inputs, outputs, threads, settled = arguments
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # engines print on stdout; the answers keep the first one
-    load, module, _ = ENGINES[name]
+    engine = ENGINES[name]
     with np.load(inputs, allow_pickle=False) as archive:
         values = [archive[key] for key in archive.files]
     before = resident("VmRSS")
-    import_module(module)
+    import_module(engine.module)
     start = time.perf_counter()
-    run = load(Path(model), Setting(int(threads), json.loads(settled)))
+    run = engine.load(Path(model), Setting(int(threads), json.loads(settled)))
     results = run(values)
     first = time.perf_counter() - start
     with open(outputs, "wb") as file:

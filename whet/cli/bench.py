@@ -25,7 +25,7 @@ from whet.cli.run import named
 from whet.cli.show import (
     Cell,
     Json,
-    Step,
+    Reporter,
     json_option,
     print_json,
     print_notes,
@@ -36,11 +36,8 @@ from whet.cli.spread import SPREAD_COLUMNS, call_columns, call_document, call_ro
 from whet.compiler.pipeline import Compiled
 from whet.devices import Roofline, roofline
 from whet.errors import InputError
-from whet.ir.element import Quant
-from whet.ir.graph import Graph
 from whet.ir.node import Array
-from whet.ir.type import Type
-from whet.ops.cost import graph_cost
+from whet.ops.cost import graph_cost, integer_graph
 from whet.plan.draw import size_text
 from whet.session.profile import Profile, profile
 from whet.session.samples import random_inputs
@@ -128,7 +125,9 @@ def _settled(sizes: tuple[str, ...]) -> dict[str, int]:
     return {name: n for name, n in parse_sizes(sizes).items() if isinstance(n, int)}
 
 
-def _profiled(compiled: Compiled, inputs: Mapping[str, Array], threads: int, step: Step) -> Profile:
+def _profiled(
+    compiled: Compiled, inputs: Mapping[str, Array], threads: int, step: Reporter
+) -> Profile:
     step("measuring each step")
     return profile(compiled, inputs, threads)
 
@@ -148,19 +147,11 @@ def _draw(path: Path, picture: str) -> None:
         raise InputError("the picture cannot be written", str(path), str(error)) from None
 
 
-def integer_graph(graph: Graph) -> bool:
-    """Whether most products in the graph are of integer codes."""
-    heavy = [n for n in graph.nodes if n.op.family == "contraction"]
-    types = [v.type for n in heavy for v in n.inputs[:1] if v is not None]
-    codes = [t for t in types if isinstance(t, Type) and isinstance(t.element, Quant)]
-    return 2 * len(codes) > len(heavy)
-
-
 def _shares(compiled: Compiled, lap: Lap, machine: Roofline) -> tuple[float, float, float]:
     """Gop/s, its share of the arithmetic peak, and of memory bandwidth for reading the weights."""
     total = graph_cost(compiled.graph)
     speed = total.operations / lap.least / 1e9
-    peak = machine.int8_gop_s if integer_graph(compiled.graph) else machine.f32_gflop_s
+    peak = machine.peak_gop_s(integer_graph(compiled.graph))
     traffic = total.weight_bytes / lap.least / 1e9
     return speed, speed / peak, traffic / machine.levels[-1].read_gb_s
 

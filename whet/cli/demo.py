@@ -12,7 +12,6 @@ import click
 import numpy as np
 
 from whet import api
-from whet.cli.bench import integer_graph
 from whet.cli.memory_map import memory_map
 from whet.cli.roofline import STEP_COLUMNS, step_document, step_rows
 from whet.cli.show import Cell, Json, json_option, print_json, print_table, progress
@@ -21,6 +20,7 @@ from whet.devices import Roofline, roofline
 from whet.errors import InputError
 from whet.importers import import_model
 from whet.ir.node import Array
+from whet.ops.cost import integer_graph
 from whet.plan.draw import size_text
 from whet.session.profile import StepTime, profile
 from whet.session.timed import built_seconds

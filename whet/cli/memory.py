@@ -88,12 +88,12 @@ def memory_facts(compiled: Compiled) -> dict[str, CardValue]:
     patched = compiled.patched
     if patched is None:
         return {}
-    runs_here = compiled.target.name == "host" and bool(patched.stages)
+    runs_here = compiled.target.name == "host" and bool(patched.sections)
     return {
         "arena_bytes_without_patches": patched.whole_bytes,
         "patched_stages": [
             {"until": s.cut.node.origin or s.cut.op.name, "rows": s.rows, "columns": s.columns}
-            for s in patched.stages
+            for s in patched.sections
         ],
         "extra_operations": patched.extra,
         "time_ratio": race_builds(_whole(compiled), compiled).ratio if runs_here else None,
@@ -108,15 +108,15 @@ def memory_rows(compiled: Compiled, facts: dict[str, CardValue]) -> list[tuple[C
     program = compiled.program
     outside = f"{_ports_text(program.inputs)} in, {_ports_text(program.outputs)} out"
     rows: list[tuple[Cell, ...]] = [("caller's buffers", f"{outside}, not in the arena")]
-    if not patched.stages:
+    if not patched.sections:
         return [*rows, ("patches", "none needed")]
-    grids = ", ".join(f"{s.rows} x {s.columns}" for s in patched.stages)
+    grids = ", ".join(f"{s.rows} x {s.columns}" for s in patched.sections)
     timed = f", {ratio:.2f} times the time" if isinstance(ratio, float) else ""
     cost = f"{patched.extra:.1%} more operations{timed}"
     return [
         *rows,
         ("without patches", size_text(patched.whole_bytes)),
-        ("patches", f"stages of {grids}"),
+        ("patches", f"sections of {grids}"),
         ("their cost", cost),
     ]
 

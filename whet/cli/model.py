@@ -12,7 +12,7 @@ from whet import api
 from whet.artifact.artifact import Artifact, open_artifact
 from whet.artifact.interface import Interface
 from whet.cli.memory import Memory
-from whet.cli.show import Step, silent
+from whet.cli.show import Reporter, silent
 from whet.compiler.pipeline import Compiled
 from whet.emit.port import Port
 from whet.errors import ArtifactError, InputError
@@ -108,7 +108,7 @@ def compile_file(
     path: Path,
     sizes: tuple[str, ...],
     cpu: str,
-    step: Step = silent,
+    step: Reporter = silent,
     target: str = "host",
     memory: Memory = ANY_MEMORY,
     *,
@@ -143,7 +143,7 @@ class BuildOptions:
     threads: int
 
 
-def ready(path: Path, media: Path | None, options: BuildOptions, step: Step) -> Ready:
+def ready(path: Path, media: Path | None, options: BuildOptions, step: Reporter) -> Ready:
     """A `.whet` file opened, or a model file compiled; its pipeline from `media` or its own."""
     if not is_artifact(path):
         session = compile_file(path, options.sizes, options.cpu, step).session(options.threads)

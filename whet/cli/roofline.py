@@ -30,7 +30,7 @@ def place(step: StepTime, machine: Roofline, integer: bool) -> Place:
     the longer of arithmetic at its peak and moving at that level's reading speed.
     """
     seconds = max(step.seconds, 1e-9)
-    peak = machine.int8_gop_s if integer else machine.f32_gflop_s
+    peak = machine.peak_gop_s(integer)
     moved = step.cost.moved_bytes
     # A level was measured with half of it as working set.
     fitting = [level for level in machine.levels[:-1] if moved <= 2 * level.bytes]

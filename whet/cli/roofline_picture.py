@@ -57,7 +57,7 @@ def draw_roofline(
     what touches the roof of the memory level that holds its data, or of arithmetic, is as fast as
     it can be.
     """
-    peak = machine.int8_gop_s if integer else machine.f32_gflop_s
+    peak = machine.peak_gop_s(integer)
     top = 10.0 ** -(-int(log10(peak * 1.5) * 1000) // 1000)
     x = _Axis(0.1, 1000.0, LEFT, WIDTH - RIGHT)
     y = _Axis(top / 1e4, top, HEIGHT - BOTTOM, TOP)

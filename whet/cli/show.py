@@ -60,7 +60,7 @@ def cell_text(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else cell
 
 
-class Step(Protocol):
+class Reporter(Protocol):
     """Says what is being done, and which share of the whole is done where that is known."""
 
     def __call__(self, text: str, share: float | None = None) -> None: ...
@@ -71,8 +71,8 @@ def silent(text: str, share: float | None = None) -> None:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Step]:
-    """A Step that shows on stderr, with a bar where there is a share; silent if `quiet`, or off a
+def progress(quiet: bool) -> Iterator[Reporter]:
+    """One that shows on stderr, with a bar where there is a share; silent if `quiet`, or off a
     terminal.
     """
     if quiet or not sys.stderr.isatty():

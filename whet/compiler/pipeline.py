@@ -20,7 +20,7 @@ from whet.kernels.kernel import Choice
 from whet.passes.pipeline import optimize
 from whet.plan.memory import MemoryPlan
 from whet.plan.patches import Patched, Room, plan_in_patches
-from whet.plan.program import Planned, plan_program
+from whet.plan.program import Aim, Planned, plan_program
 from whet.session.pool import pool_c
 from whet.session.session import Session
 from whet.targets.host import features, host
@@ -97,12 +97,12 @@ def compile_graph(
     _check_sizes(graph)
     optimized = optimize(graph)
 
-    def planner(graph: Graph, *, in_strips: bool, in_bands: bool) -> Planned:
-        return plan_program(graph, chosen, choices, in_strips=in_strips, in_bands=in_bands)
+    def planner(graph: Graph, aim: Aim = Aim.FASTEST) -> Planned:
+        return plan_program(graph, chosen, choices, aim)
 
     patched = plan_in_patches(optimized, planner, room) if room else None
     optimized = patched.graph if patched else optimized
-    planned = patched.planned if patched else planner(optimized, in_strips=True, in_bands=True)
+    planned = patched.planned if patched else planner(optimized)
     source = model_c(planned.program)
     if chosen.emulator is None:
         units = model_units(planned.program, chosen.threads)

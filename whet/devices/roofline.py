@@ -65,6 +65,10 @@ class Roofline:
     int8_gop_s: float
     levels: tuple[Level, ...]
 
+    def peak_gop_s(self, integer: bool) -> float:
+        """The most operations, 10^9 a second, of a model of integer codes, or of floats."""
+        return self.int8_gop_s if integer else self.f32_gflop_s
+
 
 def roofline(threads: int = 1, cpu: str = "native") -> Roofline:
     """This machine's roofline, from the last `measure` with as many threads, else measured now.

@@ -6,7 +6,7 @@ from whet.emit.headers import amalgamate
 from whet.emit.page import comment, page
 from whet.emit.program import Program
 from whet.emit.watch import Unwatched
-from whet.emit.writer import HOST, PARTS, Writer
+from whet.emit.writer import HOST, MACROS, Writer
 
 STAGES_A_UNIT = 4
 HIDDEN = '__attribute__((visibility("hidden"))) '
@@ -19,7 +19,7 @@ def model_c(program: Program, watch: Unwatched | None = None) -> str:
     parts = [
         *(banner(program), "/* The kernels that the stages call. */"),
         amalgamate(program.headers, program.packing),
-        *("/* The model's stages, each a kernel for one shape. */", HOST, PARTS),
+        *("/* The model's stages, each a kernel for one shape. */", HOST, MACROS),
         *(
             *writer.definitions(),
             "/* The stages in order. */",
@@ -38,7 +38,7 @@ def model_units(program: Program, most: int, watch: Unwatched | None = None) -> 
     count = max(1, min(most, len(writer.stages) // STAGES_A_UNIT))
     if count == 1:
         return (model_c(program, watch),)
-    shared = [amalgamate(program.headers, program.packing), HOST, PARTS, *writer.epilogues.texts]
+    shared = [amalgamate(program.headers, program.packing), HOST, MACROS, *writer.epilogues.texts]
     # Neighbours are alike and take alike to compile, so units take turns.
     units = [
         [f"{t.note}\n{HIDDEN}{t.head}{t.body}" for t in writer.stages[i::count]]

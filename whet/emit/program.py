@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from whet.emit.lowered import Lowered
 from whet.emit.port import Port
@@ -22,7 +22,7 @@ class Place:
     Within strips also bytes into what a thread holds, or the rows that link `index` holds.
     """
 
-    region: str  # input output arena weights held rows
+    region: Literal["input", "output", "arena", "weights", "held", "rows"]
     offset: int = 0
     index: int = 0
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from whet.emit.headers import amalgamate
 from whet.emit.page import page
 from whet.emit.program import Program
-from whet.emit.writer import HOST, PARTS, Writer
+from whet.emit.writer import HOST, MACROS, Writer
 
 RUN_NAME, TRIAL_NAME = "run_{}", "trial_{}"
 TRIAL = """\
@@ -38,5 +38,5 @@ def trials_c(programs: Sequence[Program]) -> str:
         trials.append(TRIAL.format(**names))
     headers = dict.fromkeys(h for program in programs for h in program.headers)
     kernels = amalgamate(headers, programs[0].packing)
-    parts = [kernels, HOST, PARTS, *writer.definitions(), *runs, *trials]
+    parts = [kernels, HOST, MACROS, *writer.definitions(), *runs, *trials]
     return page("\n".join([*parts, ""]))

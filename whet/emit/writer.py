@@ -38,7 +38,7 @@ struct model_host {
     int status[2];
 };
 """
-PARTS = """\
+MACROS = """\
 /* Addresses in the arena and in the weights; the units of a stage that a thread does, as its
  * arguments `begin` and `end`; the bytes of later weights that it fetches at a turn. It fetches
  * from the first on, `alone` at each where it has all turns, `parts` times that where it has a
@@ -195,9 +195,7 @@ class Writer:
         ]
         arguments += [_address(p) for p in (*step.outputs, *step.weights)]
         if step.scratch is not None:
-            each = step.each if public and not span else 0
-            place = f"{step.scratch.offset} + part * {each}" if each else str(step.scratch.offset)
-            arguments.append(f"(void *)(held + {place})" if span else f"ARENA({place})")
+            arguments.append(_address(step.scratch, step.each if public else 0))
         if stage.bodies:
             arguments.append("weights")
         units = stage.lowered.parallel
@@ -295,15 +293,19 @@ def _parameter(parameter: Parameter) -> str:
     return f"{const}{suffix(parameter.element)} *{parameter.name}"
 
 
-def _address(place: Place) -> str:
-    if place.region in ("input", "output"):
-        base = f"{place.region}s[{place.index}]"
-        if not place.offset:
-            return base
-        const = "const " if place.region == "input" else ""
-        return f"(void *)(({const}u8 *){base} + {place.offset})"
-    if place.region == "rows":
-        return f"rows_{place.index}"
-    if place.region == "weights":
-        return f"WEIGHTS({place.offset})"
-    return f"ARENA({place.offset})"
+def _address(place: Place, each: int = 0) -> str:
+    """Where a value lies; each: bytes from one thread's to the next one's."""
+    offset = f"{place.offset} + part * {each}" if each else str(place.offset)
+    match place.region:
+        case "arena":
+            return f"ARENA({offset})"
+        case "weights":
+            return f"WEIGHTS({offset})"
+        case "held":
+            return f"(void *)(held + {offset})"
+        case "rows":
+            return f"rows_{place.index}"
+        case "input" | "output":
+            base = f"{place.region}s[{place.index}]"
+            const = "const " if place.region == "input" else ""
+            return f"(void *)(({const}u8 *){base} + {offset})" if place.offset else base

@@ -1,12 +1,13 @@
-"""The fixed-point audio front end: integer_audio.h and integer_fft.h."""
+"""The fixed-point audio front end: integer_audio.h, integer_fft.h and fft_s16.h."""
 
 from __future__ import annotations
 
 import math
 
-from whet.emit.lowered import Argument, Call, In, Lowered, Out, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Out, Record, Scratch, Weight
 from whet.ir.dim import static_shape, static_size
 from whet.ir.node import Array, Node
+from whet.kernels.fft_s16 import fits, tables
 from whet.kernels.kernel import kernel
 from whet.ops import audio as a
 from whet.ops.integer.audio import log_table
@@ -41,16 +42,26 @@ def auto_scale(node: Node, target: Target) -> Lowered:
 @kernel("audio_spectrum", a.spectrum)
 def spectrum(node: Node, target: Target) -> Lowered:
     length = node.integer("length")
-    c = real_fft_constants(length)
     shape = node.outputs[0].shape
     n = static_size(node.input(0).shape[-1])
-    tables = (Weight(0), Weight(1), Weight(2), Scratch())
+    frames = range(math.prod(static_shape(shape[:-1])))
+    if fits(length, target.lanes):
+        names = ("twiddles", "super_twiddles", "turns", "order")
+        held = Record("fft_constants", tuple((name, Weight(i)) for i, name in enumerate(names)))
+        calls = [
+            Call("fft_s16", (n, length, In(0, i * n), held, Scratch(), Out(0, i * (length + 2))))
+            for i in frames
+        ]
+        constants = tables(length, target.lanes)
+        return Lowered(tuple(calls), ("fft_s16.h",), constants, scratch=4 * length)
+    c = real_fft_constants(length)
+    pointers = (Weight(0), Weight(1), Weight(2), Scratch())
     calls = [
         Call(
             "integer_real_fft_codes",
-            (n, length, In(0, i * n), *tables, Out(0, i * (length + 2))),
+            (n, length, In(0, i * n), *pointers, Out(0, i * (length + 2))),
         )
-        for i in range(math.prod(static_shape(shape[:-1])))
+        for i in frames
     ]
     constants = (c.order, c.twiddles, c.super_twiddles)
     return Lowered(tuple(calls), ("integer_audio.h",), constants, scratch=2 * length)

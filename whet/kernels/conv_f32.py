@@ -61,7 +61,7 @@ def space(node: Node, target: Target) -> list[Numbers]:
         m = b * oh * ow
         tiles = tile_choices_f32(m, o, c, target)
         return [astuple(t) for t in with_blocks(tiles, m, of_tiles=True)]
-    return [astuple(t) for t in with_blocks(_windowed(node, w, target), oh, of_tiles=False)]
+    return [astuple(t) for t in with_blocks(windowed(node, w, target), oh, of_tiles=False)]
 
 
 def _pixels(ow: int, target: Target) -> int:
@@ -69,7 +69,7 @@ def _pixels(ow: int, target: Target) -> int:
     return min(ow, 8 if target.registers == 32 else 7 if target.lanes == 8 else 4)
 
 
-def _windowed(node: Node, w: Array, target: Target) -> list[Tile]:
+def windowed(node: Node, w: Array, target: Target) -> list[Tile]:
     """Tiles for a convolution that conv_f32 does, the likely fastest first."""
     _, _, width, c = image(node.input(0).shape)
     b, oh, ow, o = image(node.outputs[0].shape)
@@ -128,7 +128,7 @@ def _lowered(
             grain=t.block // ow if t.block % ow == 0 else 0,
         )  # fmt: skip
     n = o // groups
-    t = Tile(*numbers) if numbers else _windowed(node, w, target)[0]
+    t = Tile(*numbers) if numbers else windowed(node, w, target)[0]
     panels = panel_vectors(n, t, target) * groups
     light = w.size < b * (h * width * c + oh * ow * o)
     block = balanced(t.block, b * oh, panels, target.threads, by_rows=light, weight_bytes=w.nbytes)

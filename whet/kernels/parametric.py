@@ -9,7 +9,7 @@ from whet.ir.dim import static_size
 from whet.ir.element import I8, Quant
 from whet.ir.node import Node
 from whet.kernels.kernel import kernel
-from whet.kernels.quantized import pairwise, quantised, rounding_name, scalar, store
+from whet.kernels.quantized import elementwise_pairs, quantised, rounding_name, scalar, store
 from whet.ops.affine import operand, result, rounding
 from whet.ops.integer.multiplication import prelu_constants, squared_difference_constants
 from whet.ops.parametric import l2_normalize, prelu, squared_difference
@@ -18,7 +18,7 @@ from whet.targets.target import Target
 
 @kernel("integer_squared_difference", squared_difference)
 def difference(node: Node, target: Target) -> Lowered | None:
-    pairs = pairwise(node)
+    pairs = elementwise_pairs(node)
     if pairs is None or node["clamp"] is not None:
         return None
     c = squared_difference_constants(

@@ -17,7 +17,7 @@ from whet.kernels.conv_f32 import image, pair
 from whet.kernels.kernel import kernel
 from whet.kernels.pooling import pooled_rows
 from whet.kernels.reduction import runs
-from whet.kernels.share import PARTS, THREADS, Shared, flat, rows, together
+from whet.kernels.share import RUNS, THREADS, Shared, flat, rows, together
 from whet.ops import elementwise as e
 from whet.ops.affine import affine, clamped, operand, result, rounding
 from whet.ops.channels_last import channels_last
@@ -85,7 +85,7 @@ class Pairs:
         return Lowered((call,), ("integer_elementwise.h",), parallel=self.each.units)
 
 
-def pairwise(node: Node) -> Pairs | None:
+def elementwise_pairs(node: Node) -> Pairs | None:
     """The elements and how the operands are walked; None where they broadcast otherwise."""
     a, b = node.inputs[0], node.inputs[1]
     if not quantised(node) or a is None or b is None:
@@ -99,7 +99,7 @@ def pairwise(node: Node) -> Pairs | None:
 
 @kernel("integer_add", e.add, e.sub)
 def add(node: Node, target: Target) -> Lowered | None:
-    pairs = pairwise(node)
+    pairs = elementwise_pairs(node)
     if pairs is None:
         return None
     made = addition_constants(
@@ -167,7 +167,7 @@ def total(node: Node, target: Target) -> Lowered | None:
     run = (store(operand(node, 0)), In(0), c.x_zero * c.count, *by, Out())
     if together(outer, n, inner):
         call = Call("integer_sum_parts", (n, inner, *run, Scratch(), *THREADS))
-        scratch = 4 * PARTS * static_size(inner)
+        scratch = 4 * RUNS * static_size(inner)
         return Lowered((call,), ("integer_reduction.h",), scratch=scratch, together=True)
     return Lowered((Call("integer_sum", (*spans[0], *run)),), ("integer_reduction.h",))
 

@@ -21,6 +21,7 @@ from whet.targets.target import Target
 
 MOST_STEPS = 128  # whose gates are computed together
 DIGITS = header_number("recurrent_s8.h", "RECURRENT_DIGITS")  # of h, each a sum of its own
+SUMS = header_number("recurrent_f32.h", "RECURRENT_SUMS")  # of a block
 MEETING = header_number("recurrent_f32.h", "RECURRENT_MEETING")  # floats for threads to meet by
 
 CONSTANTS = ("w", "bias", "r", "back", "w_start", "w_scale", "r_start", "r_scale")
@@ -93,6 +94,7 @@ def block(gates: int, hidden: int, target: Target, *, digits: bool = False) -> i
     """Vectors of hidden units whose gates are summed together, shared evenly by the blocks."""
     most = 4 if target.registers >= 32 else 2
     most = max(1, target.registers // (DIGITS * gates)) if digits else most
+    assert most * gates <= SUMS
     vectors = -(-hidden // target.lanes)
     return -(-vectors // -(-vectors // most))
 

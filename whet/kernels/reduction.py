@@ -10,7 +10,7 @@ from whet.ir.node import Node
 from whet.ir.type import size_product
 from whet.kernels.kernel import kernel
 from whet.kernels.scratch import whole_lines
-from whet.kernels.share import PARTS, THREADS, flat, rows, together
+from whet.kernels.share import RUNS, THREADS, flat, rows, together
 from whet.ops import reduction as r
 from whet.ops.movement import flattened
 from whet.targets.target import Target
@@ -55,7 +55,7 @@ def lower(node: Node, target: Target) -> Lowered | None:
         _, n, inner = steps[0]
         ends = (n, inner, Scratch(), *THREADS)
         call = Call(f"reduce_{kind}_parts_{s}", (In(0), Out(), *ends))
-        return Lowered((call,), ("reduce.h",), scratch=8 * PARTS * static_size(inner),
+        return Lowered((call,), ("reduce.h",), scratch=8 * RUNS * static_size(inner),
                        together=True)  # fmt: skip
     calls, scratch = list[Call](), 0
     source: Argument = In(0)

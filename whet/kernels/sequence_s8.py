@@ -10,6 +10,7 @@ from whet.kernels.packing_recurrent import Layout
 from whet.kernels.packing_s8 import accumulator_bounds
 from whet.kernels.quantized import scalar
 from whet.kernels.recurrent_f32 import MOST_STEPS
+from whet.kernels.tiling import ACCUMULATORS
 from whet.kernels.tiling_s8 import tile_s8
 from whet.ops.affine import operand
 from whet.ops.integer.contraction import Contraction
@@ -19,7 +20,7 @@ from whet.ops.sequence_lstm import CELL, GATES, HIDDEN, X, constants_of
 from whet.targets.target import Target
 
 FREE = 4  # registers beside the sums of a block
-LARGEST = 1 << 30  # a sum, shifted left as its multiplier says
+LIMIT = 1 << 29  # of a sum, shifted left as its multiplier says
 
 
 def record(node: Node) -> Record:
@@ -71,14 +72,14 @@ def code_vectors(
     sizes = (*shape, vectors, chunk, tile.rows, tile.vectors)
     given = (record(node), In(X), held, In(HIDDEN), In(CELL))
     call = Call("sequence_lstm_s8", (*sizes, *given, Out(0), Out(1), Out(2), Scratch()))
-    digits = 2 * units * (2 if target.dot8_pairs else 1)
-    scratch = 4 * (chunk * GATES * units + units) + digits
+    ready = (2 * units + chunk * size) * (2 if target.dot8_pairs else 1)
+    scratch = 4 * (chunk * GATES * units + units) + ready
     return Lowered((call,), ("sequence_s8.h",), (*first, *second, sigmoid_steps()), scratch)
 
 
 def _block(hidden: int, target: Target) -> int:
     """Vectors of hidden units whose gates are summed together, shared evenly by the blocks."""
-    most = (target.registers - FREE) // GATES
+    most = min(target.registers - FREE, ACCUMULATORS) // GATES
     vectors = -(-hidden // target.lanes)
     return -(-vectors // -(-vectors // most))
 
@@ -96,7 +97,7 @@ def _fits(c: Lstm, w: list[Array], r: list[Array], bias: list[Array]) -> bool:
     products = (c.forget_by, c.update_by, c.hidden_by)
     return (
         all(_has_room(by, a, b) for by, (a, b) in gates)
-        and all(31 <= scalar(by.t) < 62 for by in products)
+        and all(31 <= scalar(by.t) < 61 for by in products)
         and c.cell_tanh.m < 1 << 15
     )
 
@@ -105,4 +106,4 @@ def _has_room(gate: Contraction, w: Array, bias: Array) -> bool:
     t = scalar(gate.by.t)
     bounds = accumulator_bounds(w.T, bias.astype(np.int64), gate.x_zero)
     size = max(int(np.abs(bound).max()) for bound in bounds)
-    return size << max(31 - t, 0) <= LARGEST and t < 62
+    return size << max(31 - t, 0) < LIMIT and t < 61

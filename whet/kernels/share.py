@@ -28,7 +28,7 @@ UNEVEN = 1.04
 # Of more units than these none makes a share uneven.
 COUNTED = 1 << 12
 # Runs of rows that a reduction over the only image sums on their own.
-PARTS = header_number("types.h", "SHARED_RUNS")
+RUNS = header_number("types.h", "SHARED_RUNS")
 # Elements from which on it does.
 TOGETHER = 1 << 14
 # What a call of a stage that all threads enter together is told of them.
@@ -83,7 +83,7 @@ def together(outer: Size, n: Size, inner: Size) -> bool:
     """Whether threads should reduce [outer, n, inner] over n by runs of its rows."""
     if not (outer == 1 and isinstance(n, int) and isinstance(inner, int)):
         return False
-    return n >= PARTS and inner > 1 and n * inner >= TOGETHER
+    return n >= RUNS and inner > 1 and n * inner >= TOGETHER
 
 
 def nests(*given: Nest) -> Lowered:

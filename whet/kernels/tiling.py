@@ -11,10 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from whet.emit.headers import header_number
 from whet.emit.share import share_bounds
 from whet.targets.target import Target
 
 __all__ = [
+    "ACCUMULATORS",
+    "VECTORS",
     "Tile",
     "tile_choices_f32",
     "tile_f32",
@@ -26,6 +29,9 @@ __all__ = [
     "with_blocks",
 ]
 
+# What the headers have room for in a tile.
+ACCUMULATORS = header_number("tile.h", "TILE_ACCUMULATORS")
+VECTORS = header_number("tile.h", "TILE_VECTORS")
 # Bytes of weights from which on threads that share a matrix product share its columns.
 STREAMED = 1 << 20
 
@@ -46,9 +52,9 @@ def tiles_f32(registers: int) -> list[tuple[int, int]]:
     """
     return [
         (mr, nv)
-        for nv in range(1, 9)
-        for mr in range(1, 33)
-        if mr * nv <= 32 and mr * nv + nv + 1 < registers
+        for nv in range(1, VECTORS + 1)
+        for mr in range(1, ACCUMULATORS // nv + 1)
+        if mr * nv + nv + 1 < registers
     ]
 
 
@@ -200,8 +206,10 @@ def winograd_outputs(oh: int, ow: int, c: int, n: int, target: Target) -> int:
         transforms = 8 * (inputs + outputs) if m > 1 else 0
         block = tile_winograd_f32(m, oh, ow, c, n, target).block if m > 1 else down
         products = down * -(-ow // m) * positions * (c * outputs + transforms)
-        # Bytes of weights, once for each block, 5 a slot: two thirds of it hidden by products.
-        streamed = -(-down // block) * positions * c * outputs * lanes * 4 / 5
+        # Bytes of weights, once for each block, 5 a slot from the second cache and 2 from beyond:
+        # two thirds of it hidden by products.
+        nbytes = positions * c * outputs * lanes * 4
+        streamed = -(-down // block) * nbytes / (5 if nbytes < target.l2 else 2)
         return max(products + streamed / 3, streamed)
 
     two, four = cost(2), cost(4)

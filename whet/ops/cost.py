@@ -68,6 +68,14 @@ def precision_of(graph: Graph) -> str:
     return max(found, key=lambda name: found[name], default="")
 
 
+def integer_graph(graph: Graph) -> bool:
+    """Whether most products in the graph are of integer codes."""
+    heavy = [n for n in graph.nodes if n.op.family == "contraction"]
+    types = [v.type for n in heavy for v in n.inputs[:1] if v is not None]
+    codes = [t for t in types if isinstance(t, Type) and isinstance(t.element, Quant)]
+    return 2 * len(codes) > len(heavy)
+
+
 def _operations(node: Node) -> int:
     made, family = _count(node.outputs[0]), node.op.family
     if family in ("movement", "control"):

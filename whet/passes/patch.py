@@ -23,11 +23,11 @@ from whet.ops.movement import concat, slice_op
 from whet.passes.halo import Box, Reach, cuts_scales, reach, whole
 from whet.rewrite.driver import substitute
 
-__all__ = ["Stage", "between", "grid_axes", "joined_box", "parts", "patch", "reached"]
+__all__ = ["Section", "between", "grid_axes", "joined_box", "parts", "patch", "reached"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Section:
     """The layers from `start` to `cut`, in rows x columns patches of `cut`."""
 
     start: Value
@@ -36,13 +36,13 @@ class Stage:
     columns: int
 
 
-def patch(graph: Graph, stages: Sequence[Stage]) -> Graph:
-    """The graph with every stage computed patch by patch; stages share no layer.
+def patch(graph: Graph, sections: Sequence[Section]) -> Graph:
+    """The graph with every section computed patch by patch; sections share no layer.
 
     Raises:
         CompileError: a patch cannot be computed, for an op that needs all of its operands.
     """
-    return substitute(graph, {stage.cut: _patched(graph, stage) for stage in stages})
+    return substitute(graph, {section.cut: _patched(graph, section) for section in sections})
 
 
 def between(graph: Graph, start: Value, cut: Value) -> tuple[Node, ...] | None:
@@ -100,22 +100,22 @@ def joined_box(a: Box, b: Box) -> Box:
     return tuple((min(s[0], t[0]), max(s[1], t[1])) for s, t in zip(a, b, strict=True))
 
 
-def _patched(graph: Graph, stage: Stage) -> Value:
-    """The patches of the stage's cut, column beside column and then row below row."""
-    nodes = between(graph, stage.start, stage.cut)
-    axes, box = grid_axes(stage.cut), whole(stage.cut)
+def _patched(graph: Graph, section: Section) -> Value:
+    """The patches of the section's cut, column beside column and then row below row."""
+    nodes = between(graph, section.start, section.cut)
+    axes, box = grid_axes(section.cut), whole(section.cut)
     if nodes is None or axes is None or box is None:
         raise CompileError(
-            "layers that make no patches", stage.cut.node.origin, str(stage.cut.type)
+            "layers that make no patches", section.cut.node.origin, str(section.cut.type)
         )
     rows, columns = axes
     strips = []
-    for high in parts(box[rows][1], stage.rows):
+    for high in parts(box[rows][1], section.rows):
         row = []
-        for wide in parts(box[columns][1], stage.columns):
+        for wide in parts(box[columns][1], section.columns):
             part = list(box)
             part[rows], part[columns] = high, wide
-            row.append(_computed(nodes, stage, tuple(part)))
+            row.append(_computed(nodes, section, tuple(part)))
         strips.append(_joined(row, columns))
     return _joined(strips, rows)
 
@@ -124,20 +124,20 @@ def _joined(values: list[Value], axis: int) -> Value:
     return values[0] if len(values) == 1 else concat(*values, axis=axis)
 
 
-def _computed(nodes: Sequence[Node], stage: Stage, box: Box) -> Value:
+def _computed(nodes: Sequence[Node], section: Section, box: Box) -> Value:
     """One patch: every node on its part."""
-    found = reached(nodes, stage.cut, box)
+    found = reached(nodes, section.cut, box)
     if found is None:
-        raise CompileError("layers that make no patches", stage.cut.node.origin, f"part {box}")
+        raise CompileError("layers that make no patches", section.cut.node.origin, f"part {box}")
     boxes, needs = found
-    made: dict[Value, Value] = {stage.start: _taken(stage.start, boxes[stage.start])}
+    made: dict[Value, Value] = {section.start: _taken(section.start, boxes[section.start])}
     for node in nodes:
         inputs = tuple(
             _operand(v, part, boxes, made)
             for v, part in zip(node.inputs, needs[node].boxes, strict=True)
         )
         made[node.outputs[0]] = node.replace(inputs, **needs[node].attrs).outputs[0]
-    return made[stage.cut]
+    return made[section.cut]
 
 
 def _operand(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from whet.emit.lowered import Branch, Lowered, Repeat
 from whet.emit.port import Port
@@ -42,6 +43,21 @@ APART = 128
 OWN = "scratch of the threads"
 
 
+class Aim(Enum):
+    """What a plan gives bytes for.
+
+    FASTEST: layers take turns in strips (`whet.plan.strips`), each thread has the same scratch in
+    all steps, whose lines stay with it, and values that threads share may lie around one centre
+    (`whet.plan.bands`), in a slightly larger arena. PACKED: the same, but values lie as low as they
+    can. SMALLEST: a step for each node, which fetches no later weights, and scratch wherever there
+    is room.
+    """
+
+    FASTEST = auto()
+    PACKED = auto()
+    SMALLEST = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A program, the memory plan of its main graph, the choices that it takes, and what its user
@@ -61,25 +77,19 @@ def plan_program(
     graph: Graph,
     target: Target,
     chosen: Mapping[str, Choice] | None = None,
-    *,
-    in_strips: bool = True,
-    in_bands: bool = True,
+    aim: Aim = Aim.FASTEST,
 ) -> Planned:
     """Choose kernels, place every value, and list the calls.
 
     chosen: what to take for kernel calls, by `call_key`, instead of what is likely the fastest.
-    One that does not fit its call is left out, and the notes say so. in_strips: layers may take
-    turns (`whet.plan.strips`), and each thread has the same scratch in all steps, whose lines stay
-    with it; without it there is a step for each node, and scratch lies wherever there is room.
-    in_bands: with that, results that threads share may lie around one centre (`whet.plan.bands`),
-    in a slightly larger arena.
+    One that does not fit its call is left out, and the notes say so.
 
     Raises:
         UnsupportedError: nodes without a kernel on this target, all of them at once.
     """
     load_all()
     weights, choosing = Weights(), Choosing(target, chosen or {})
-    room = _Room(graph, choosing, weights, "model_run", in_strips, in_bands)
+    room = _Room(graph, choosing, weights, "model_run", aim)
     inputs = tuple(_port(str(v.node["name"]), v) for v in graph.inputs)
     outputs = tuple(_port(n, v) for n, v in zip(graph.output_names, graph.outputs, strict=True))
     states = tuple(
@@ -124,11 +134,11 @@ class _Room:
 
     def __init__(
         self, graph: Graph, choosing: Choosing, weights: Weights, name: str,
-        in_strips: bool = False, in_bands: bool = False,
+        aim: Aim = Aim.SMALLEST,
     ) -> None:  # fmt: skip
         self.graph, self.choosing, self.weights, self.name = graph, choosing, weights, name
         self.target = choosing.target
-        self.in_strips, self.in_bands = in_strips, in_bands
+        self.aim, in_strips = aim, aim is not Aim.SMALLEST
         self.headers: list[str] = []
         self.symbols: set[Symbol] = {s for v in graph.inputs for s in _symbols(v)}
         self.symbols |= {s for s, _ in graph.live_bindings}
@@ -235,7 +245,7 @@ class _Room:
         if not self.symbols:  # sizes that are data order steps in ways the planner does not see
             steps = order_steps(steps, sizes, views=views, pinned=pinned, outputs=kept)
             self._reorder(steps)
-        shared = self.near and self.in_bands
+        shared = self.near and self.aim is Aim.FASTEST
         plan = plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept, shared=shared)
         validate_plan(plan, steps, sizes, views=views, pinned=pinned, outputs=kept)
         return plan
@@ -290,7 +300,7 @@ class _Room:
             if self.place(v) != Place("output", index=i):
                 size_ = v.tensor.elements * v.tensor.element.size
                 steps.append(Copy(self.place(v), Place("output", index=i), size_))
-        ahead = fetch_ahead(steps, self.target.l2) if self.in_strips else steps
+        ahead = fetch_ahead(steps, self.target.l2) if self.aim is not Aim.SMALLEST else steps
         return Function(
             self.name, len(self.graph.inputs), len(self.graph.outputs), tuple(ahead),
             self.memory.arena_bytes,

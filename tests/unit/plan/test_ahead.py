@@ -11,7 +11,7 @@ import pytest
 from whet.compiler.build import shared_library
 from whet.emit.c import model_c
 from whet.emit.program import Fetch, Step
-from whet.emit.writer import PARTS
+from whet.emit.writer import MACROS
 from whet.ir.element import I8, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
@@ -85,7 +85,7 @@ def test_the_emitted_call_says_so() -> None:
 
 
 def test_of_two_threads_each_fetches_all_or_as_far_as_a_line_a_turn_gets() -> None:
-    text = f"{PARTS}\nint pace(int alone, int parts) {{ return PACE(alone); }}\n"
+    text = f"{MACROS}\nint pace(int alone, int parts) {{ return PACE(alone); }}\n"
     library = Library(shared_library((text,), host()))
     pace = library["pace"]
     for alone, of_two in ((20, 40), (32, 64), (33, 64), (PACE, 64)):

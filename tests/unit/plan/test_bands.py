@@ -19,7 +19,7 @@ from whet.ops.matmul import matmul
 from whet.plan import Buffer, pack, validate_placements
 from whet.plan import program as planning
 from whet.plan.bands import GROWTH, in_bands
-from whet.plan.program import plan_program
+from whet.plan.program import Aim, plan_program
 from whet.targets.host import host
 
 SIZES = [4096, 8192, 2048, 4096, 1024, 512]
@@ -81,7 +81,7 @@ def stateful() -> Graph:
 
 def test_a_program_in_bands_keeps_its_states(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "SHORTEST_NANOSECONDS", 0)
-    packed, banded = (plan_program(stateful(), HOST, in_bands=each) for each in (False, True))
+    packed, banded = (plan_program(stateful(), HOST, aim=aim) for aim in (Aim.PACKED, Aim.FASTEST))
     assert banded.memory.offsets != packed.memory.offsets
     validate_placements(banded.memory.placements, banded.memory.arena_bytes)
     spans = [(p.buffer.start, p.buffer.end) for p in banded.memory.placements]

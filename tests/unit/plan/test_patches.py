@@ -24,8 +24,8 @@ from whet.ops.reduction import reduce_mean
 from whet.passes.pipeline import optimize
 from whet.plan import program
 from whet.plan.patches import Patched, Room, plan_in_patches
-from whet.plan.program import plan_program
-from whet.plan.stages import outlooks, points
+from whet.plan.program import Aim, plan_program
+from whet.plan.sections import outlooks, points
 from whet.targets.host import host
 
 NUMBERS = np.random.default_rng(11)
@@ -54,18 +54,18 @@ def test_a_budget_that_is_no_burden_changes_nothing() -> None:
     graph = optimize(funnel())
     found = planned(graph, Room(1 << 20))
     assert found.graph is graph
-    assert (found.stages, found.extra) == ((), 0.0)
+    assert (found.sections, found.extra) == ((), 0.0)
 
 
 def test_bands_do_not_cost_strips_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "SHORTEST_NANOSECONDS", 0)
     on = replace(host("x86-64"), threads=2)
     graph = optimize(import_model(Path(whet.__file__).parent / "demo/digits_int8.onnx"))
-    packed, banded = (plan_program(graph, on, in_bands=each) for each in (False, True))
+    packed, banded = (plan_program(graph, on, aim=aim) for aim in (Aim.PACKED, Aim.FASTEST))
     assert banded.memory.arena_bytes > packed.memory.arena_bytes
     room = Room(packed.memory.arena_bytes)
     found = plan_in_patches(graph, partial(plan_program, target=on), room)
-    assert found.stages == ()
+    assert found.sections == ()
     assert found.planned.memory == packed.memory
     assert any(isinstance(step, Strips) for step in found.planned.program.main.steps)
 
@@ -81,8 +81,8 @@ def test_less_memory_takes_more_work() -> None:
 
 def test_every_patch_has_the_shape_that_was_asked_for() -> None:
     found = planned(optimize(funnel()), Room(None, ((3, 1),)))
-    assert found.stages
-    assert all((s.rows, s.columns) == (3, 1) for s in found.stages)
+    assert found.sections
+    assert all((s.rows, s.columns) == (3, 1) for s in found.sections)
 
 
 def test_what_fits_nowhere_is_one_line_with_the_smallest_arena() -> None:
@@ -99,9 +99,10 @@ def test_the_estimate_of_a_stage_is_near_its_plan() -> None:
     assert (0, len(ends) - 2) in found
     for g, grid in enumerate(grids):
         made = planned(graph, Room(None, (grid,)))
-        stage = made.stages[0]
+        section = made.sections[0]
         key = tuple(
-            next(i for i, p in enumerate(ends) if p.value is v) for v in (stage.start, stage.cut)
+            next(i for i, p in enumerate(ends) if p.value is v)
+            for v in (section.start, section.cut)
         )
         estimate = found[key].peak[g]  # type: ignore[index]
         assert estimate == pytest.approx(made.planned.memory.arena_bytes, rel=0.3)

@@ -17,7 +17,7 @@ from whet.ops.convolution import conv
 from whet.ops.elementwise import add
 from whet.passes.pipeline import optimize
 from whet.plan import program
-from whet.plan.program import Planned, plan_program
+from whet.plan.program import Aim, Planned, plan_program
 from whet.targets.host import host
 from whet.targets.registry import target
 from whet.targets.target import Target
@@ -45,8 +45,8 @@ def block(size: int = 56, width: int = 96, stride: int = 1, narrow: int = 16) ->
     return optimize(Graph((x,), (add(y, x) if stride == 1 else y,), ("y",)))
 
 
-def planned(graph: Graph, on: Target = HOST, *, in_strips: bool = True) -> Planned:
-    return plan_program(graph, on, in_strips=in_strips)
+def planned(graph: Graph, on: Target = HOST, aim: Aim = Aim.FASTEST) -> Planned:
+    return plan_program(graph, on, aim=aim)
 
 
 def strips(made: Planned) -> list[Strips]:
@@ -65,7 +65,7 @@ def test_a_block_is_one_step_in_two_groups(stride: int) -> None:
 
 def test_a_plan_in_strips_needs_less_memory() -> None:
     graph = block(112)
-    whole, made = planned(graph, in_strips=False), planned(graph)
+    whole, made = planned(graph, aim=Aim.SMALLEST), planned(graph)
     assert made.memory.arena_bytes < whole.memory.arena_bytes // 2
 
 
@@ -76,7 +76,7 @@ def test_a_small_result_stays_whole_where_windows_read_it() -> None:
 
 def test_a_small_result_stays_with_a_thread_where_single_rows_read_it() -> None:
     on = replace(HOST, l1=48 << 10)
-    whole, made = planned(block(14), on, in_strips=False), planned(block(14), on)
+    whole, made = planned(block(14), on, aim=Aim.SMALLEST), planned(block(14), on)
     (chain,) = strips(made)
     ((depthwise, narrow),) = [group.links for group in chain.groups]
     assert (depthwise.rows, narrow.rows, chain.strip) == (14, 14, 7)

@@ -95,7 +95,7 @@ def layers(draw: st.DrawFn, padded: bool = True) -> list[Layer]:
     return made
 
 
-SIZES = {"rows": st.integers(40, 90), "l2": st.sampled_from([1 << 13, 1 << 14, 1 << 15, 1 << 17])}
+SIZES = {"rows": st.integers(130, 190), "l2": st.sampled_from([1 << 13, 1 << 14, 1 << 15, 1 << 17])}
 QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -249,7 +249,7 @@ def test_the_emitted_c_takes_the_turns_that_are_checked() -> None:
     ]
     found = [made for case in cases for made in planned(*case)]
     assert len(found) == len(cases)
-    source = TRACE + writer.PARTS + "".join(trace_c(i, made) for i, made in enumerate(found))
+    source = TRACE + writer.MACROS + "".join(trace_c(i, made) for i, made in enumerate(found))
     library = ctypes.CDLL(str(compile_c(source, "native", "-shared")))
     arena, log = np.zeros(1 << 20, np.uint8), np.zeros(1 << 16, np.int32)
     places = ctypes.c_void_p(arena.ctypes.data), ctypes.c_void_p(log.ctypes.data)

@@ -71,7 +71,7 @@ INLINE void attention_scores_f32(const int MR, const int S, const int D, const i
                                  const int ldx) {
     const int width = NV * VL, whole = S / width * width, rest = S - whole;
     const int last = (rest + VL - 1) / VL;
-    vf acc[32];
+    vf acc[TILE_ACCUMULATORS];
     for (int s = 0; s < whole; s += width) {
         tile_start_f32(MR, NV, VL, acc, 0);
         tile_sum_f32(MR, NV, VL, D, acc, q, ldq, panels + (long)s * D, 0);
@@ -88,7 +88,7 @@ INLINE void attention_scores_f32(const int MR, const int S, const int D, const i
 INLINE void attention_mix_f32(const int MR, const int NV, const int LANES, const int S,
                               const float *x, const int ldx, const float *v, const int ldv,
                               const float *scale, float *y, const int ldy) {
-    vf acc[32];
+    vf acc[TILE_ACCUMULATORS];
     tile_start_f32(MR, NV, LANES, acc, 0);
     tile_sum_f32(MR, NV, LANES, S, acc, x, ldx, v, ldv);
     UNROLL (i, MR)
@@ -104,7 +104,7 @@ INLINE void attention_tile_f32(const int MR, const int S, const int D, const int
                                float *out) {
     const int ldx = (S + VL - 1) / VL * VL + VL, width = NV * VL, whole = E / width * width;
     const int rest = E - whole, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
-    float scale[32];
+    float scale[TILE_ACCUMULATORS];
     attention_scores_f32(MR, S, D, NV, q, ldq, panels, x, ldx);
     UNROLL (i, (MR + VL - 1) / VL) {
         const int at = i * VL, rows = MR - at < VL ? MR - at : VL;

@@ -8,7 +8,7 @@
 //
 // Work is B * ceil(OH / RB) * G * ceil(N / (NV * VL)) units, unit u = (block of RB output rows,
 // group, panel); a call does [begin, end) and the result does not depend on the split. A tile is TH
-// rows of TW output pixels, TH * TW * NV <= 32. All const ints are literals.
+// rows of TW output pixels, TH * TW * NV <= TILE_ACCUMULATORS. All const ints are literals.
 #pragma once
 #include "tile_bf16.h"
 
@@ -45,7 +45,7 @@ INLINE void conv_tile_bf16(const int DOT, const int OUT, const int TH, const int
                            const void *const *extra, epilogue_f32 epilogue) {
     const int merged = PIXEL == C && DW == 1, run = merged ? KW * C : C;
     const int lda = SW * PIXEL, down = SH * WIDTH * PIXEL;
-    vf acc[32];
+    vf acc[TILE_ACCUMULATORS];
     tile_start_f32(TH * TW, NV, LANES, acc, bias);
     for (int kh = 0; kh < KH; kh++)
         for (int kw = 0; kw < (merged ? 1 : KW); kw++) {

@@ -47,7 +47,7 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
         } else {
             for (int kw = 0; kw < KW; kw++)
                 for (int c = 0; c < C; c += ZERO_ROW) {
-                    const float *pixel[32];
+                    const float *pixel[TILE_ACCUMULATORS];
                     UNROLL (i, MR) {
                         const int iw = left + i * SW + kw * DW;
                         pixel[i] = iw >= 0 && iw < W ? row + (long)iw * ldx + c : zero_row;
@@ -72,7 +72,7 @@ INLINE void conv_f32(const int B, const int H, const int W, const int C, const i
     const int tiles = (OW + MR - 1) / MR, few = OW / tiles,
               larger = OW % tiles;                          // an even share of the row
     const long packed = (long)K * ((N + VL - 1) / VL) * VL; // floats of w for one group
-    vf acc[32];
+    vf acc[TILE_ACCUMULATORS];
 #define TILE(MR_, NV_, LANES_)                                                                     \
     conv_tile_f32(MR_, NV_, LANES_, H, W, C, ldx, KH, KW, SH, SW, DH, DW, PT, PL, oh, ow, acc, xb, \
                   wb, bs, RATE(NV_),                                                              \

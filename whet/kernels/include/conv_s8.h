@@ -115,7 +115,7 @@ INLINE void conv_s8(const int B, const int H, const int W, const int C, const in
     const int *again = (const int *)w;
     const int fetch = G * group_bytes > FAR_BYTES && (RB < OH ? RB : OH) * tiles > 1;
     int ready = -1; // the row block that scratch holds
-    vi acc[32];
+    vi acc[TILE_ACCUMULATORS];
     for (int u = begin; u < end; u++) {
         const int block = u / (G * panels), g = u / panels % G, panel = u % panels,
                   channel = g * N + panel * width;

@@ -19,7 +19,7 @@ INLINE void depthwise_tile_bf16(const int OUT, const int TW, const int lanes, co
                                 const float *a, const float *w, const float *bias, char *y,
                                 const long row, const int n, const void *const *extra,
                                 epilogue_f32 epilogue) {
-    vf acc[32];
+    vf acc[TILE_ACCUMULATORS];
     tile_start_f32(1, 1, lanes, acc, bias ? bias + n : 0);
     UNROLL (i, TW) acc[i] = acc[0];
     for (int kh = 0; kh < KH; kh++)

@@ -61,7 +61,7 @@ INLINE void depthwise_f32(const int H, const int W, const int C, const int ldx, 
     const int tiles = (OW + TW - 1) / TW, width = (OW + tiles - 1) / tiles;
     const int last = (OW - 1) / width * width, reach = (last - 1) * SW - PL + (KW - 1) * DW;
     const int inside = width * SW >= PL && reach < W; // the tiles between the first and the last
-    vf acc[32];
+    vf acc[TILE_ACCUMULATORS];
 #define TILE(TW, LANES, INSIDE, OW_)                                                             \
     depthwise_tile_f32(TW, M, LANES, W, N, ldx, KW, SW, DH, DW, INSIDE, top, bottom, row,        \
                        (OW_) * SW - PL, n, acc, xb, w, bias),                                    \

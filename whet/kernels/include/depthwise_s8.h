@@ -253,7 +253,7 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
     const int few = OW / tiles, larger = OW % tiles, rows = depthwise_rows_s8(TH, KH, SH, DH);
     const long block_bytes = (long)PASSES * TH * ((rows + 3) / 4) * KW * VL * 4;
     s8 outside[8 * VL];
-    vi acc[32];
+    vi acc[TILE_ACCUMULATORS];
     UNROLL(l, 8 * VL) outside[l] = (s8)zero;
 #define BLOCK(TW_, INSIDE_, LANES_)                                                                \
     do {                                                                                           \

@@ -46,6 +46,7 @@
 // WHET_SCALAR selects the portable definitions, which every other form equals bit for bit.
 #pragma once
 #include "simd.h"
+#include "tile.h"
 typedef signed char s8;
 enum { WIDE_PIXELS = 8 };
 
@@ -118,7 +119,7 @@ INLINE vi table_words(const int *table, vi i) {
 #if !defined(DOT8_STORE_LOW)
 INLINE void store_low_s8(s8 *p, const vi *v, const int NV, const int n, const int low,
                          const int high) {
-    vi code[32];
+    vi code[TILE_ACCUMULATORS];
     UNROLL(j, NV) code[j] = v[j] - 0x4b400000;
     store_s8(p, code, NV, n, low, high);
 }

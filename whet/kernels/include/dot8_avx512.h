@@ -83,6 +83,7 @@ INLINE vi mul_high(vi a, vi m) {
 #define DOT8_ROUNDED
 INLINE vi mul_rounded(vi a, vi m) {
     const __m512i half = _mm512_set1_epi64(1 << 30);
+    __asm__("" : "+v"(m)); // opaque, lest the products become those of 64 bits, which are dearer
     const __m512 a_odd = _mm512_movehdup_ps((__m512)a), m_odd = _mm512_movehdup_ps((__m512)m);
     const __m512i even = _mm512_mul_epi32((__m512i)a, (__m512i)m);
     const __m512i odd = _mm512_mul_epi32((__m512i)a_odd, (__m512i)m_odd);

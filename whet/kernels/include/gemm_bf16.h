@@ -18,7 +18,7 @@ INLINE void gemm_block_bf16(const int DOT, const int OUT, const int rows, const 
                             const long row, const int channel, const void *const *extra,
                             epilogue_f32 epilogue) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
-    vf acc[32];
+    vf acc[TILE_ACCUMULATORS];
 #define TILE(MR_)                                                                                 \
     tile_start_f32(MR_, NV, LANES, acc, bias),                                                    \
         tile_sum_bf16(DOT, MR_, MR_, NV, LANES, K, acc, laid_bf16(DOT, a, (long)m * LDS), LDS, 0, \

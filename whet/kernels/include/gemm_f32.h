@@ -26,7 +26,7 @@ INLINE void gemm_block_f32(const int rows, const int NV, const int LANES, const 
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
     const int RATE = ldb ? 0 : ahead_rate_f32(tiles, NV);
     const long share = ahead_share_f32(K, RATE);
-    vf acc[32];
+    vf acc[TILE_ACCUMULATORS];
 #define TILE(MR)                                                                                  \
     tile_start_f32(MR, NV, LANES, acc, bias),                                                     \
         tile_sum_ahead_f32(MR, NV, LANES, K, RATE, acc, a + (long)m * lda, lda, b, ldb, ahead, 0, \

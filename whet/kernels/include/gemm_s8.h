@@ -42,7 +42,7 @@ INLINE void gemm_block_s8(const int rows, const int NV, const int LANES, const i
               each = fetch_bytes(NV * VL * 4, tiles);
     const long panel = (long)NV * VL * ((K + 3) / 4 * 4 + AGAIN * 4);
     const s8 *ahead = b + panel, *last = ahead + panel;
-    vi acc[32];
+    vi acc[TILE_ACCUMULATORS];
 #define TILE(rows_)                                                                                \
     do {                                                                                           \
         const s8 *more;                                                                            \

@@ -77,7 +77,7 @@ WHET_INLINE void integer_filter_bank_sqrt(const int channels, const u64 *x,
     for (int i = 0; i < channels; i++) {
         const u64 limit = x[i] >> 32 ? 0xffffffffu : 0xffffu;
         u64 rest = x[i], root = 0;
-        for (u64 bit = (u64)1 << 62; bit; bit >>= 2) {
+        for (u64 bit = (u64)1 << (62 - (__builtin_clzll(x[i] | 1) & 62)); bit; bit >>= 2) {
             const int take = rest >= root + bit;
             rest -= take ? root + bit : 0;
             root = (root >> 1) + (take ? bit : 0);

@@ -18,7 +18,7 @@ INLINE void product_tile(const int MR, const int NV, const int LANES, const int 
                          const product_scale *s, const s8 *a, const long lda, const s8 *b,
                          const int *bias, const int *terms, const int *addends, s8 *c,
                          const long ldc) {
-    vi acc[32], y[8];
+    vi acc[TILE_ACCUMULATORS], y[TILE_VECTORS];
     tile_start_s8(MR, NV, acc, bias);
     tile_sum_s8(MR, NV, K, READY, 0, acc, a, lda, b, b);
     const vi m = vset_i(s->m), shift = vset_i(s->shift), round = vset_i(s->round);

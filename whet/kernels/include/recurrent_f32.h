@@ -31,6 +31,7 @@
 #include "share.h"
 
 enum { RECURRENT_GRU = 3, RECURRENT_LSTM = 4 }; // cells, by their number of gates
+enum { RECURRENT_SUMS = 16 };                   // vectors of a block's gates, at most
 
 // The constants of a layer, or of one direction of it.
 typedef struct {
@@ -117,7 +118,7 @@ INLINE void recurrent_add(const int THREADS, const int PLACES, const int V, cons
         recurrent_look(THREADS, m);
         return recurrent_sum_f32(V, HIDDEN, acc, s->h, (const float *)k->r + column * HIDDEN);
     }
-    vi sum[RECURRENT_DIGITS * 10];
+    vi sum[RECURRENT_DIGITS * RECURRENT_SUMS];
     const s8 *r = (const s8 *)k->r + column * quads * 4 * PLACES;
     recurrent_start_s8(V, PLACES, sum, k->r_start + column * PLACES);
     if (THREADS < 2 || m->last) {
@@ -171,7 +172,7 @@ INLINE void recurrent_step(const int CELL, const int THREADS, const int PLACES, 
                            const recurrent_constants *k, recurrent_meeting *m) {
     for (int b = first; b < last; b++) {
         const float *of = gates + b * CELL * NH * VL, *given = of + 2 * NH * VL;
-        vf acc[16];
+        vf acc[RECURRENT_SUMS];
         recurrent_sum(CELL, THREADS, PLACES, NH, HIDDEN, units, b, acc, of, s, k, m);
         UNROLL (j, NH) {
             const int unit = (b * NH + j) * VL;

@@ -23,7 +23,7 @@ INLINE void sequence_step(const int HIDDEN, const int NH, const float CLIP, cons
                           const float *r, const float *h, float *next, float *c) {
     const int V = RECURRENT_LSTM * NH, width = NH * VL, blocks = (HIDDEN + width - 1) / width;
     for (int b = 0; b < blocks; b++) {
-        vf acc[16];
+        vf acc[RECURRENT_SUMS];
         UNROLL (j, V) acc[j] = vload(gates + (b * V + j) * VL);
         recurrent_sum_f32(V, HIDDEN, acc, h, r + (long)b * V * VL * HIDDEN);
         UNROLL (j, NH) {

@@ -11,11 +11,11 @@
 // table[256]: of sigmoid_table, less 2^15, and above it by how much the next entry is greater.
 //
 // x [batch][time][input], h0 and c0 [batch][hidden], y [batch][time][hidden], and the states after
-// the last step, which may be h0 and c0. A sum, shifted left as its multiplier says, is at most
-// 2^30 in magnitude, and no multiplier of a product shifts left.
+// the last step, which may be h0 and c0. A sum, shifted left as its multiplier says, is less than
+// 2^29 in magnitude, and no multiplier of a product shifts left.
 //
-// scratch: CHUNK * columns + units words, columns = 4 * units, and 2 * units * DOT8_BYTES bytes.
-// 4 * NH accumulators stay in registers.
+// scratch: CHUNK * columns + units words, columns = 4 * units, and (2 * units + CHUNK * INPUT) *
+// DOT8_BYTES bytes. 4 * NH accumulators stay in registers.
 // Source: TensorFlow Lite UNIDIRECTIONAL_SEQUENCE_LSTM.
 #pragma once
 #include "gemm_s8.h"
@@ -51,21 +51,32 @@ INLINE void sequence_add_s8(const int V, const int quads, vi *sum, const s8 *h, 
 }
 
 INLINE vi sequence_16(vi v) { return clamp_i(v, -32768, 32767); }
-// v * m * 2^-t, rounded as `double` rounds; |v << left| <= 2^30.
-INLINE vi sequence_scaled(const vi v, const int m, const int t) {
-    const int left = t < 31 ? 31 - t : 0, right = t > 31 ? t - 31 : 0;
-    const vi x = m == 1 << 30 ? ((v << left) + 1) >> 1 : mul_rounded(v << left, vset_i(m));
+
+// A multiplier m * 2^-t of a sum as requantize.h's double_s8 has them, without a zero point.
+typedef struct {
+    int m, left, round, right, away;
+} sequence_scale;
+INLINE sequence_scale sequence_scale_of(const int m, const int t) {
+    const int right = t > 31 ? t - 31 : 0;
+    return (sequence_scale){m, t < 31 ? 33 - t : 2, (1 << right >> 1 << 1) + 1, right + 1,
+                            right ? -2 : 0};
+}
+INLINE vi sequence_scaled(const vi sum, const sequence_scale by) {
+    const vi high = mul_high(sum << vset_i(by.left), vset_i(by.m));
+    return sequence_16((high + ((high >> 31) & by.away) + by.round) >> vset_i(by.right));
+}
+// v * m * 2^-t of a product of int16 values, rounded as `double` rounds.
+INLINE vi sequence_product(const vi v, const int m, const int t) {
+    const int right = t - 31;
+    const vi x = m == 1 << 30 ? (v + 1) >> 1 : mul_rounded(v, vset_i(m));
     return right ? (x + (x >> 31) + (1 << right >> 1)) >> right : x;
 }
 
-// The share of a gate that x has; extra: the constants.
+// The share of a gate that x has; extra: the scales of the gates, and NH.
 INLINE vi sequence_inputs_s8(const void *const *extra, vi acc, long row, int channel, int lanes) {
-    const integer_lstm_constants *c = extra[0];
-    const int vector = channel / VL, gate = vector / *(const int *)extra[1] % SEQUENCE_GATES;
-    const int t = c->input_t[gate], left = t < 31 ? 31 - t : 0, right = t > 31 ? t - 31 : 0;
-    const vi none = {0}, x = mul_rounded(acc << vset_i(left), vset_i(c->input_m[gate]));
+    const int gate = channel / VL / *(const int *)extra[1] % SEQUENCE_GATES;
     (void)row, (void)lanes;
-    return sequence_16(divide_by_power_of_two(x, none + right));
+    return sequence_scaled(acc, ((const sequence_scale *)extra[0])[gate]);
 }
 
 // The interpolated magnitude of a value less 2^(15 + STEP), complemented for a negative value.
@@ -83,23 +94,34 @@ INLINE vi sequence_tanh(const vi x, const int m, const int shift, const int *tab
     return (sequence_interpolated(8, value, table) + (1 << 7)) >> 8;
 }
 
-// The next codes of VL units from the sums of their gates, NH vectors apart, unclamped.
-INLINE vi sequence_cell_s8(const int NH, const integer_lstm_constants *c, const vi *sum,
-                           const int *gates, const int *table, int *cell) {
-    vi gate[SEQUENCE_GATES];
+// The next codes of NH vectors of units from the sums of their gates, unclamped. Each step is taken
+// for all of them, as none waits for another.
+INLINE void sequence_cells_s8(const int NH, const integer_lstm_constants *c, const vi *sum,
+                              const int *given, const int *table, int *cell, vi *code) {
+    vi gate[TILE_ACCUMULATORS], value[TILE_ACCUMULATORS / SEQUENCE_GATES];
     UNROLL(g, SEQUENCE_GATES) {
-        const vi back = sequence_scaled(sum[g * NH], c->recurrent_m[g], c->recurrent_t[g]);
-        const vi all = sequence_16(sequence_16(back) + vload_i(gates + g * NH * VL));
-        gate[g] = g == 2 ? sequence_tanh(all, 3, 0, table) : sequence_logistic(all, table);
+        const sequence_scale by = sequence_scale_of(c->recurrent_m[g], c->recurrent_t[g]);
+        UNROLL(j, NH) {
+            const int i = g * NH + j;
+            const vi all = sequence_16(sequence_scaled(sum[i], by) + vload_i(given + i * VL));
+            gate[i] = g == 2 ? sequence_tanh(all, 3, 0, table) : sequence_logistic(all, table);
+        }
     }
     // The halves of a logistic value are itself and zero.
-    const vi kept = sequence_scaled(pair_dot(gate[1], vload_i(cell)), c->forget_m, c->forget_t);
-    const vi update = sequence_scaled(pair_dot(gate[0], gate[2]), c->update_m, c->update_t);
-    vi value = sequence_16(sequence_16(kept) + sequence_16(update));
-    if (c->cell_clip > 0) value = clamp_i(value, -c->cell_clip, c->cell_clip);
-    vstore_i(cell, value);
-    const vi squashed = sequence_tanh(value, c->cell_m, c->cell_shift, table);
-    return sequence_scaled(pair_dot(gate[3], squashed), c->hidden_m, c->hidden_t) + c->hidden_zero;
+    UNROLL(j, NH) {
+        const vi forget = pair_dot(gate[NH + j], vload_i(cell + j * VL));
+        const vi kept = sequence_16(sequence_product(forget, c->forget_m, c->forget_t));
+        const vi fresh = pair_dot(gate[j], gate[2 * NH + j]);
+        const vi update = sequence_16(sequence_product(fresh, c->update_m, c->update_t));
+        value[j] = sequence_16(kept + update);
+        if (c->cell_clip > 0) value[j] = clamp_i(value[j], -c->cell_clip, c->cell_clip);
+        vstore_i(cell + j * VL, value[j]);
+    }
+    UNROLL(j, NH) {
+        const vi squashed = sequence_tanh(value[j], c->cell_m, c->cell_shift, table);
+        const vi y = pair_dot(gate[3 * NH + j], squashed);
+        code[j] = sequence_product(y, c->hidden_m, c->hidden_t) + c->hidden_zero;
+    }
 }
 
 // One step of all blocks: h and the cells from their gates, the next h to `next`.
@@ -109,26 +131,24 @@ INLINE void sequence_step_s8(const int HIDDEN, const int NH, const integer_lstm_
     const int V = SEQUENCE_GATES * NH, width = NH * VL, blocks = (HIDDEN + width - 1) / width;
     const int quads = (HIDDEN + 3) / 4;
     for (int b = 0; b < blocks; b++) {
-        vi sum[32];
+        vi sum[TILE_ACCUMULATORS], code[TILE_ACCUMULATORS / SEQUENCE_GATES];
         UNROLL(j, V) sum[j] = vload_i(k->r_start + (b * V + j) * VL);
         sequence_add_s8(V, quads, sum, h, k->r + (long)b * quads * V * VL * 4);
-        UNROLL(j, NH) {
-            const int unit = b * width + j * VL;
-            const int *given = gates + (b * V + j) * VL;
-            const vi code = sequence_cell_s8(NH, c, sum + j, given, k->table, cell + unit);
-            sequence_keep_s8(code, next + unit * DOT8_BYTES);
-        }
+        sequence_cells_s8(NH, c, sum, gates + b * V * VL, k->table, cell + b * width, code);
+        UNROLL(j, NH) sequence_keep_s8(code[j], next + (b * width + j * VL) * DOT8_BYTES);
     }
 }
 
-// gates[M][columns] of M steps.
+// gates[M][columns] of M steps; ready: room for their x as dot4 takes it.
 INLINE void sequence_given_s8(const int M, const int COLUMNS, const int INPUT, const int NH,
                               const int MR, const int NV, const integer_lstm_constants *c,
-                              const sequence_weights_s8 *k, const s8 *x, int *gates) {
+                              const sequence_weights_s8 *k, const s8 *x, int *gates, s8 *ready) {
     const int panels = (COLUMNS + NV * VL - 1) / (NV * VL), vectors = NH;
-    const void *const extra[] = {c, &vectors};
-    gemm_s8(M, COLUMNS, INPUT, INPUT, COLUMNS, MR, NV, M, 0, 0, 4, 0, 0, 0, panels, x, k->w,
-            k->start, gates, 0, 0, 0, extra, sequence_inputs_s8);
+    sequence_scale by[SEQUENCE_GATES];
+    UNROLL(g, SEQUENCE_GATES) by[g] = sequence_scale_of(c->input_m[g], c->input_t[g]);
+    const void *const extra[] = {by, &vectors};
+    gemm_s8(M, COLUMNS, INPUT, INPUT, COLUMNS, MR, NV, M, 0, 1, 4, 0, 0, 0, panels, x, k->w,
+            k->start, gates, ready, 0, 0, extra, sequence_inputs_s8);
 }
 
 INLINE void sequence_lstm_s8(const int BATCH, const int STEPS, const int INPUT, const int HIDDEN,
@@ -141,6 +161,7 @@ INLINE void sequence_lstm_s8(const int BATCH, const int STEPS, const int INPUT, 
     int *const gates = scratch, *const cell = gates + (long)CHUNK * columns;
     for (int n = 0; n < BATCH; n++) {
         s8 *h = (s8 *)(cell + units), *next = h + units * DOT8_BYTES;
+        s8 *const ready = next + units * DOT8_BYTES;
         __builtin_memset(cell, 0, (4l + DOT8_BYTES) * units);
         if (DOT8_PAIRS)
             ready_s8(HIDDEN, h0 + n * HIDDEN, h);
@@ -151,9 +172,11 @@ INLINE void sequence_lstm_s8(const int BATCH, const int STEPS, const int INPUT, 
             const int count = STEPS - begin < CHUNK ? REST : CHUNK;
             const long at = (long)n * STEPS + begin;
             if (count == CHUNK)
-                sequence_given_s8(CHUNK, columns, INPUT, NH, MR, NV, c, k, x + at * INPUT, gates);
+                sequence_given_s8(CHUNK, columns, INPUT, NH, MR, NV, c, k, x + at * INPUT, gates,
+                                  ready);
             else
-                sequence_given_s8(REST, columns, INPUT, NH, MR, NV, c, k, x + at * INPUT, gates);
+                sequence_given_s8(REST, columns, INPUT, NH, MR, NV, c, k, x + at * INPUT, gates,
+                                  ready);
             for (int i = 0; i < count; i++) {
                 sequence_step_s8(HIDDEN, NH, c, k, gates + (long)i * columns, h, next, cell);
                 s8 *const was = h;

@@ -1,6 +1,6 @@
 // The register tile shared by the bf16 GEMM and convolution: MR rows (output pixels) x NV vectors
 // (output channels) of f32 accumulators, acc[i * NV + j], as in tile_f32.h, whose epilogues these
-// kernels take. MR * NV <= 32, NV <= 8.
+// kernels take.
 //
 // Weights are packed in pairs of K by packing_bf16: [ceil(K / 2)][NV][VL][2], an odd K closed by
 // zeros. Rows of a are laid in scratch first. DOT = 0: as floats, and each product is a
@@ -46,8 +46,8 @@ INLINE void tile_one_bf16(const int MR, const int TW, const int NV, const int LA
 INLINE void tile_two_bf16(const int DOT, const int alone, const int MR, const int TW, const int NV,
                           const int LANES, vf *acc, const void *a, const int lda, const int down,
                           const bf16 *b) {
-    vi pair[8];
-    vf row[8];
+    vi pair[TILE_VECTORS];
+    vf row[TILE_VECTORS];
     UNROLL (j, NV) pair[j] = vload_i((const int *)b + j * VL);
     if (DOT) {
         UNROLL (i, MR) {

@@ -1,6 +1,6 @@
 // The register tile shared by the f32 GEMM and convolution: MR rows (output pixels) x NV vectors
-// (output channels) of accumulators, acc[i * NV + j]. MR * NV <= 32, NV <= 8; tiling.py lists the
-// shapes that stay in registers.
+// (output channels) of accumulators, acc[i * NV + j]; tiling.py lists the shapes that stay in
+// registers.
 //
 // Epilogue. A kernel calls the function named by its last argument once for each vector of VL
 // consecutive output channels of one output pixel, after the sum and the bias and before the store,
@@ -13,6 +13,7 @@
 //            hold rubbish. Read other tensors with vload_n(p, lanes): it is vload(p) for VL lanes.
 #pragma once
 #include "simd.h"
+#include "tile.h"
 
 typedef vf (*epilogue_f32)(const void *const *extra, vf acc, long row, int channel, int lanes);
 
@@ -81,7 +82,7 @@ INLINE void tile_sum_ahead_f32(const int MR, const int NV, const int LANES, cons
         UNROLL (l, (RATE + 63) / 64)
             __builtin_prefetch(ahead + ahead_share_f32(k, RATE) + l * LINE_FLOATS, 0, 2);
         next_fetch_f32(NV, done + k, next);
-        vf row[8];
+        vf row[TILE_VECTORS];
         UNROLL (j, NV) row[j] = vload_n(b + (long)k * stride + j * VL, j == NV - 1 ? tail : VL);
         UNROLL (i, MR)
             UNROLL (j, NV)
@@ -101,7 +102,7 @@ INLINE void tile_sum_rows_f32(const int MR, const int NV, const int LANES, const
     for (int k = 0; k < K; k++) {
         UNROLL (l, (RATE + 63) / 64)
             __builtin_prefetch(ahead + ahead_share_f32(k, RATE) + l * LINE_FLOATS, 0, 2);
-        vf row[8];
+        vf row[TILE_VECTORS];
         UNROLL (j, NV) row[j] = vload(b + ((long)k * NV + j) * VL);
         UNROLL (i, MR)
             UNROLL (j, NV)

@@ -1,6 +1,6 @@
 // The register tile shared by the int8 GEMM and convolution: MR rows (output pixels) x NV vectors
-// (output channels) of int32 accumulators, acc[i * NV + j]. MR * NV <= 32, NV <= 8; tiling_s8.py
-// lists the shapes that stay in registers.
+// (output channels) of int32 accumulators, acc[i * NV + j]; tiling_s8.py lists the shapes that
+// stay in registers.
 //
 // Epilogue. A kernel calls the function named by its last argument once for each vector of VL
 // consecutive output channels of one output pixel, when sum and bias are complete, and stores what
@@ -52,7 +52,7 @@ INLINE void tile_start_s8(const int MR, const int NV, vi *acc, const int *bias) 
 INLINE void tile_quad_s8(const int MR, const int NV, const int READY, const int count, vi *acc,
                          const s8 *a, const long lda, const s8 *b) {
     UNROLL(part, DOT8_PARTS) {
-        vw_part w[8];
+        vw_part w[TILE_VECTORS];
         UNROLL(j, NV) w[j] = part_load(b + j * VL * 4, part);
         UNROLL(i, MR) {
             const vq_part q = part_set(a + i * lda, count, READY, part);
@@ -108,7 +108,7 @@ INLINE void tile_store_s8(const int MR, const int NV, const int LANES, const int
                           const int low, const int high, const vi *acc, void *c, const long ldc,
                           const long row, const int channel, const void *const *extra,
                           epilogue_s8 epilogue) {
-    vi y[32];
+    vi y[TILE_ACCUMULATORS];
     UNROLL(j, NV) UNROLL(i, MR)
         y[i * NV + j] = epilogue(extra, acc[i * NV + j], row + i, channel + j * VL,
                                  j == NV - 1 ? LANES : VL);

@@ -1,7 +1,7 @@
 """What it takes to compute layers in patches: the bytes that live at once, and the work done twice.
 
 A graph has points: places in the order of its nodes where one value alone is still needed. Between
-two of them the layers can run whole or as a stage in a grid of patches. Rows and columns are cut
+two of them the layers can run whole or as a section in a grid of patches. Rows and columns are cut
 independently, so that a patch's part of a value is the product of its share of rows and of columns.
 """
 
@@ -27,7 +27,7 @@ __all__ = ["Grid", "Outlook", "Point", "outlooks", "points"]
 Grid = tuple[int, int]
 Floats = NDArray[np.float64]
 LONGEST = 60
-"""Nodes of the longest stage that is considered."""
+"""Nodes of the longest section that is considered."""
 CALL = 20_000
 """Operations that a further call is reckoned as."""
 ALIGNMENT = 64
@@ -43,7 +43,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A stage from one point to another, for each grid: bytes alive at its worst step, and the
+    """A section from one point to another, for each grid: bytes alive at its worst step, and the
     operations added."""
 
     peak: Floats
@@ -68,7 +68,7 @@ def points(graph: Graph, order: Sequence[Node]) -> list[Point]:
 def outlooks(
     graph: Graph, scratch: Mapping[Node, int], ends: Sequence[Point], grids: Sequence[Grid]
 ) -> dict[tuple[int, int], Outlook]:
-    """The outlook of every stage that can be computed in patches, by its two points' indices."""
+    """The outlook of every section that can be computed in patches, by its two points' indices."""
     order = tuple(scratch)
     kept = set(graph.roots)
     found = {}
@@ -172,7 +172,7 @@ class _Sweep:
         return all(split.back(node) for split in self.splits)
 
     def outlook(self, start: Value, scratch: Mapping[Node, int]) -> Outlook:
-        """Of the stage from `start`, over the nodes gone back over so far."""
+        """Of the section from `start`, over the nodes gone back over so far."""
         nothing = np.zeros(len(self.grids))
         rows = np.array([self.splits[r].most(self.cut) for r in self.row])
         live = _bytes(self.cut) * (1 + rows * self.copied)
