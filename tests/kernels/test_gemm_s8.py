@@ -106,7 +106,7 @@ def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
     both = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
     table = distinct(both) if path[1] else both
     seen = {d.epilogue.epilogue for _, d in table}
-    lines = {"linear_free_s8", "linear_split_s8"} if len(forms(path)) > 1 else set()
+    lines = {"linear_s8", "linear_free_s8", "linear_split_s8"} if len(forms(path)) > 1 else set()
     assert seen == lines.union(EPILOGUES)
     lib = library("".join(c.function(f"case{i}", d.epilogue, again(c, d))
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip
