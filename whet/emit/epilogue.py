@@ -9,7 +9,7 @@ from whet.emit.headers import named
 from whet.emit.lowered import Chain, Epilogue, Extra
 from whet.emit.program import Stage
 from whet.emit.scalar import suffix, wide
-from whet.emit.statement import pointer, pointer_list
+from whet.emit.statement import pitch, pointer, pointer_list
 from whet.errors import UnsupportedError, UnsupportedOp
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant_op, data_of, parameter_op
@@ -48,7 +48,8 @@ class Epilogues:
             return f"{pointer_list(pointers)}, {self._written(_codes_body(epilogue), SIGNATURE_S8)}"
         if not epilogue.body.nodes or len(epilogue.body.nodes) == 1:
             return "0, identity_f32"
-        name = self._written(_vector_body(epilogue.body, epilogue.extras), SIGNATURE)
+        strides = [e.row_stride and pitch(e.operand, e.row_stride, stage) for e in epilogue.extras]
+        name = self._written(_vector_body(epilogue.body, strides), SIGNATURE)
         return f"{pointer_list([pointer(e.operand, stage) for e in epilogue.extras])}, {name}"
 
     def _written(self, body: str, signature: str) -> str:
@@ -81,11 +82,11 @@ def _codes_body(chain: Chain) -> str:
     return "\n".join([*lines, "    return v;"])
 
 
-def _vector_body(graph: Graph, extras: tuple[Extra, ...]) -> str:
+def _vector_body(graph: Graph, strides: list[int]) -> str:
     names: dict[Node, str] = {graph.inputs[0].node: "acc"}
     lines = []
-    for i, (value, extra) in enumerate(zip(graph.inputs[1:], extras, strict=True)):
-        row = f"row * {extra.row_stride} + " if extra.row_stride else ""
+    for i, (value, stride) in enumerate(zip(graph.inputs[1:], strides, strict=True)):
+        row = f"row * {stride} + " if stride else ""
         load, kind = LOADS[suffix(value.tensor.element)]
         lines.append(
             f"    const vf x{i} = {load}((const {kind} *)extra[{i}] + {row}channel, lanes);"

@@ -63,8 +63,17 @@ class Ahead:
 
 
 @dataclass(frozen=True, slots=True)
+class Pitch:
+    """Elements from one row of an operand to the next: `row`, as many as it has, unless the plan
+    has the operand lie within a wider value."""
+
+    operand: In | Out
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
 class Extra:
-    """An operand an epilogue reads at row * row_stride + channel."""
+    """An operand an epilogue reads at row * row_stride + channel, or at its pitch."""
 
     operand: In | Weight
     row_stride: int  # elements from one output row to the next; 0 where all rows read the same
@@ -169,6 +178,7 @@ Argument = (
     | Scratch
     | Name
     | Ahead
+    | Pitch
     | Epilogue
     | Ready
     | Chain

@@ -29,11 +29,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One pointer parameter of a stage."""
+    """One pointer parameter of a stage. pitch: elements from one row to the next, where the operand
+    lies within a wider value."""
 
     name: str
     element: Scalar
     written: bool
+    pitch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from whet.emit.lowered import (
     Name,
     Nest,
     Out,
+    Pitch,
     Portion,
     Ready,
     Record,
@@ -50,6 +51,15 @@ def pointer(operand: In | Out | Weight | Scratch, stage: Stage) -> str:
     if not is_zero(operand.each) and stage.lowered.parallel is not None:
         shift += f" + (i64)begin * {size(operand.each)}"
     return parameter.name + shift
+
+
+def pitch(operand: In | Out | Weight, row: int, stage: Stage) -> int:
+    """Elements from one row of an operand to the next; `row` where it lies alone."""
+    if isinstance(operand, Weight):
+        return row
+    parameters = stage.inputs if isinstance(operand, In) else stage.outputs
+    parameter = parameters[operand.index]
+    return row if parameter is None or parameter.pitch is None else parameter.pitch
 
 
 def call(statement: Call, stage: Stage, epilogue: Named) -> str:
@@ -89,6 +99,8 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
         return argument.text
     if isinstance(argument, Ahead):
         return argument.word if stage.fetches else "0"
+    if isinstance(argument, Pitch):
+        return str(pitch(argument.operand, argument.row, stage))
     if isinstance(argument, Record):
         return _record(argument, stage, epilogue)
     if isinstance(argument, Portion):

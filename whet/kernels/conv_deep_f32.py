@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, replace
 
 from whet.emit.headers import header_number
-from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Pitch, Weight
 from whet.ir.node import Array, Node
 from whet.kernels.conv_f32 import image, pair, weights_of, windowed
 from whet.kernels.epilogue import vector_epilogue
@@ -75,7 +75,9 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     windows = [pair(node.integers(name), 1) for name in ("stride", "dilation")]
     low = pair(node.integers("low"), 0)
     bias: Argument = In(2) if node.operand(2) is not None else 0
-    sizes = (b, h, width, c, c, oh, ow, n, n, kh, kw, *windows[0], *windows[1], *low)
+    apart = (Pitch(In(0), c), Pitch(Out(), n))
+    shape = (b, h, width, c, apart[0], oh, ow, n, apart[1], kh, kw)
+    sizes: tuple[Argument, ...] = (*shape, *windows[0], *windows[1], *low)
     ends = (Name("begin"), Name("end"), In(0), Weight(0), bias, Out(), epilogue)
     call = Call("conv_deep_f32", (*sizes, t.rows, t.vectors, block, chunk, *ends))
     units = -(-b * oh // block) * len(panels)

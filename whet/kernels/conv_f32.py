@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, replace
 
-from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Pitch, Weight
 from whet.ir.dim import Size, static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import known
@@ -104,6 +104,7 @@ def _lowered(
     bias: Argument = In(2) if node.operand(2) is not None else 0
     kh, kw, per = w.shape[1:]
     windows: tuple[Argument, ...] = (kh, kw, *stride, *dilation, *low)
+    apart = (Pitch(In(0), c), Pitch(Out(), o))
     span = (Name("begin"), Name("end"))
     pointers: tuple[Argument, ...] = (*span, In(0), Weight(0), bias, Out())
     near: tuple[Argument, ...] = (0, 0, 0)
@@ -121,7 +122,8 @@ def _lowered(
         t = Tile(*numbers) if numbers else tile_f32(ow if by_rows else m, o, c, target)
         t = replace(t, block=ow) if by_rows else balanced_gemm(t, m, o, c, target, 4)
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
-        arguments: tuple[Argument, ...] = (m, o, c, c, 0, o, t.rows, t.vectors, t.block, *ends)
+        sizes = (m, o, c, *apart[:1], 0, *apart[1:])
+        arguments: tuple[Argument, ...] = (*sizes, t.rows, t.vectors, t.block, *ends)
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
         return Lowered(
             (Call("gemm_f32", arguments),), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32",
@@ -134,7 +136,7 @@ def _lowered(
     block = balanced(t.block, b * oh, panels, target.threads, by_rows=light, weight_bytes=w.nbytes)
     t = replace(t, block=1 if by_rows else block)
     packed = pack_conv(w.transpose(0, 3, 1, 2), groups, target.lanes, t.vectors)
-    shape = (b, h, width, per, c, oh, ow, n, o, groups)
+    shape = (b, h, width, per, apart[0], oh, ow, n, apart[1], groups)
     call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, t.block, *ends))
     units = -(-b * oh // t.block) * len(panels)
     return Lowered((call,), ("conv_f32.h",), (packed,), 0, units, "conv_f32", grain=int(by_rows))

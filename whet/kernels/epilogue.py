@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whet.emit.epilogue import VECTOR_OPS
-from whet.emit.lowered import Argument, Epilogue, Extra, In
+from whet.emit.lowered import Argument, Epilogue, Extra, In, Pitch, Weight
 from whet.ir.element import BF16, F32, Element
 from whet.ir.graph import Graph
 from whet.ir.leaf import parameter
@@ -65,8 +65,9 @@ def far(epilogue: Epilogue, result: Type, target: Target) -> tuple[Argument, ...
     beside = next((e for e in epilogue.extras if e.row_stride), None)
     tensors = 1 if beside is None else 2
     large = isinstance(result.nbytes, int) and result.nbytes * tensors >= target.l2 // AWAY
-    pair: tuple[Argument, ...] = (0, 0) if beside is None else (beside.operand, beside.row_stride)
-    return (large, *pair)
+    if beside is None or isinstance(beside.operand, Weight):
+        return (large, 0, 0)
+    return (large, beside.operand, Pitch(beside.operand, beside.row_stride))
 
 
 def _computed(node: Node, elements: tuple[Element, ...]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple
 
-from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Pitch, Weight
 from whet.ir.dim import static_size
 from whet.ir.element import F32
 from whet.ir.leaf import known
@@ -50,7 +50,8 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     t = Tile(*numbers) if numbers else tile_f32(m, n, k, target)
     t = balanced_gemm(t, m, n, k, target, 4)
     packed = pack_panels(weights, target.lanes, t.vectors)
-    shape = (m, n, k, k, 0, n, t.rows, t.vectors, t.block)
+    apart = (Pitch(In(0), k), Pitch(Out(), n))
+    shape = (m, n, k, apart[0], 0, apart[1], t.rows, t.vectors, t.block)
     afar = far(epilogue, node.outputs[0].tensor, target)
     call = Call("gemm_f32", (*shape, *span, In(0), Weight(0), offset, Out(), *afar, epilogue))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))

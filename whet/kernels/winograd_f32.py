@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, replace
 
-from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Scratch, Weight
+from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Pitch, Scratch, Weight
 from whet.ir.node import Array, Node
 from whet.kernels.conv_f32 import image, pair, weights_of
 from whet.kernels.epilogue import vector_epilogue
@@ -81,7 +81,8 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     down = -(-oh // m)
     even = _even(b, down, t.block, target.threads) if packed.nbytes <= target.l2 // 2 else None
     blocks = even or -(-down // t.block)
-    shape = (b, m, h, width, c, c, oh, ow, n, n, top, left, blocks, t.rows, t.vectors)
+    pixels = (b, m, h, width, c, Pitch(In(0), c), oh, ow, n, Pitch(Out(), n))
+    shape: tuple[Argument, ...] = (*pixels, top, left, blocks, t.rows, t.vectors)
     ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue)
     scratch = whole_lines(winograd_scratch(m, ow, c, n, -(-down // blocks)) * 4)
     if even:

@@ -231,6 +231,36 @@ def concat_of_concat(node: Node, uses: Uses) -> Replacement:
     return node.replace(tuple(parts)).outputs[0] if grown else None
 
 
+def _halves(x: Value) -> Value:
+    parts = (slice_op(x, begin=(0, b), size=(2, n), step=(1, 1)) for b, n in ((0, 1), (1, 2)))
+    return concat(*parts, axis=1)
+
+
+@rule(concat, example=lambda: unary((2, 3), _halves))
+def concat_of_slices(node: Node, uses: Uses) -> Replacement:
+    """concat(x[a:b], x[b:c], y) -> concat(x[a:c], y)."""
+    axis = node.integer("axis")
+    parts: list[Value] = []
+    for v in node.operands:
+        joined = _neighbours(parts[-1], v, axis) if parts else None
+        parts = [*parts[:-1], joined] if joined is not None else [*parts, v]
+    return node.replace(tuple(parts)).outputs[0] if len(parts) < len(node.operands) else None
+
+
+def _neighbours(a: Value, b: Value, axis: int) -> Value | None:
+    """One slice for two that follow each other along an axis."""
+    if a.op is not slice_op or b.op is not slice_op or a.node.input(0) is not b.node.input(0):
+        return None
+    begin, size, step = (a.node.sizes(name) for name in ("begin", "size", "step"))
+    low, more, by = (b.node.sizes(name) for name in ("begin", "size", "step"))
+    ones = all(isinstance(s, int) and s == 1 for s in (step[axis], by[axis]))
+    past = begin[axis] + size[axis]
+    if not ones or low != (*begin[:axis], past, *begin[axis + 1 :]) or step != by:
+        return None
+    both = (*size[:axis], size[axis] + more[axis], *size[axis + 1 :])
+    return slice_op(a.node.input(0), begin=begin, size=both, step=step)
+
+
 @rule(broadcast, example=lambda: unary((2, 3), lambda x: broadcast(x, shape=(2, 3))))
 def identity_broadcast(node: Node, uses: Uses) -> Replacement:
     """A broadcast to the same shape -> x, to more unit axes -> reshape."""
@@ -286,6 +316,7 @@ def _matrix() -> Value:
 MOVEMENT: tuple[Rule, ...] = (
     identity_transpose, transpose_of_transpose, hoist_to_constant, transpose_of_unit_axes,
     identity_reshape, reshape_of_reshape, identity_slice, slice_of_slice, slice_of_concat,
-    identity_pad, pad_of_pad, identity_concat, concat_of_concat, identity_broadcast,
+    identity_pad, pad_of_pad, identity_concat, concat_of_concat, concat_of_slices,
+    identity_broadcast,
     identity_convert, broadcast_operand,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from whet.emit.port import Port
 from whet.emit.program import Action, Bind, Copy, Function, Parameter, Place, Program, Stage, Strips
 from whet.emit.program import Step as RunStep
 from whet.errors import UnsupportedError, UnsupportedOp
-from whet.ir.dim import UNBOUNDED, Symbol
+from whet.ir.dim import UNBOUNDED, Symbol, static_size
 from whet.ir.element import Element, Quant, Scalar, scalar_of
 from whet.ir.graph import Graph, symbols_of
 from whet.ir.leaf import known
@@ -20,6 +20,7 @@ from whet.ir.type import Type
 from whet.kernels.kernel import Choice, load_all
 from whet.kernels.scratch import whole_lines
 from whet.ops.cost import cost, graph_cost
+from whet.ops.movement import concat
 from whet.plan.ahead import fetch_ahead
 from whet.plan.bound import round_up
 from whet.plan.choosing import Choosing
@@ -32,6 +33,7 @@ from whet.plan.validate import validate_plan
 from whet.plan.validate_strips import validate_strips
 from whet.plan.view import views_of
 from whet.plan.weights import Weights
+from whet.plan.within import find_within
 from whet.targets.target import Target
 
 # About what one thread does, and the shortest run that others take part in.
@@ -149,6 +151,8 @@ class _Room:
         several = in_strips and long and self.target.threads > 1
         self.chains = self._chains(several) if in_strips else {}
         self.external = self._external()
+        self.kept = set(graph.roots)
+        self.within = find_within(graph, self._alone, self._is_free)
         self.shared = long and any(lowered.split for lowered in self.lowered.values())
         self.near = several and self.shared
         each = max((v.scratch_each for v in self.lowered.values() if self.near), default=0)
@@ -222,8 +226,9 @@ class _Room:
         views: dict[str, tuple[str, int]] = {}
         sized = [s.value for s in self.graph.states]
         for node, lowered in self.lowered.items():
-            for v, (root, offset) in views_of(node).items():
+            for v, (root, offset) in self._views(node).items():
                 if v not in self.external and root not in self.external and self._in_arena(root):
+                    self._turned(views, v)
                     views[self.keys[v]] = (self.keys[root], offset)
             operands = self.chains[node].reads if node in self.chains else node.inputs
             reads = {self.keys[v] for v in operands if v is not None}
@@ -235,7 +240,8 @@ class _Room:
         _check_bounds(self.graph)
         for v in sized:
             if v not in self.external and isinstance(v.type, Type):
-                sizes[self.keys[v]] = max(1, v.tensor.nbytes)
+                within = self.within.get(v)
+                sizes[self.keys[v]] = within.span(v) if within else max(1, v.tensor.nbytes)
         pinned = {self.keys[s.value]: self.keys[s.next] for s in self.graph.states}
         if self.each:
             sizes[OWN] = self.each * self.target.threads + APART
@@ -247,8 +253,45 @@ class _Room:
             self._reorder(steps)
         shared = self.near and self.aim is Aim.FASTEST
         plan = plan_memory(steps, sizes, views=views, pinned=pinned, outputs=kept, shared=shared)
-        validate_plan(plan, steps, sizes, views=views, pinned=pinned, outputs=kept)
+        rows = {self.keys[v]: self._row_bytes(v) for v in self.within}
+        validate_plan(plan, steps, sizes, views=views, pinned=pinned, outputs=kept, rows=rows)
         return plan
+
+    def _turned(self, views: dict[str, tuple[str, int]], value: Value) -> None:
+        """Where a value that is a view, all of another one, is to lie in a third: the other one is
+        a view of it instead."""
+        at = views.get(self.keys[value])
+        x = value.node.operand(0)
+        if at is None or x is None or at != (self.keys[x], 0) or at[0] in views:
+            return
+        if x.node.op.family != "leaf" and x.tensor.nbytes == value.tensor.nbytes:
+            views[at[0]] = (self.keys[value], 0)
+
+    def _alone(self, node: Node) -> Lowered | None:
+        """A node's statements, in a chain those that it has there."""
+        for chain in self.chains.values():
+            for layer in chain.layers:
+                if layer.node is node:
+                    return layer.lowered
+        return self.lowered.get(node)
+
+    def _is_free(self, value: Value) -> bool:
+        """Whether a value may lie wherever there is room."""
+        return self._in_arena(value) and value not in self.external and value not in self.kept
+
+    def _row_bytes(self, value: Value) -> tuple[int, int]:
+        """Of a value within another one, the bytes of a row, and from one to the next."""
+        size = value.tensor.element.size
+        return static_size(value.shape[-1]) * size, self.within[value].pitch * size
+
+    def _views(self, node: Node) -> dict[Value, tuple[Value, int]]:
+        """Values that lie in others where the node is done, rows apart from each other included."""
+        views = views_of(node)
+        for v in (*node.operands, *node.outputs):
+            at = self.within.get(v)
+            if at is not None and at.placed_by(v) is node:
+                views[v] = (at.value, at.offset)
+        return views
 
     def scratch_of(self, lowered: Lowered) -> int:
         """Bytes of scratch of a step, for all threads."""
@@ -315,7 +358,7 @@ class _Room:
         """Whether the node's result already lies where it belongs."""
         if len(node.outputs) != 1 or node.outputs[0] in self.external:
             return len(node.outputs) == 1 and self.external[node.outputs[0]].region == "input"
-        views = views_of(node)
+        views = self._views(node)
         if not views:
             return False
         operands = set(node.operands)
@@ -340,13 +383,15 @@ class _Room:
         def place(value: Value) -> Place:
             return (chain.place(value) if chain else None) or self.place(value)
 
+        if node.op is concat:
+            lowered = self._left(node, lowered)
         used = {i for s in lowered.statements for i in inputs_used(s, len(node.inputs))}
         inputs, places = [], []
         for i, v in enumerate(node.inputs):
-            present = v is not None and i in used
-            inputs.append(_parameter(f"in{i}", v, False) if present and v is not None else None)
-            places.append(place(v) if present and v is not None else None)
-        outputs = tuple(_parameter(f"out{i}", v, True) for i, v in enumerate(node.outputs))
+            read = v if i in used else None
+            inputs.append(None if read is None else self._parameter(f"in{i}", read, False))
+            places.append(None if read is None else place(read))
+        outputs = tuple(self._parameter(f"out{i}", v, True) for i, v in enumerate(node.outputs))
         weights = tuple(
             Parameter(f"w{i}", scalar_of(c.dtype), False) for i, c in enumerate(lowered.constants)
         )
@@ -362,6 +407,19 @@ class _Room:
             cost(node),
             each,
         )
+
+    def _parameter(self, name: str, value: Value, written: bool) -> Parameter:
+        at = self.within.get(value)
+        return Parameter(name, storage(value.tensor.element), written, at.pitch if at else None)
+
+    def _left(self, node: Node, lowered: Lowered) -> Lowered:
+        """A concat without the copies of operands that lie in it."""
+        there = {
+            i for i, v in enumerate(node.inputs)
+            if v in self.within and self.within[v].placed_by(v) is node
+        }  # fmt: skip
+        left = (s for s in lowered.statements if not inputs_used(s, len(node.inputs)) & there)
+        return replace(lowered, statements=tuple(left)) if there else lowered
 
     def _scratch(self, node: Node, lowered: Lowered) -> tuple[Place | None, int]:
         """Where a step's scratch lies, and the bytes from one thread's to the next one's."""
@@ -393,10 +451,6 @@ def _viewed(node: Node) -> set[Value]:
 
 def _symbols(value: Value) -> set[Symbol]:
     return set(symbols_of(value.type)) if isinstance(value.type, Type) else set()
-
-
-def _parameter(name: str, value: Value, written: bool) -> Parameter:
-    return Parameter(name, storage(value.tensor.element), written)
 
 
 def _title(node: Node) -> str:
