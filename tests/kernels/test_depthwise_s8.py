@@ -31,6 +31,8 @@ from whet.kernels.packing_s8 import (
 
 FEW = 8
 """Channels that are left to the narrow form."""
+LOOSE = 19
+"""Cases with bytes between pixels; the others are dense and long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +104,22 @@ def cases() -> list[Case]:
         (16, 1, (3, 3), (1, 1), (1, 1), (1, 1), 2, 2),
         (80, 1, (1, 8), (1, 1), (1, 1), (0, 4), 1, 2),
         (32, 1, (3, 4), (1, 3), (1, 1), (1, 2), 1, 2),
+        (8, 1, (3, 3), (1, 1), (1, 1), (1, 1), 2, 2),
+        (8, 1, (3, 3), (2, 2), (1, 1), (0, 0), 1, 2),
+        (8, 1, (2, 8), (1, 1), (1, 1), (1, 3), 2, 2),
+        (32, 1, (3, 3), (2, 2), (1, 1), (1, 1), 1, 2),
+        (16, 1, (3, 3), (2, 2), (1, 1), (1, 1), 2, 2),
     ]
     out = []
     for i, (c, m, kernel, stride, dilation, pad, th, tw) in enumerate(shapes):
         reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
         h, w = (max(int(rng.integers(1, 16)), r - p) for r, p in zip(reach, pad, strict=True))
+        w = w if i < LOOSE else w + 40
         oh, ow = (
             (size + 2 * p + i % 2 - r) // s + 1
             for size, p, r, s in zip((h, w), pad, reach, stride, strict=True)
         )
-        slack = int(rng.integers(0, 2)) * 3
+        slack = int(rng.integers(0, 2)) * 3 if i < LOOSE else 0
         low, high = (-100, 90) if i % 3 == 0 else (-128, 127)
         out.append(Case(1 + i % 2, h, w, c, c + slack, oh, ow, c * m + slack, m, kernel, stride,
                         dilation, pad, th, tw, int(rng.integers(-128, 128)), low, high,

@@ -75,6 +75,8 @@ def cases() -> list[Case]:
         low, high = (-128, 127) if i % 3 else sorted(int(v) for v in rng.integers(-128, 128, 2))
         out.append(Case(m, n, k, mr, nv, int(rng.integers(1, 4)), int(rng.integers(0, 4)), wz,
                         "double" if i % 2 else "single", i // 2 % 3, low, high))  # fmt: skip
+    out.append(Case(1, 4, 301, 1, 1, 1, 0, 0, "single", 0, -128, 127))
+    out.append(Case(7, 20, 131, 2, 2, 4, 1, -9, "double", 0, -128, 127))
     return out
 
 
@@ -104,7 +106,7 @@ def test_gemm_matches_numpy(path: tuple[str, bool]) -> None:
     both = [(c, data(rng, c, fused)) for fused in forms(path) for c in cases()]
     table = distinct(both) if path[1] else both
     seen = {d.epilogue.epilogue for _, d in table}
-    lines = {"linear_free_s8", "linear_split_s8"} if len(forms(path)) > 1 else set()
+    lines = {"linear_s8", "linear_free_s8", "linear_split_s8"} if len(forms(path)) > 1 else set()
     assert seen == lines.union(EPILOGUES)
     lib = library("".join(c.function(f"case{i}", d.epilogue, again(c, d))
                           for i, (c, d) in enumerate(table)), path)  # fmt: skip

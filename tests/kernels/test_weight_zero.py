@@ -12,7 +12,13 @@ from whet.ir.leaf import constant, parameter
 from whet.ir.type import Type
 from whet.ops.convolution import conv
 
-SHAPES = [(1, 1, 256, 1001, 1), (56, 56, 8, 24, 1), (30, 30, 3, 40, 3), (7, 7, 64, 16, 3)]
+SHAPES = [
+    (1, 1, 256, 1001, 1),
+    (56, 56, 8, 24, 1),
+    (30, 30, 3, 40, 3),
+    (7, 7, 64, 16, 3),
+    (9, 30, 3, 8, 3),
+]
 
 
 @pytest.mark.parametrize(("height", "width", "channels", "outputs", "kernel"), SHAPES)

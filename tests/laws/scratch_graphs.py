@@ -72,7 +72,7 @@ def heads() -> Graph:
 
 def transformed() -> Graph:
     x = given(3, 200, element=I16)
-    return graph((x,), spectrum(x, length=256))
+    return graph((x,), *(spectrum(x, length=length) for length in (256, 512)))
 
 
 def layer(

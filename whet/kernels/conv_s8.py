@@ -131,8 +131,10 @@ def space(node: Node, target: Target) -> list[Numbers]:
     groups = node.integer("groups", 1)
     if groups == c > 1:
         return list(_depthwise_tiles(node, w, target))
-    k = math.prod(w.shape[1:])
-    tiles = tile_choices_s8(ow, o // groups, k, target.lanes, target.registers, rows=oh)
+    joined = _joined(node, w, target)
+    _, kh, kw, per = _wider(w, joined, _windows(node, w)[3], 0).shape
+    shape = (ow // joined, joined * o // groups, kh * kw * per)
+    tiles = tile_choices_s8(*shape, target.lanes, target.registers, rows=oh)
     return [astuple(t) for t in with_blocks(tiles, oh, of_tiles=False)]
 
 
@@ -281,19 +283,44 @@ def _depthwise(
     return Lowered((call,), ("depthwise_s8.h",), constants, 0, units, "depthwise_s8", grain=grain)
 
 
+def _joined(node: Node, w: Array, target: Target) -> int:
+    """How many neighbouring outputs are computed as one of so many times the channels, which fill
+    a vector: those for which the fewest quads are read."""
+    o, kh, kw, c = w.shape
+    body, ow = node["epilogue"], static_size(node.outputs[0].shape[-2])
+    alone = node.integer("groups", 1) == 1 and _windows(node, w)[5] == 1
+    if not alone or (isinstance(body, Graph) and len(body.inputs) > 1):
+        return 1
+    sw = _windows(node, w)[3]
+    fit = [j for j in (1, 2, 4) if j == 1 or (j * o <= target.lanes and ow % j == 0)]
+    return min(fit, key=lambda j: kh * -(-(kw + (j - 1) * sw) * c // 4) / j)
+
+
+def _wider(w: Array, joined: int, sw: int, zero: int) -> Array:
+    """Weights of kernels that make so many neighbouring outputs, `sw` inputs apart."""
+    o, kh, kw, c = w.shape
+    wider = np.full((joined, o, kh, kw + (joined - 1) * sw, c), zero, w.dtype)
+    for i in range(joined):
+        wider[i, :, :, i * sw : i * sw + kw] = w
+    return wider.reshape(joined * o, *wider.shape[2:])
+
+
 def _convolution(
     node: Node, found: Operands, w: Array, target: Target, numbers: Numbers | None, *, by_rows: bool
 ) -> Lowered:
     b, h, width, c = image(node.input(0).shape)
     _, oh, ow, o = image(node.outputs[0].shape)
     groups, k = node.integer("groups", 1), found.constants
-    kh, kw, sh, sw, dh, dw, pt, pl = windows = _windows(node, w)
+    joined, light = _joined(node, w, target), w.size < b * (h * width * c + oh * ow * o)
+    kh, kw, sh, sw, dh, dw, pt, pl = _windows(node, w)
+    found, w = found.in_order(np.arange(joined * o) % o, w)
+    w = _wider(w[:o], joined, sw, k.w_zero)
+    ow, o, kw, sw = ow // joined, joined * o, w.shape[2], joined * sw
     n, per = o // groups, w.shape[-1]
     k_size = kh * kw * per
     first = tile_s8(ow, n, k_size, target.lanes, target.registers, rows=oh)
     chosen = Tile(*numbers) if numbers else first
     panels = panel_vectors(n, chosen, target) * groups
-    light = w.size < b * (h * width * c + oh * ow * o)
     block = balanced(
         chosen.block, oh, panels, target.threads, by_rows=light and b == 1, images=b,
         weight_bytes=w.size,
@@ -312,6 +339,7 @@ def _convolution(
     tile = (t.rows, t.vectors, t.block, k.x_zero, packed.again, out, *found.limits)
     scratch: Argument = Scratch() if each else 0
     ends = (In(0), Weight(0), Weight(1), Out(), scratch, epilogue)
+    windows = (kh, kw, sh, sw, dh, dw, pt, pl)
     call = Call("conv_s8", (*shape, *windows, *tile, *SPAN, *ends))
     units = b * -(-oh // t.block) * len(panels)
     rounded = whole_lines(each)

@@ -6,7 +6,8 @@ first factor is the accumulator, in one of two ways:
            adds them to the value. Where the start lies is chosen so that what is rounded falls
            between the steps of the code.
   split    the same, by two lines of one slope: where ties go away from zero, the steps of negative
-           codes lie elsewhere than the others lead to expect.
+           codes lie elsewhere than the others lead to expect; elsewhere a line through half of the
+           codes errs half as much.
   not free the accumulator is converted.
 Code and multiply-add are both monotone in the accumulator, so they are equal everywhere once they
 are equal on both sides of every step of the code, which is checked here in integers. NumPy only.
@@ -32,7 +33,7 @@ Truths = npt.NDArray[np.bool_]
 ULP_ONE = 1 << 23  # from here to twice as much, floats are the integers
 BITS = 0x4B000000  # of that float
 CENTRE = 3 << 22  # what a result of 0 is, as LINEAR_ZERO of requantize.h
-LEAST, MOST = 2.0**-15, 1.0  # multipliers for which the proof stays within 64 bits
+LEAST, MOST = 2.0**-22, 1.0  # multipliers for which the proof stays within 64 bits
 NUDGES = (0, 1, -1, 2, -2)
 TRIES = (64, 1024, 16384)
 
@@ -108,23 +109,27 @@ def linear(
     ends = [np.clip(zero + multiply(b, by, rounding), *limits) for b in (low, high)]
     flat = ends[0] == ends[1]
     real = np.where(flat, 0.5, m * np.exp2(-t.astype(np.float64)))
+    origin = np.where(flat, low, 0)  # of sums that all give one code, however large
+    low, high = low - origin, high - origin
     if ((real < LEAST) | (real > MOST)).any() or max(-low.min(), high.max()) > 1 << 29:
         return None
     m, t = np.where(flat, 1 << 30, m), np.where(flat, 31, t)
     steps = _steps(m, t, zero, (low, high), limits, rounding)
     tried = real.astype(np.float32)
     found = _free(tried, (steps,), flat) if free else None
-    divided = free and rounding == "double" and limits[0] <= zero < limits[1]
+    away = rounding == "double" and limits[0] < zero < limits[1]
+    middle, divided = zero if away else sum(limits) // 2, free and limits[0] < limits[1]
     free = found is not None
     if found is None:
         found = _converted(tried, zero, steps, flat)
     if found is None and divided:
-        found, free = _free(tried, steps.sides(zero), flat), True
+        found, free = _free(tried, steps.sides(middle), flat), True
     if found is None:
         return None
     starts, scale, offsets = found
+    starts = starts - origin if free else starts
     scale, offsets = np.where(flat, np.float32(0), scale), np.where(flat, ends[0], offsets)
-    sums = np.stack([low, high])[:, None] + starts
+    sums = np.stack([low, high])[:, None] + starts + origin * free
     values = sums.astype(np.int32).view(np.float32) if free else sums
     results = np.abs(values * scale.astype(np.float64) + offsets).max()
     if results >= 1 << 21:
@@ -133,7 +138,7 @@ def linear(
     start, offset, *lower = *starts[:1], *(offsets + CENTRE).astype(np.float32)
     split = None
     if lower:
-        below = steps.at[zero - limits[0]] + start
+        below = steps.at[middle - limits[0]] + start
         split = Split(below, starts[1] - start, *lower)
     return Linear(free, start, scale, offset, narrow, split)
 

@@ -25,8 +25,8 @@ COPIED_BYTES = 24 << 10
 DEPTHWISE_ROWS = header_number("depthwise_s8.h", "DEPTHWISE_MAX_ROWS")
 COLUMN_ROWS = header_number("depthwise_s8.h", "DEPTHWISE_COLUMN_ROWS")
 WIDE_TAPS = header_number("depthwise_s8.h", "WIDE_TAPS")
-# Channels that depthwise_s8 does in its wide form sooner than in the other.
-NARROWEST = 16
+# Channels that depthwise_s8 does in its wide form sooner than in the other: beside others, alone.
+NARROWEST, ALONE = 16, 8
 
 
 def _cost(m: int, n: int, k: int, lanes: int, mr: int, nv: int) -> float:
@@ -121,7 +121,7 @@ def wide_channels(channels: int, kernel: Pair, stride: Pair, dilation_w: int, la
     """How many channels depthwise_s8 does in its wide form, which wants many registers."""
     fits = lanes == 16 and dilation_w == 1 and max(kernel) <= WIDE_TAPS and stride[1] <= 8
     rest = channels % (4 * lanes)
-    return (channels if rest >= NARROWEST else channels - rest) if fits else 0
+    return (channels if rest >= NARROWEST or channels == ALONE else channels - rest) if fits else 0
 
 
 def depthwise_choices_s8(

@@ -76,5 +76,28 @@ def test_a_channel_of_one_code_needs_no_multiplier() -> None:
 
 def test_multipliers_out_of_reach_have_no_form() -> None:
     assert not check(random(3.0, "single"), 0, (-128, 127), "single", 100)
+    exact = multiplier(np.random.default_rng(1).uniform(3e-6, 6e-6, CHANNELS))
+    assert not check(exact, 0, (-128, 127), "single", 1 << 26)
+
+
+def test_a_line_for_each_half_of_the_codes_where_one_errs_too_much() -> None:
     exact = multiplier(np.random.default_rng(1).uniform(0.0003, 0.0006, CHANNELS))
-    assert not check(exact, 0, (-128, 127), "single", 1 << 19)
+    assert check(exact, 0, (-128, 127), "single", 1 << 19, split=True)
+
+
+def test_tiny_multipliers_have_a_form() -> None:
+    assert check(random(2.0**-21, "double"), -128, (-128, 127), "double", 1 << 21)
+
+
+def test_sums_that_all_give_one_code_may_be_far_from_zero() -> None:
+    by = random(0.01, "double")
+    low, high = np.full(CHANNELS, -900), np.full(CHANNELS, 900)
+    low[3:6], high[3:6] = [(1 << 30) - 5, -(1 << 30), 1 << 29], [1 << 30, 5 - (1 << 30), 1 << 29]
+    found = linear(by, -128, (low, high), (-128, 127), "double")
+    assert found is not None
+    assert found.free
+    for end in (low, high):
+        sums = (end + found.start).astype(np.uint32).view(np.float32)
+        codes = np.rint(sums * found.scale.astype(np.longdouble) + found.offset) - CENTRE
+        want = np.clip(multiply(end, by, "double") - 128, -128, 127)
+        np.testing.assert_array_equal(np.clip(codes, -128, 127), want)

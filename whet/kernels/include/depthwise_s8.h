@@ -17,9 +17,9 @@
 //   wide    4 * VL channels along the whole strip: each input column is interleaved once and kept
 //           for as long as an output needs it. The first WIDE channels: 0 unless M = 1, DW = 1 and
 //           KH, KW <= WIDE_TAPS, and a multiple of 4 * VL or all channels. Where fewer than 4 * VL
-//           are left, and wide_pixels says so, a vector holds them for 2 or 4 neighbouring outputs,
-//           and a column the inputs of those. Weights, bias and the arrays of the epilogue are in
-//           the order of packing_s8.wide_order.
+//           are left, and wide_pixels says so, a vector holds them for 2, 4 or 8 neighbouring
+//           outputs, and a column the inputs of those. Weights, bias and the arrays of the epilogue
+//           are in the order of packing_s8.wide_order.
 //   narrow  the others: a tile is TW columns of VL channels, and each input column is interleaved
 //           once for the tile.
 //
@@ -36,7 +36,7 @@ enum { WIDE_COLUMNS = WIDE_TAPS * (WIDE_OUTPUTS + 1) };
 
 // Neighbouring outputs that share a vector of `size` channels each.
 INLINE int wide_pixels(const int size) {
-    return size % 16 == 0 && 4 * VL / size <= WIDE_PIXELS && 4 * VL % size == 0 ? 4 * VL / size : 1;
+    return size % 8 == 0 && 4 * VL / size <= WIDE_PIXELS && 4 * VL % size == 0 ? 4 * VL / size : 1;
 }
 
 INLINE int depthwise_rows_s8(const int TH, const int KH, const int SH, const int DH) {
@@ -102,8 +102,8 @@ INLINE void depthwise_tile_s8(const int TH, const int TW, const int INSIDE, cons
 
 // One column of a wide strip, interleaved: 4 * groups rows. It holds SIZE channels of each of P
 // pixels, SW apart, the first of which is iw of W. Pixel 0 of a row lies at `at`, the others `step`
-// apart, which is 0 for a row that lies outside. TOGETHER: the pixels are one run of bytes.
-INLINE void wide_column_s8(const int groups, const int P, const int SIZE, const int TOGETHER,
+// apart, which is 0 for a row that lies outside. DENSE: no bytes lie between pixels.
+INLINE void wide_column_s8(const int groups, const int P, const int SIZE, const int DENSE,
                            const int SW, const int W, const int iw, const s8 *const *at,
                            const long *step, const s8 *outside, vq (*to)[4]) {
     const int inside = iw >= 0 && iw + (P - 1) * SW < W;
@@ -111,16 +111,16 @@ INLINE void wide_column_s8(const int groups, const int P, const int SIZE, const 
     UNROLL(g, groups) {
         if (P > 1 && inside) {
             UNROLL(i, 4) UNROLL(q, P) p[i][q] = at[4 * g + i] + (iw + q * SW) * step[4 * g + i];
-            if (TOGETHER)
-                quad_interleave_wide(p, 1, P * SIZE, to[g]);
+            if (DENSE && SW == 1)
+                quad_interleave_wide(p, 1, P * SIZE, 0, to[g]);
             else
-                quad_interleave_wide(p, P, SIZE, to[g]);
+                quad_interleave_wide(p, P, SIZE, DENSE && SW == 2, to[g]);
         } else {
             UNROLL(i, 4) UNROLL(q, P) {
                 const int exists = iw + q * SW >= 0 && iw + q * SW < W;
                 p[i][q] = exists ? at[4 * g + i] + (iw + q * SW) * step[4 * g + i] : outside;
             }
-            quad_interleave_wide(p, P, SIZE, to[g]);
+            quad_interleave_wide(p, P, SIZE, 0, to[g]);
         }
     }
 }
@@ -128,8 +128,10 @@ INLINE void wide_column_s8(const int groups, const int P, const int SIZE, const 
 // The column of tap kw for vector t of outputs: one of `ring`, or of two the pixels between.
 INLINE vq wide_tap_s8(const int P, const int SW, const int t, const int kw, const int g,
                       const int j, vq (*ring)[WIDE_QUADS][4]) {
-    const int first = t * P + kw / SW, k = first / P * SW + kw % SW, apart = first % P * VL / P;
-    return apart ? quads_join(ring[k][g][j], ring[k + SW][g][j], apart) : ring[k][g][j];
+    const int first = t * P + kw / SW, k = first / P * SW + kw % SW, at = first % P * VL / P + j;
+    const int lanes = at / 4 * 4;
+    if (lanes == 0 || lanes == VL) return ring[lanes ? k + SW : k][g][at % 4];
+    return quads_join(ring[k][g][at % 4], ring[k + SW][g][at % 4], lanes);
 }
 
 // T vectors of P outputs of each of ROWS rows of a wide strip, from columns that `ring` holds; of
@@ -192,7 +194,7 @@ INLINE void depthwise_wide_s8(const int SIZE, const int TH, const int W, const l
     }
 #define COLUMNS(first, past, from)                                                               \
     UNROLL(k, past) if (k >= (first)) {                                                          \
-        wide_column_s8(groups, P, SIZE, ldx == SIZE && SW == 1, SW, W,                           \
+        wide_column_s8(groups, P, SIZE, ldx == SIZE, SW, W,                                      \
                        (from) + k / SW * P * SW + k % SW, at, step, outside, ring[k]);           \
     }
 #define OUTPUTS(T_, count)                                                                       \
@@ -250,9 +252,9 @@ INLINE void depthwise_s8(const int B, const int H, const int W, const int C, con
     const int strips = (OH + TH - 1) / TH, tiles = (OW + TW - 1) / TW;
     const int few = OW / tiles, larger = OW % tiles, rows = depthwise_rows_s8(TH, KH, SH, DH);
     const long block_bytes = (long)PASSES * TH * ((rows + 3) / 4) * KW * VL * 4;
-    s8 outside[4 * VL];
+    s8 outside[8 * VL];
     vi acc[TILE_ACCUMULATORS];
-    UNROLL(l, 4 * VL) outside[l] = (s8)zero;
+    UNROLL(l, 8 * VL) outside[l] = (s8)zero;
 #define BLOCK(TW_, INSIDE_, LANES_)                                                                \
     do {                                                                                           \
         const s8 *taps = w + (WIDE + (n - WIDE) * DOT8_BYTES) / VL * block_bytes;                  \

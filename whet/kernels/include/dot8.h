@@ -9,10 +9,11 @@
 //   quads_set(p)            VL quads of activations at p, in the order of quad_load
 //   quad_interleave(p, n)   lane l = p[0][l] p[1][l] p[2][l] p[3][l] for l < n <= VL;
 //                           touches n bytes of each row
-//   quad_interleave_wide(p, pixels, size, q)   4 * VL bytes of each of 4 rows as 4 vectors of
-//                           quads: lane l of q[j] is byte wide_channel(j, l). The bytes of row i
+//   quad_interleave_wide(p, pixels, size, even, q)   4 * VL bytes of each of 4 rows as 4 vectors
+//                           of quads: lane l of q[j] is byte wide_channel(j, l). The bytes of row i
 //                           are `size` at each of p[i][0 .. pixels), then rubbish; it touches no
-//                           others. pixels is 1, or 2 or 4 where pixels * size is 4 * VL
+//                           others, but those between where the pixels are every second of one run
+//                           (even). pixels is 1, or 2, 4 or 8 where pixels * size is 4 * VL
 //   quads_join(a, b, n)     lanes n .. VL - 1 of a, then the first n of b; n is a multiple of 4
 //   store_wide_s8(p, v, OUT, low, high)   4 vectors whose lanes are in that order, as store_s8 does
 //                           (OUT = 1) or store_low_s8 (OUT = 2)
@@ -47,7 +48,7 @@
 #include "simd.h"
 #include "tile.h"
 typedef signed char s8;
-enum { WIDE_PIXELS = 4 };
+enum { WIDE_PIXELS = 8 };
 
 #if defined(WHET_SCALAR)
 #include "dot8_scalar.h"
@@ -168,7 +169,8 @@ INLINE vq quads_join(vq a, vq b, const int n) {
 #endif
 #if !defined(DOT8_WIDE)
 INLINE void quad_interleave_wide(const s8 *const (*p)[WIDE_PIXELS], const int pixels,
-                                 const int size, vq *q) {
+                                 const int size, const int even, vq *q) {
+    (void)even;
     UNROLL(j, 4) {
         s8 part[4][VL];
         UNROLL(i, 4) UNROLL(l, VL) {

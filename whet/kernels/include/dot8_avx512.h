@@ -214,20 +214,41 @@ INLINE void store_rows_s8(s8 *p, const long ldp, const vi *v, const int n, const
 #define DOT8_WIDE
 INLINE __m256i wide_half(const s8 *p) { return _mm256_loadu_si256((const __m256i *)p); }
 INLINE __m128i wide_quarter(const s8 *p) { return _mm_loadu_si128((const __m128i *)p); }
-INLINE __m512i wide_bytes(const s8 *const *p, const int pixels, const int size) {
+INLINE __m128i wide_eighths(const s8 *p, const s8 *q) {
+    const __m128i low = _mm_loadl_epi64((const __m128i *)p);
+    return _mm_unpacklo_epi64(low, _mm_loadl_epi64((const __m128i *)q));
+}
+// Every second pixel of a run that begins at p.
+INLINE __m512i wide_even(const s8 *p, const int pixels, const int size) {
+    long long from[8]; // words of the run, or from 8 on of what begins pixels - 1 later
+    UNROLL(w, 8) {
+        const int pixel = 2 * (w * 8 / size), part = w % (size / 8);
+        from[w] = (pixel < pixels ? pixel : 8 * 8 / size + pixel - pixels + 1) * (size / 8) + part;
+    }
+    return _mm512_permutex2var_epi64(_mm512_loadu_si512(p), _mm512_loadu_si512(from),
+                                     _mm512_loadu_si512(p + (pixels - 1) * size));
+}
+INLINE __m512i wide_bytes(const s8 *const *p, const int pixels, const int size, const int even) {
+    if (even) return wide_even(p[0], pixels, size);
     if (pixels == 1 && size == 64) return _mm512_loadu_si512(p[0]);
     if (pixels == 1) return _mm512_maskz_loadu_epi8(lane_mask(size), p[0]);
     if (pixels == 2)
         return _mm512_inserti64x4(_mm512_castsi256_si512(wide_half(p[0])), wide_half(p[1]), 1);
-    __m512i v = _mm512_castsi128_si512(wide_quarter(p[0]));
-    v = _mm512_inserti32x4(v, wide_quarter(p[1]), 1);
-    v = _mm512_inserti32x4(v, wide_quarter(p[2]), 2);
-    return _mm512_inserti32x4(v, wide_quarter(p[3]), 3);
+    const int each = pixels / 4; // pixels of a quarter
+    __m128i part[4];
+    UNROLL(i, 4) part[i] =
+        each == 1 ? wide_quarter(p[i]) : wide_eighths(p[each * i], p[each * i + 1]);
+    __m512i v = _mm512_castsi128_si512(part[0]);
+    v = _mm512_inserti32x4(v, part[1], 1);
+    v = _mm512_inserti32x4(v, part[2], 2);
+    return _mm512_inserti32x4(v, part[3], 3);
 }
 INLINE void quad_interleave_wide(const s8 *const (*p)[WIDE_PIXELS], const int pixels,
-                                 const int size, vq *q) {
-    const __m512i a = wide_bytes(p[0], pixels, size), b = wide_bytes(p[1], pixels, size);
-    const __m512i c = wide_bytes(p[2], pixels, size), d = wide_bytes(p[3], pixels, size);
+                                 const int size, const int even, vq *q) {
+    const __m512i a = wide_bytes(p[0], pixels, size, even);
+    const __m512i b = wide_bytes(p[1], pixels, size, even);
+    const __m512i c = wide_bytes(p[2], pixels, size, even);
+    const __m512i d = wide_bytes(p[3], pixels, size, even);
     const __m512i ab = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
     const __m512i cd = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
 #if DOT8_PAIRS

@@ -26,6 +26,8 @@
 #include "requantize.h"
 
 enum { FETCH_LEAST = 8 }; // bytes
+// Sums of products that are under way at a time, and the terms of one from which on that counts.
+enum { CHAINS = 8, LONG_SUM = 128 };
 // Whether anything is fetched at this pace: not where it is the literal 0.
 #define FETCHES(pace) (!__builtin_constant_p(pace) || (pace))
 
@@ -66,13 +68,29 @@ INLINE int fetch_bytes(const int bytes, const int tiles) {
     return even < FETCH_LEAST ? FETCH_LEAST : even < 64 ? even : 64;
 }
 
+// Of a tile of few accumulators the sum of `runs` times 4 * runs products each, so that one need
+// not wait for the other; returns how far it came.
+INLINE int tile_runs_s8(const int MR, const int NV, const int K, const int READY, const int runs,
+                        vi *acc, const s8 *a, const long lda, const s8 *b) {
+    vi part[CHAINS] = {{0}};
+    int k = 0;
+    for (; k + 4 * runs <= K; k += 4 * runs)
+        UNROLL(r, runs) tile_quad_s8(MR, NV, READY, 4, part + r * MR * NV,
+                                     a + (k + 4 * r) * (READY ? DOT8_BYTES : 1), lda,
+                                     b + (long)(k + 4 * r) * NV * VL);
+    UNROLL(r, runs) UNROLL(i, MR * NV) acc[i] += part[r * MR * NV + i];
+    return k;
+}
+
 // acc[i][j] += sum over k < K of a[i][k] * b: ceil(K / 4) quads, each [NV][VL][4]. Returns the next
 // quad of b. pace: how many bytes of `ahead` each quad fetches.
 INLINE const s8 *tile_sum_s8(const int MR, const int NV, const int K, const int READY,
                              const int pace, vi *acc, const s8 *a, const long lda, const s8 *b,
                              const s8 *ahead) {
-    const int each = READY ? DOT8_BYTES : 1;
+    const int each = READY ? DOT8_BYTES : 1, runs = CHAINS / (MR * NV);
     int k = 0;
+    if (runs > 1 && K >= LONG_SUM)
+        k = tile_runs_s8(MR, NV, K, READY, runs, acc, a, lda, b), b += (long)k * NV * VL;
     for (; k + 4 <= K; k += 4, b += NV * VL * 4) {
         if (FETCHES(pace)) __builtin_prefetch(ahead + (long)(k / 4) * pace, 0, 2);
         tile_quad_s8(MR, NV, READY, 4, acc, a + k * each, lda, b);
