@@ -277,5 +277,6 @@ def scratch_graphs() -> dict[str, list[Graph]]:
         "sequence_lstm": [sequence()],
         "sequence_s8": [coded_sequence()],
         "spectrum": [spectra()],
+        "winograd_bf16": [in_precision(squares(), "bf16")],
         "winograd_f32": [squares()],
     }
