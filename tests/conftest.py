@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from whet.kernels.kernel import load_all
+
+# Kernels are tried in the order they are loaded in: the product's, whatever a test imports.
+load_all()
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

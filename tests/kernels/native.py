@@ -101,7 +101,7 @@ def emulate(program: Path, message: bytes, size: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Functions f0, f1, ... of signature void(int begin, int end, pointers...)."""
+    """Functions case0, case1, ... of signature void(int begin, int end, pointers...)."""
 
     path: Path
     loaded: ctypes.CDLL | None
@@ -118,7 +118,7 @@ class Library:
         pointers = (
             ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else a for a in tables
         )
-        self.loaded[f"f{function}"](begin, end, *pointers)
+        self.loaded[f"case{function}"](begin, end, *pointers)
         return None
 
     def _emulate(
@@ -147,13 +147,13 @@ class Library:
 
 
 def build(functions: Sequence[str], cpu: str) -> Library:
-    """Compile functions f0, f1, ... and load them; they may need no symbol from outside."""
+    """Compile functions case0, case1, ... and load them; they may need no symbol from outside."""
     source = "".join(functions)
     if cpu != "aarch64":
         path = compile_c(source, cpu, "-shared", "-Wl,-z,defs")
         loaded = ctypes.CDLL(str(path))
         return Library(path, loaded, ctypes.c_int.in_dll(loaded, "lanes").value)
-    table = ", ".join(f"(void *)f{i}" for i in range(len(functions)))
+    table = ", ".join(f"(void *)case{i}" for i in range(len(functions)))
     source += f"static void *const TABLE[] = {{{table}}};\n"
     source += (Path(__file__).parent / "emulator.c").read_text()
     flags = ("-target", "aarch64-linux-musl", "-static", "-Wl,-z,defs")

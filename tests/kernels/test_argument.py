@@ -19,9 +19,8 @@ STORES = {"i8": np.int8, "u8": np.uint8, "f32": np.float32}
 def _function(i: int, name: str, outer: int, n: int, inner: int, last: int) -> str:
     sizes = f"{outer}, {n}, {inner}, {inner}, {last}"
     head = '#include "argument.h"\n' * (i == 0)
-    return (
-        f"{head}void f{i}(int begin, int end, const void *x, i64 *y) {{ {name}(x, y, {sizes}); }}"
-    )
+    text = f"{name}(x, y, {sizes});"
+    return f"{head}void case{i}(int begin, int end, const void *x, i64 *y) {{ {text} }}"
 
 
 @pytest.mark.parametrize("cpu", CPUS)

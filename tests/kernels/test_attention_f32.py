@@ -40,7 +40,7 @@ def function(index: int, shape: Shape, mask: Shape | None, registers: int) -> st
     strides = broadcast_strides(mask, (b, h, t, s))[:3] if mask else (0, 0, 0)
     literals = ", ".join(map(str, (t, s, h, d, e, f"{SCALE}f", *strides, mr, nv)))
     return (
-        f"void f{index}(int begin, int end, const float *q, const float *k, const float *v,"
+        f"void case{index}(int begin, int end, const float *q, const float *k, const float *v,"
         f" const float *mask, float *y, float *scratch) {{ attention_f32({literals}, begin, end,"
         f" q, k, v, {'mask' if mask else '0'}, y, scratch); }}\n"
     )

@@ -1,4 +1,5 @@
-"""gemm_bf16, conv_bf16 and depthwise_bf16 against float64, over random shapes, tails and splits.
+"""gemm_bf16 and conv_bf16 against float64, over random shapes, tails and splits; what the f32
+kernels round.
 
 Inputs are exact in bf16, so a result may differ by the roundings of its f32 sum, K * 2^-23 of the
 sum of magnitudes, and by that of what is stored: half of 2^-7 of its size in bf16.
@@ -20,14 +21,15 @@ from whet.ir.leaf import constant, parameter
 from whet.ir.type import Type
 from whet.kernels.narrow_bf16 import NARROW_BLOCK
 from whet.kernels.packing_bf16 import pack_conv_pairs, pack_pairs
-from whet.kernels.tiling_bf16 import laid_stride
+from whet.kernels.tiling import Tile
+from whet.kernels.tiling_bf16 import gemm_scratch, laid_rows, laid_stride
 from whet.ops.convolution import conv
 from whet.ops.evaluate import evaluate
 
 Bf16 = npt.NDArray[ml_dtypes.bfloat16]
-INCLUDES = '#include "gemm_bf16.h"\n#include "conv_bf16.h"\n#include "depthwise_bf16.h"\n'
+INCLUDES = '#include "gemm_bf16.h"\n#include "conv_bf16.h"\n'
 INCLUDES += '#include "narrow_bf16.h"\n'
-HEAD = "void f{0}(int begin, int end, const bf16 *x, const {1} *w, const float *bias, void *y, "
+HEAD = "void case{0}(int begin, int end, const bf16 *x, const bf16 *w, const float *bias, void *y, "
 TILES = [(6, 4), (7, 2), (4, 3), (14, 2), (2, 1), (28, 1), (1, 8)]
 
 
@@ -76,7 +78,7 @@ class Product:
 
     @property
     def text(self) -> str:
-        sizes = (self.dot, self.out, self.m, self.n, self.k, self.k + self.gap)
+        sizes = (self.dot, self.out, self.m, self.n, self.k, self.m, 0, self.k + self.gap)
         rest = (laid_stride(self.k), self.n, *self.tile, self.rows)
         return ", ".join(map(str, (*sizes, *rest)))
 
@@ -91,6 +93,7 @@ def products() -> list[Product]:
         return Product(m, n, k, *numbers, int(rng.choice([2, 4])), int(rng.integers(2)))
 
     named = [Product(1, 100, 33, 0, (1, 8), 1, 4, dot) for dot in (0, 1)]
+    named += [Product(9, 20, 777, 0, (4, 3), 3, 2, 0)]  # a panel in parts
     return named + [some() for _ in range(14)]
 
 
@@ -98,7 +101,7 @@ def products() -> list[Product]:
 def test_gemm(cpu: str) -> None:
     cases = products()
     texts = [
-        f"{HEAD.format(i, 'bf16')}void *laid) {{ gemm_bf16({p.text}, begin, end, x, w, bias, y,"
+        f"{HEAD.format(i)}void *laid) {{ gemm_bf16({p.text}, begin, end, x, w, bias, y,"
         " laid, 0, relu6); }\n"
         for i, p in enumerate(cases)
     ]
@@ -109,7 +112,8 @@ def test_gemm(cpu: str) -> None:
         bias = rng.standard_normal(p.n, np.float32)
         packed = bits(pack_pairs(w, library.lanes, p.tile[1]))
         flat, whole = guarded(-(-p.m * p.n * p.out // 4))
-        laid, around = guarded(min(p.rows, p.m) * laid_stride(p.k))
+        tile = Tile(*p.tile, p.rows)
+        laid, around = guarded(gemm_scratch(p.m, p.k, tile, library.lanes) // 4)
         units = -(-p.m // p.rows) * -(-p.n // (p.tile[1] * library.lanes))
         for begin, end in ((0, units // 3), (units // 3, units)):
             library.run(index, begin, end, bits(x), packed, bias, flat, laid)
@@ -148,22 +152,20 @@ class Window:
 
     def laid(self, rows: int, pixel: int) -> int:
         """Elements of scratch for blocks of `rows` output rows."""
-        high = (min(rows, self.out[0]) - 1) * self.s[0] + (self.k[0] - 1) * self.d[0] + 1
+        high = (rows - 1) * self.s[0] + (self.k[0] - 1) * self.d[0] + 1
         wide = (self.out[1] - 1) * self.s[1] + (self.k[1] - 1) * self.d[1] + 1
-        return high * wide * pixel
+        return -(-high * wide * pixel // 16) * 16
 
     @property
     def text(self) -> str:
         return ", ".join(map(str, (*self.k, *self.s, *self.d, *self.p[:2])))
 
 
-def window(rng: np.random.Generator, depthwise: bool) -> Window:
+def window(rng: np.random.Generator) -> Window:
     """One whose result is not empty."""
     while True:
         c, n = (int(2 ** rng.uniform(0, 5.3)) for _ in range(2))
         g = int(rng.choice([1, 1, 1, 2, 3]))
-        if depthwise:
-            g, c, n = int(2 ** rng.uniform(0, 6.5)), 1, 1
         h, w = (int(v) for v in rng.integers(1, 20, 2))
         k, s, d = (
             (int(rng.choice(o)), int(rng.choice(o)))
@@ -202,7 +204,7 @@ class Case:
     vectors: int = 0
     merged: bool = False
     blocks: int = 0
-    channels: int = 0
+    pixels: int = 0
 
 
 def convolutions() -> list[Case]:
@@ -214,7 +216,7 @@ def convolutions() -> list[Case]:
         Window(2, 1, 9, 21, 17, 1, (1, 3), (1, 1), (1, 1), (0, 1, 0, 1)),
     ]
     found = []
-    for s in named + [window(rng, False) for _ in range(12)]:
+    for s in named + [window(rng) for _ in range(12)]:
         mr, nv = TILES[rng.integers(len(TILES))]
         oh, ow = s.out
         high, wide = (1, min(mr, ow)) if mr < 2 * ow else (min(oh, mr // ow), ow)
@@ -225,31 +227,16 @@ def convolutions() -> list[Case]:
         text = f"{', '.join(map(str, sizes))}, {s.n}, {s.g * s.n + s.gap}, {s.g}, {s.text}, {tile}"
         merged = pixel == s.c and s.d[1] == 1
         blocks = s.b * -(-oh // rows) * s.g
-        found.append(Case(s, text, s.laid(rows, pixel), out, nv, merged, blocks))
+        found.append(Case(s, text, s.laid(rows, pixel), out, nv, merged, blocks, rows * ow))
     return found
 
 
-def depthwises(lanes: int) -> list[Case]:
-    rng = np.random.default_rng(5)
-    found = []
-    for _ in range(16):
-        s = window(rng, True)
-        (oh, ow), out = s.out, int(rng.choice([2, 4]))
-        rows, channels = int(rng.integers(1, 6)), lanes * int(rng.integers(1, 4))
-        sizes = (out, s.b, s.h, s.w, s.g, s.g + s.gap, oh, ow, s.g + s.gap)
-        wide = int(rng.choice([1, 2, 4, 7]))
-        text = f"{', '.join(map(str, sizes))}, {s.text}, {wide}, {rows}, {channels}"
-        blocks = s.b * -(-oh // rows) * -(-s.g // channels)
-        laid = s.laid(rows, min(channels, s.g))
-        found.append(Case(s, text, laid, out, blocks=blocks, channels=channels))
-    return found
-
-
-def check_windows(cases: list[Case], kernel: str, cpu: str) -> None:
-    """Run each case in two parts and compare."""
-    kind = "float" if kernel == "depthwise" else "bf16"
+@pytest.mark.parametrize("cpu", CPUS)
+def test_conv(cpu: str) -> None:
+    """Each case in two parts."""
+    cases = convolutions()
     texts = [
-        f"{HEAD.format(i, kind)}void *laid) {{ {kernel}_bf16({c.text}, begin, end, x, w, bias, y,"
+        f"{HEAD.format(i)}void *laid) {{ conv_bf16({c.text}, begin, end, x, w, bias, y,"
         " laid, 0, relu6); }\n"
         for i, c in enumerate(cases)
     ]
@@ -260,15 +247,16 @@ def check_windows(cases: list[Case], kernel: str, cpu: str) -> None:
         x = rounded(rng, s.b, s.h, s.w, s.g * s.c + s.gap)
         w = rounded(rng, channels, *s.k, s.c)
         bias = rng.standard_normal(channels, np.float32)
-        units = case.blocks
-        if kernel == "depthwise":
-            packed = np.ascontiguousarray(w[..., 0].transpose(1, 2, 0), np.float32)
-        else:
-            packed = bits(pack_conv_pairs(w, s.g, case.merged, library.lanes, case.vectors))
-            units *= -(-s.n // (case.vectors * library.lanes))
+        packed = bits(pack_conv_pairs(w, s.g, case.merged, library.lanes, case.vectors))
+        units = case.blocks * -(-s.n // (case.vectors * library.lanes))
         wide, count = channels + s.gap, s.b * s.out[0] * s.out[1]
         flat, whole = guarded(-(-count * wide * case.out // 4))
-        laid, around = guarded(case.laid)
+        columns, width = (
+            s.g * -(-s.n // library.lanes) * library.lanes,
+            case.vectors * library.lanes,
+        )
+        panel = (laid_rows(2 * packed.size // columns, width) + case.pixels) * width
+        laid, around = guarded(case.laid + panel)
         for begin, end in ((0, units // 3), (units // 3, units)):
             library.run(index, begin, end, bits(x), packed, bias, flat, laid)
         left, right = x[..., : s.g * s.c].astype(np.float64), w.astype(np.float64)
@@ -280,20 +268,45 @@ def check_windows(cases: list[Case], kernel: str, cpu: str) -> None:
         assert_canary(around)
 
 
-@pytest.mark.parametrize("cpu", CPUS)
-def test_conv(cpu: str) -> None:
-    check_windows(convolutions(), "conv", cpu)
+F32 = [
+    "gemm_f32({out}, 9, 21, 13, 13, 0, 24, 4, 2, 8, begin, end, x, w, bias, y, 0, 0, 0, 0, relu6);",
+    "conv_f32({out}, 1, 9, 7, 5, 5, 5, 4, 21, 24, 1, 3, 3, 2, 2, 1, 1, 1, 1, 4, 1, 2, begin, end,"
+    " x, w, bias, y, 0, 0, 0, 0, relu6);",
+    "depthwise_f32({out}, 9, 7, 21, 21, 5, 4, 24, 1, 3, 3, 2, 2, 1, 1, 1, 1, 3, begin, end, x, w,"
+    " bias, y, 0, relu6);",
+]
 
 
 @pytest.mark.parametrize("cpu", CPUS)
-def test_depthwise(cpu: str) -> None:
-    check_windows(depthwises(16), "depthwise", cpu)
+def test_f32_kernels_round_what_they_store(cpu: str) -> None:
+    """21 channels of rows of 24: the numbers stored as floats, rounded, and nothing between."""
+    head = "void case{0}(int begin, int end, float *x, float *w, float *bias, void *y)"
+    texts = [
+        f"{head.format(2 * i + (out == 2))} {{ {text.format(out=out)} }}\n"
+        for i, text in enumerate(F32) for out in (4, 2)
+    ]  # fmt: skip
+    library = build(texts, cpu)
+    rng = np.random.default_rng(9)
+    x, w, bias = (rng.standard_normal(size, np.float32) for size in (2000, 2000, 21))
+    for index, (rows, vectors) in enumerate(((9, 2), (20, 1), (20, 1))):
+        panels = -(-21 // (vectors * library.lanes))
+        units = (2, 3, 5)[index] * panels
+        plain, _ = guarded(rows * 24)
+        narrow, around = guarded(rows * 12)
+        library.run(2 * index, 0, units, x, w, bias, plain)
+        library.run(2 * index + 1, 0, units, x, w, bias, narrow)
+        want, got = plain.reshape(rows, 24)[:, :21], narrow.view(ml_dtypes.bfloat16)
+        np.testing.assert_array_equal(
+            got.reshape(rows, 24)[:, :21].astype(np.float32),
+            want.astype(ml_dtypes.bfloat16).astype(np.float32),
+        )
+        assert_canary(around)
 
 
 STORE = [
-    "void f0(int begin, int end, const float *x, bf16 *y)"
+    "void case0(int begin, int end, const float *x, bf16 *y)"
     " { vstore_bf16_n(y, vload_n(x, end), end); }\n",
-    "void f1(int begin, int end, const bf16 *x, float *y)"
+    "void case1(int begin, int end, const bf16 *x, float *y)"
     " { vstore_n(y, vload_bf16_n(x, end), end); }\n",
 ]
 
@@ -303,7 +316,9 @@ def test_narrow_run(cpu: str) -> None:
     """In two parts; the last one ends within a block."""
     n = 2 * NARROW_BLOCK + 77
     text = f"narrow_run_bf16({n}, begin, end, x, y);"
-    library = build([f"{INCLUDES}void f0(int begin, int end, float *x, bf16 *y) {{ {text} }}"], cpu)
+    library = build(
+        [f"{INCLUDES}void case0(int begin, int end, float *x, bf16 *y) {{ {text} }}"], cpu
+    )
     x = np.random.default_rng(8).standard_normal(n, np.float32)
     flat, around = guarded(-(-n // 2))
     for begin, end in ((0, 1), (1, 3)):

@@ -38,7 +38,7 @@ def _function(i: int, shape: tuple[int, ...], kind: str, rounding: str) -> str:
     tables = ", ".join(f"(const {t} *)t[{n}]" for n, t in enumerate(["int", "int", fraction] * 2))
     return (
         '#include "bilinear.h"\n' * (i == 0)
-        + f"void f{i}(int begin, int end, const {kind} *x, const void *const *t, {kind} *y) {{ "
+        + f"void case{i}(int begin, int end, const {kind} *x, const void *const *t, {kind} *y) {{ "
         + f"bilinear_{kind}({', '.join(map(str, image))}, x, {tables}, WHET_{rounding}, y, begin, "
         + "end); }\n"
     )

@@ -86,15 +86,15 @@ def function(index: int, s: Shape, tile: str, kernel: str) -> str:
     (oh, ow), top, left = s.out, s.p[0], s.p[1]
     channels = s.c * s.g if kernel == "depthwise" else f"{s.c}"
     pixels = f"{s.h}, {s.w}, {channels}, {s.g * s.c + s.gap}, {oh}, {ow}"
-    if kernel != "depthwise":
-        pixels = f"{s.b}, {pixels}"
+    pixels = pixels if kernel == "depthwise" else f"{s.b}, {pixels}"
+    pixels = pixels if kernel == "conv_deep" else f"4, {pixels}"
     taps = ", ".join(str(v) for v in (*s.k, *s.s, *s.d, top, left))
     wide = s.g * s.n + s.gap
     far = f" {index % 2}, 0, 0," if kernel == "conv" else ""
     mid = f"{wide}, {s.n}" if kernel == "depthwise" else f"{s.n}, {wide}"
     mid += f", {s.g}" if kernel == "conv" else ""
     return (
-        f"void f{index}(int begin, int end, const float *x, const float *w, const float *bias,"
+        f"void case{index}(int begin, int end, const float *x, const float *w, const float *bias,"
         " float *y) {"
         f" {kernel}_f32({pixels}, {mid}, {taps}, {tile}, begin, end, x, w, bias, y,{far} 0, relu6);"
         " }\n"

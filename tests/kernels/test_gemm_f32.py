@@ -34,8 +34,8 @@ def function(index: int, case: tuple[int, ...]) -> str:
     m, n, k, pad, mr, nv, blocks, packed = case
     name = f"add_rows{index}"
     return EPILOGUE.replace("add_rows", name) % n + (
-        f"void f{index}(int begin, int end, const float *a, const float *b, const float *bias,"
-        f" float *c, const void *const *extra) {{ gemm_f32({m}, {n}, {k}, {k + pad},"
+        f"void case{index}(int begin, int end, const float *a, const float *b, const float *bias,"
+        f" float *c, const void *const *extra) {{ gemm_f32(4, {m}, {n}, {k}, {k + pad},"
         f" {0 if packed else n}, {n + pad}, {mr}, {nv}, {mr * blocks}, begin, end, a, b,"
         f" {'bias' if index % 3 else '0'}, c, {index % 2}, extra[0], {n}, extra, {name}); }}\n"
     )

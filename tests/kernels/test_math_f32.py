@@ -15,12 +15,12 @@ Doubles = npt.NDArray[np.float64]
 NAMES = ("exp", "log", "tanh", "sigmoid", "erf", "sin", "cos", "sqrt", "round", "floor", "ceil")
 SCALAR = NAMES[:7]
 VECTORS = [
-    f"void f{index}(int begin, int end, const float *x, float *y)"
+    f"void case{index}(int begin, int end, const float *x, float *y)"
     f" {{ for (int i = begin; i < end; i += VL) vstore(y + i, v{name}(vload(x + i))); }}\n"
     for index, name in enumerate(NAMES)
 ]
 FUNCTIONS = VECTORS + [
-    f"void f{len(NAMES) + index}(int begin, int end, const float *x, float *y)"
+    f"void case{len(NAMES) + index}(int begin, int end, const float *x, float *y)"
     f" {{ for (int i = begin; i < end; i++) y[i] = lane_{name}_f32(x[i]); }}\n"
     for index, name in enumerate(SCALAR)
 ]
@@ -103,7 +103,7 @@ def test_limits(name: str, inputs: list[float], outputs: list[float], cpu: str) 
 
 @pytest.mark.parametrize("cpu", CPUS)
 def test_clamp_keeps_nan(cpu: str) -> None:
-    clamp = "void f0(int i, int end, const float *x, float *y) { for (; i < end; i += VL)"
+    clamp = "void case0(int i, int end, const float *x, float *y) { for (; i < end; i += VL)"
     clamp += " vstore(y + i, vmin(vset(6.f), vmax(vset(0.f), vload(x + i)))); }\n"
     x = np.resize(np.array([np.nan, -1, 7, 3, -np.inf, np.inf], np.float32), 16)
     got = np.empty_like(x)
@@ -115,7 +115,7 @@ def test_clamp_keeps_nan(cpu: str) -> None:
 def test_gelu_swish_and_powers_of_two(cpu: str) -> None:
     library = build(
         [
-            f"void f{i}(int begin, int end, const float *x, float *y)"
+            f"void case{i}(int begin, int end, const float *x, float *y)"
             f" {{ for (int i = begin; i < end; i += VL) vstore(y + i, {name}(vload(x + i))); }}\n"
             for i, name in enumerate(("vgelu", "vexp2_negative", "vswish"))
         ],

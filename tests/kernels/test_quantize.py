@@ -50,7 +50,7 @@ def _arguments(store: str, scale: float, zero: int) -> str:
 def test_codes_are_those_of_a_division_that_is_rounded(cpu: str) -> None:
     random = np.random.default_rng(4)
     functions = [
-        HEADER * (i == 0) + f"void f{i}(int begin, int end, const float *x, {store} *y) "
+        HEADER * (i == 0) + f"void case{i}(int begin, int end, const float *x, {store} *y) "
         f"{{ quantize_{store}(end - begin, x + begin, {_arguments(*case)} + begin); }}\n"
         for i, case in enumerate(CASES)
         for store in case[:1]
@@ -70,7 +70,7 @@ def test_codes_are_those_of_a_division_that_is_rounded(cpu: str) -> None:
 def test_channels_of_planes_come_last(cpu: str) -> None:
     random = np.random.default_rng(5)
     functions = [
-        HEADER * (i == 0) + f"void f{i}(int begin, int end, const float *x, i8 *y) "
+        HEADER * (i == 0) + f"void case{i}(int begin, int end, const float *x, i8 *y) "
         f"{{ quantize_channels_last_i8({b}, {c}, {n}, end - begin, x + begin, "
         f"{_arguments('i8', 0.03, 5)} + begin * {c}); }}\n"
         for i, (b, c, n) in enumerate(IMAGES)

@@ -16,7 +16,7 @@ CASES = [(1, 1, 1), (5, 4, 2), (16, 16, 64), (19, 8, 128), (3, 16, 16)]
 def test_transforms_are_numpys(cpu: str) -> None:
     random = np.random.default_rng(7)
     functions = [
-        '#include "rfft_f32.h"\n' * (i == 0) + f"void f{i}(int begin, int end, const f32 *x, "
+        '#include "rfft_f32.h"\n' * (i == 0) + f"void case{i}(int begin, int end, const f32 *x, "
         "const i32 *order, const f32 *twiddles, f32 *work, f32 *y) "
         f"{{ rfft_f32({rows}, {lanes}, {half}, x, order, twiddles, work, y); }}\n"
         for i, (rows, lanes, half) in enumerate(CASES)

@@ -12,14 +12,14 @@ ROWS = 37
 LENGTHS = [(0, 1), (0, 3), (1, 0), (1, 1), (3, -1), (4, 0)]
 INCLUDES = '#include "softmax_f32.h"\n#include "map_f32.h"\n'
 SOFTMAX = (
-    "void f{0}(int begin, int end, const float *x, float *y) {{ const int n = {1} * VL + {2};"
+    "void case{0}(int begin, int end, const float *x, float *y) {{ const int n = {1} * VL + {2};"
     " softmax_rows_f32(end - begin, n, x + begin * n, y + begin * n); }}\n"
 )
 MAP = f"""
 INLINE vf gate(const void *const *extra, vf acc, long row, int channel, int lanes) {{
     return vsigmoid(acc) * vload_n((const float *)extra[0] + row + channel, lanes);
 }}
-void f{len(LENGTHS)}(int begin, int end, const float *x, const float *z, float *y) {{
+void case{len(LENGTHS)}(int begin, int end, const float *x, const float *z, float *y) {{
     map_f32(end - begin, x + begin, y + begin, (const void *const[]){{z + begin}}, gate);
 }}
 """

@@ -35,7 +35,7 @@ def test_matrices_turn_in_parts(cpu: str) -> None:
         by_rows = f"transpose_f32({b}, {r}, {c}, end - begin, {c}, x + begin, y + begin * {c});"
         by_columns = f"transpose_f32({b}, {r}, {c}, {r}, end - begin, x + begin * {r}, y + begin);"
         for j, body in enumerate((by_rows, by_columns)):
-            head = f"void f{2 * i + j}(int begin, int end, const float *x, float *y)"
+            head = f"void case{2 * i + j}(int begin, int end, const float *x, float *y)"
             functions.append(f"{HEADER * (not functions)}{head} {{ {body} }}\n")
     library = build(functions, cpu)
     for i, (b, r, c) in enumerate(MATRICES):

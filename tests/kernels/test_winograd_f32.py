@@ -41,10 +41,10 @@ def function(index: int, shape: tuple[int, ...], rows: int) -> str:
     blocks = -(-down // rows)
     mr, nv = TILES[index % len(TILES)]
     return (
-        f"void f{index}(int part, int of, const float *x, const float *w, const float *bias,"
-        f" float *y, float *scratch) {{ winograd_f32({b}, {m}, {h}, {w}, {c}, {c}, {oh}, {ow}, {n},"
-        f" {n}, {top}, {left}, {blocks}, {mr}, {nv}, 0, {b * blocks}, x, w, bias, y, scratch, 0,"
-        f" relu6, part, of, 0, 0); }}\n"
+        f"void case{index}(int part, int of, const float *x, const float *w, const float *bias,"
+        f" float *y, float *scratch) {{ winograd_f32(4, {b}, {m}, {h}, {w}, {c}, {c}, {oh}, {ow},"
+        f" {n}, {n}, {top}, {left}, {blocks}, {mr}, {nv}, 0, {b * blocks}, x, w, bias, y, scratch,"
+        f" 0, relu6, part, of, 0, 0); }}\n"
     )
 
 

@@ -72,7 +72,7 @@ def heads() -> Graph:
 
 def transformed() -> Graph:
     x = given(3, 200, element=I16)
-    return graph((x,), spectrum(x, length=256))
+    return graph((x,), *(spectrum(x, length=length) for length in (256, 512)))
 
 
 def layer(
@@ -277,5 +277,6 @@ def scratch_graphs() -> dict[str, list[Graph]]:
         "sequence_lstm": [sequence()],
         "sequence_s8": [coded_sequence()],
         "spectrum": [spectra()],
+        "winograd_bf16": [in_precision(squares(), "bf16")],
         "winograd_f32": [squares()],
     }

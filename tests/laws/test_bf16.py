@@ -83,9 +83,9 @@ def grouped() -> Graph:
     x = image(2, 15, 6)
     wide = pad(x, constant(np.float32(0)), low=(0, 2, 0), high=(0, 1, 0))
     window = {"dilation": (1,), "low": (0,), "high": (1,)}
-    y = conv(wide, weights(12, 3, 2), weights(12), stride=(1,), groups=3, **window)
-    y = conv(y, weights(24, 3, 1), stride=(2,), groups=12, **window)
-    return Graph((x,), (matmul(y, weights(24, 5)),), ("y",))
+    y = conv(wide, weights(24, 3, 2), weights(24), stride=(1,), groups=3, **window)
+    y = conv(y, weights(48, 3, 1), stride=(2,), groups=24, **window)
+    return Graph((x,), (matmul(y, weights(48, 5)),), ("y",))
 
 
 GRAPHS = {"residual": residual(), "attention": attention(), "grouped": grouped()}
@@ -133,11 +133,24 @@ def test_emitted_c_is_its_meaning(name: str, level: str) -> None:
 
 def test_what_lies_between_products_is_stored_in_bf16() -> None:
     graph = optimize(in_precision(GRAPHS["residual"], "bf16"))
-    assert elements(graph, "conv") == ["bf16"] * 4
-    assert elements(graph, "max_pool") == elements(graph, "average_pool") == ["bf16"]
+    assert elements(graph, "conv") == ["f32", *["bf16"] * 3]  # the one before a depthwise one
+    assert elements(graph, "max_pool") == ["f32"]
+    assert elements(graph, "average_pool") == ["bf16"]
     assert elements(graph, "reduce_mean") == elements(graph, "concat") == ["bf16"]
     assert elements(graph, "matmul") == ["f32"]
     assert elements(graph, "map") == []
+
+
+def test_few_weights_stay_f32() -> None:
+    """But for a layer whose operand another one stores as bf16; depthwise ones always."""
+    x = image(1, 16, 16, 4)
+    few, many = weights(8, 1, 1, 4), weights(40, 3, 3, 8)
+    y = conv(x, few, **POINT)
+    y = conv(y, weights(8, 3, 3, 1), **PLAIN, groups=8)
+    both = concat(conv(y, many, **PLAIN), conv(y, weights(8, 1, 1, 8), **POINT), axis=3)
+    narrow = in_precision(Graph((x,), (both,), ("y",)), "bf16")
+    kinds = [str(n.input(1).tensor.element) for n in narrow.nodes if n.op is conv]
+    assert kinds == ["f32", "f32", "bf16", "bf16"]
 
 
 def test_what_no_product_reads_stays_f32() -> None:

@@ -8,7 +8,7 @@ from whet.emit.headers import header_number
 from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Pitch, Weight
 from whet.ir.node import Array, Node
 from whet.kernels.conv_f32 import image, pair, weights_of, windowed
-from whet.kernels.epilogue import vector_epilogue
+from whet.kernels.epilogue import out_bytes, vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_conv
 from whet.kernels.share import balanced, panel_vectors
@@ -46,7 +46,7 @@ def _first(node: Node, w: Array, target: Target) -> Tile:
 def space(node: Node, target: Target) -> list[Numbers]:
     """Rows and vectors of a tile, and the rows of a block."""
     w = _weights(node)
-    if w is None or vector_epilogue(node, 3) is None:
+    if w is None or vector_epilogue(node, 3) is None or out_bytes(node) != 4:
         return []
     b, oh, _, _ = image(node.outputs[0].shape)
     first = _first(node, w, target)
@@ -58,7 +58,7 @@ def space(node: Node, target: Target) -> list[Numbers]:
 def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
     """Unless it is asked for, only where a panel is large for the second cache."""
     w, epilogue = _weights(node), vector_epilogue(node, 3)
-    if w is None or epilogue is None:
+    if w is None or epilogue is None or out_bytes(node) != 4:
         return None
     b, h, width, c = image(node.input(0).shape)
     _, oh, ow, n = image(node.outputs[0].shape)

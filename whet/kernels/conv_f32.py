@@ -9,7 +9,7 @@ from whet.ir.dim import Size, static_shape
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
-from whet.kernels.epilogue import far, vector_epilogue
+from whet.kernels.epilogue import far, out_bytes, vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_conv, pack_depthwise, pack_panels
 from whet.kernels.share import balanced, balanced_gemm, panel_vectors
@@ -94,8 +94,8 @@ def _lowered(
     node: Node, target: Target, numbers: Numbers | None, *, by_rows: bool
 ) -> Lowered | None:
     w, x = weights_of(node), node.inputs[0]
-    epilogue = vector_epilogue(node, 3)
-    if w is None or x is None or epilogue is None or len(x.shape) > 4:
+    epilogue, out = vector_epilogue(node, 3), out_bytes(node)
+    if w is None or x is None or epilogue is None or out is None or len(x.shape) > 4:
         return None
     b, h, width, c = image(x.shape)
     _, oh, ow, o = image(node.outputs[0].shape)
@@ -108,13 +108,13 @@ def _lowered(
     span = (Name("begin"), Name("end"))
     pointers: tuple[Argument, ...] = (*span, In(0), Weight(0), bias, Out())
     near: tuple[Argument, ...] = (0, 0, 0)
-    afar = near if by_rows else far(epilogue, node.outputs[0].tensor, target)
+    afar = near if by_rows else far(epilogue, node, target)
     ends = (*pointers, *afar, epilogue)
     if per == 1 and groups == c:
         packed = pack_depthwise(w.transpose(0, 3, 1, 2))
         (tile,) = numbers or (_pixels(ow, target),)
         units = b * oh * -(-o // target.lanes)
-        sizes = (h, width, c, c, oh, ow, o, o // c, *windows, tile)
+        sizes = (out, h, width, c, c, oh, ow, o, o // c, *windows, tile)
         call = Call("depthwise_f32", (*sizes, *pointers, epilogue))
         return Lowered((call,), ("depthwise_f32.h",), (packed,), 0, units, "depthwise_f32", grain=1)
     if _pointwise(node, w):
@@ -122,7 +122,7 @@ def _lowered(
         t = Tile(*numbers) if numbers else tile_f32(ow if by_rows else m, o, c, target)
         t = replace(t, block=ow) if by_rows else balanced_gemm(t, m, o, c, target, 4)
         packed = pack_panels(w.reshape(o, c).T, target.lanes, t.vectors)
-        sizes = (m, o, c, *apart[:1], 0, *apart[1:])
+        sizes = (out, m, o, c, *apart[:1], 0, *apart[1:])
         arguments: tuple[Argument, ...] = (*sizes, t.rows, t.vectors, t.block, *ends)
         units = -(-m // t.block) * -(-o // (t.vectors * target.lanes))
         return Lowered(
@@ -136,7 +136,7 @@ def _lowered(
     block = balanced(t.block, b * oh, panels, target.threads, by_rows=light, weight_bytes=w.nbytes)
     t = replace(t, block=1 if by_rows else block)
     packed = pack_conv(w.transpose(0, 3, 1, 2), groups, target.lanes, t.vectors)
-    shape = (b, h, width, per, apart[0], oh, ow, n, apart[1], groups)
+    shape = (out, b, h, width, per, apart[0], oh, ow, n, apart[1], groups)
     call = Call("conv_f32", (*shape, *windows, t.rows, t.vectors, t.block, *ends))
     units = -(-b * oh // t.block) * len(panels)
     return Lowered((call,), ("conv_f32.h",), (packed,), 0, units, "conv_f32", grain=int(by_rows))

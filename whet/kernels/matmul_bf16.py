@@ -11,13 +11,12 @@ from whet.ir.dim import static_size
 from whet.ir.element import BF16, F32
 from whet.ir.leaf import known
 from whet.ir.node import Array, Node
-from whet.kernels.epilogue import NARROW_FLOATS, vector_epilogue
+from whet.kernels.epilogue import out_bytes, vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing_bf16 import pack_pairs
-from whet.kernels.scratch import whole_lines
 from whet.kernels.share import balanced_gemm
-from whet.kernels.tiling import Tile
-from whet.kernels.tiling_bf16 import laid_stride, tiles_gemm_bf16
+from whet.kernels.tiling import Tile, tile_choices_f32
+from whet.kernels.tiling_bf16 import gemm_scratch, laid_stride
 from whet.ops.matmul import matmul
 from whet.targets.target import Target
 
@@ -34,36 +33,50 @@ def bias_of(node: Node) -> tuple[Argument, tuple[Array, ...]] | None:
     return None if values is None else (Weight(1), (values.astype(np.float32),))
 
 
-def out_bytes(node: Node) -> int | None:
-    """The size of a result; None where the kernels do not store such."""
-    element = node.outputs[0].tensor.element
-    return element.size if element in NARROW_FLOATS else None
-
-
 def gemm_space(m: int, n: int, k: int, target: Target) -> list[Numbers]:
     """Rows and vectors of a tile, and the rows of a block."""
-    tiles = tiles_gemm_bf16(m, n, k, target.lanes, target.registers, target.dot_bf16)
-    return [astuple(t) for t in tiles]
+    tiles = tile_choices_f32(m, n, k, target, stride=laid_stride(k))
+    return list(dict.fromkeys(astuple(t) for t in tiles))
 
 
 def gemm_bf16(
-    node: Node, m: int, w: Array, target: Target, numbers: Numbers | None
+    node: Node,
+    m: int,
+    w: Array,
+    target: Target,
+    numbers: Numbers | None,
+    rows: tuple[int, int, int] | None = None,
 ) -> Lowered | None:
-    """x[m, K] * w[K, N] with the node's bias and epilogue."""
-    epilogue, bias, out = vector_epilogue(node, 3, NARROW_FLOATS), bias_of(node), out_bytes(node)
+    """x[m, K] * w[K, N] with the node's bias and epilogue.
+
+    rows: how many rows lie evenly, the elements from so many to the next, and from one to the next.
+    """
+    epilogue, bias, out = vector_epilogue(node, 3), bias_of(node), out_bytes(node)
     if epilogue is None or bias is None or out is None:
         return None
     k, n = w.shape
     t = balanced_gemm(Tile(*(numbers or gemm_space(m, n, k, target)[0])), m, n, k, target, 2)
     stride = laid_stride(k)
     offset, kept = bias
-    sizes = (int(target.dot_bf16), out, m, n, k, k, stride, n, t.rows, t.vectors, t.block)
+    sizes = (
+        int(target.dot_bf16),
+        out,
+        m,
+        n,
+        k,
+        *(rows or (m, 0, k)),
+        stride,
+        n,
+        t.rows,
+        t.vectors,
+        t.block,
+    )
     ends = (Name("begin"), Name("end"), In(0), Weight(0), offset, Out(), Scratch(), epilogue)
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
     return Lowered(
         (Call("gemm_bf16", (*sizes, *ends)),), ("gemm_bf16.h",),
         (pack_pairs(w, target.lanes, t.vectors), *kept), 0, units, "gemm_bf16",
-        whole_lines(4 * min(t.block, m) * stride),
+        gemm_scratch(m, k, t, target.lanes),
     )  # fmt: skip
 
 

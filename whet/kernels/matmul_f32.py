@@ -9,7 +9,7 @@ from whet.ir.dim import static_size
 from whet.ir.element import F32
 from whet.ir.leaf import known
 from whet.ir.node import Node
-from whet.kernels.epilogue import far, vector_epilogue
+from whet.kernels.epilogue import far, out_bytes, vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_panels
 from whet.kernels.share import balanced_gemm
@@ -41,8 +41,9 @@ def _sizes(node: Node) -> tuple[int, int, int] | None:
 
 @kernel_of_choices("matmul_f32", space, matmul)
 def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
-    sizes, epilogue, weights = _sizes(node), vector_epilogue(node, 3), known(node.inputs[1])
-    if sizes is None or epilogue is None or weights is None:
+    sizes, weights = _sizes(node), known(node.inputs[1])
+    epilogue, out = vector_epilogue(node, 3), out_bytes(node)
+    if sizes is None or epilogue is None or weights is None or out is None:
         return None
     m, n, k = sizes
     offset: Argument = In(2) if node.operand(2) is not None else 0
@@ -51,8 +52,8 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     t = balanced_gemm(t, m, n, k, target, 4)
     packed = pack_panels(weights, target.lanes, t.vectors)
     apart = (Pitch(In(0), k), Pitch(Out(), n))
-    shape = (m, n, k, apart[0], 0, apart[1], t.rows, t.vectors, t.block)
-    afar = far(epilogue, node.outputs[0].tensor, target)
+    shape = (out, m, n, k, apart[0], 0, apart[1], t.rows, t.vectors, t.block)
+    afar = far(epilogue, node, target)
     call = Call("gemm_f32", (*shape, *span, In(0), Weight(0), offset, Out(), *afar, epilogue))
     units = -(-m // t.block) * -(-n // (t.vectors * target.lanes))
     return Lowered((call,), ("gemm_f32.h",), (packed,), 0, units, "gemm_f32")

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["pack_conv_pairs", "pack_pairs"]
+__all__ = ["pack_conv_pairs", "pack_pairs", "pack_winograd_pairs"]
 
 Bf16 = npt.NDArray[ml_dtypes.bfloat16]
 
@@ -40,3 +40,13 @@ def pack_conv_pairs(w: Bf16, groups: int, merged: bool, lanes: int, vectors: int
     return np.concatenate(
         [pack_pairs(rows[:, g * n : (g + 1) * n], lanes, vectors) for g in range(groups)]
     )
+
+
+def pack_winograd_pairs(w: Bf16, lanes: int, vectors: int) -> Bf16:
+    """Pack w[N, 3, 3, C] for winograd_bf16: panels of pairs of channels, [ceil(C / 2)][9] of them;
+    the channel after an odd C is zero."""
+    n, _, _, c = w.shape
+    even = np.zeros((n, 9, c + c % 2), w.dtype)
+    even[..., :c] = w.reshape(n, 9, c)
+    pairs = even.reshape(n, 9, -1, 2).transpose(2, 1, 3, 0)
+    return pack_pairs(pairs.reshape(-1, n), lanes, vectors)

@@ -7,7 +7,7 @@ from dataclasses import astuple, replace
 from whet.emit.lowered import Argument, Call, In, Lowered, Name, Out, Pitch, Scratch, Weight
 from whet.ir.node import Array, Node
 from whet.kernels.conv_f32 import image, pair, weights_of
-from whet.kernels.epilogue import vector_epilogue
+from whet.kernels.epilogue import out_bytes, vector_epilogue
 from whet.kernels.kernel import Numbers, kernel_of_choices
 from whet.kernels.packing import pack_winograd
 from whet.kernels.scratch import whole_lines
@@ -27,19 +27,23 @@ from whet.targets.target import Target
 HEADERS = ("winograd_f32.h",)
 
 
-def _weights(node: Node, target: Target) -> Array | None:
-    """The weights of a convolution that Winograd can do.
+def fits_winograd(node: Node, w: Array, target: Target) -> bool:
+    """Whether Winograd can do a convolution of weights w[N, KH, KW, C].
 
     Needs a machine that can spare the scratch and the larger weights: one of wide vectors or many
     registers."""
-    w, x = weights_of(node), node.inputs[0]
-    if w is None or x is None or w.shape[1:3] != (3, 3) or len(x.shape) != 4:
-        return None
+    if w.shape[1:3] != (3, 3) or len(node.input(0).shape) != 4:
+        return False
     if not (target.lanes >= 8 or target.registers >= 32) or node.integer("groups", 1) != 1:
-        return None
-    if pair(node.integers("stride"), 1) != (1, 1) or pair(node.integers("dilation"), 1) != (1, 1):
-        return None
-    return w
+        return False
+    strides = pair(node.integers("stride"), 1), pair(node.integers("dilation"), 1)
+    return strides == ((1, 1), (1, 1))
+
+
+def _weights(node: Node, target: Target) -> Array | None:
+    """The weights of a convolution that the kernel can do."""
+    w = weights_of(node)
+    return w if w is not None and fits_winograd(node, w, target) else None
 
 
 def space(node: Node, target: Target) -> list[Numbers]:
@@ -66,8 +70,8 @@ def space(node: Node, target: Target) -> list[Numbers]:
 def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered | None:
     """Unless it is asked for, only where it is likely the fastest; never where the weights let the
     error grow beyond LOSS of direct summation's bound."""
-    w, epilogue = _weights(node, target), vector_epilogue(node, 3)
-    if w is None or epilogue is None:
+    w, epilogue, out = _weights(node, target), vector_epilogue(node, 3), out_bytes(node)
+    if w is None or epilogue is None or out is None:
         return None
     b, h, width, c = image(node.input(0).shape)
     _, oh, ow, n = image(node.outputs[0].shape)
@@ -79,9 +83,10 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     bias: Argument = In(2) if node.operand(2) is not None else 0
     top, left = pair(node.integers("low"), 0)
     down = -(-oh // m)
-    even = _even(b, down, t.block, target.threads) if packed.nbytes <= target.l2 // 2 else None
+    light = packed.nbytes <= target.l2 // 2
+    even = even_blocks(b, down, t.block, target.threads) if light else None
     blocks = even or -(-down // t.block)
-    pixels = (b, m, h, width, c, Pitch(In(0), c), oh, ow, n, Pitch(Out(), n))
+    pixels = (out, b, m, h, width, c, Pitch(In(0), c), oh, ow, n, Pitch(Out(), n))
     shape: tuple[Argument, ...] = (*pixels, top, left, blocks, t.rows, t.vectors)
     ends = (In(0), Weight(0), bias, Out(), Scratch(), epilogue)
     scratch = whole_lines(winograd_scratch(m, ow, c, n, -(-down // blocks)) * 4)
@@ -93,7 +98,7 @@ def lower(node: Node, target: Target, numbers: Numbers | None = None) -> Lowered
     return Lowered((call,), HEADERS, (packed,), scratch, together=True)
 
 
-def _even(images: int, down: int, most: int, threads: int) -> int | None:
+def even_blocks(images: int, down: int, most: int, threads: int) -> int | None:
     """The fewest blocks of at most `most` of the `down` rows of tiles of an image that threads
     share evenly; None where there are none."""
     if -(-images * down // threads) * threads > UNEVEN * images * down:

@@ -57,14 +57,14 @@ def graph_cost(graph: Graph) -> Cost:
 
 
 def precision_of(graph: Graph) -> str:
-    """What most of the operations of its products read: `int8`, `bf16` or `f32` and the like."""
+    """What most of the weights of its products are: `int8`, `bf16` or `f32` and the like."""
     found: dict[str, int] = {}
     for node in graph.nodes:
-        x = node.inputs[0] if node.op.family == "contraction" and node.inputs else None
-        if x is not None and isinstance(x.type, Type):
-            element = x.tensor.element
+        w = node.operand(1) if node.op.family == "contraction" else None
+        if w is not None and isinstance(w.type, Type):
+            element = w.tensor.element
             name = element.store.dtype.name if isinstance(element, Quant) else element.name
-            found[name] = found.get(name, 0) + _operations(node)
+            found[name] = found.get(name, 0) + _count(w)
     return max(found, key=lambda name: found[name], default="")
 
 

@@ -7,8 +7,13 @@ What lies between such products (pooling, normalisation, movement) is stored in 
 in f32; all else stays f32, as do the inputs and outputs of the model. Numbers below 2^-126 may be
 read and stored as 0.
 
-The tolerance. A sum of K products is within K * 2^-23 * (sum of |x * w|) of the exact one, and what
-is stored within 2^-8 of its size besides.
+Contractions of few weights stay f32, for their bytes are none to save: depthwise convolutions, and
+those whose weights are LIGHT bytes at most and FEW times less than what they read and make. But a
+light one that reads what another stores as bf16 is as the other is.
+
+The tolerance. A sum of K products is within K * 2^-23 * (sum of |x * w|) of the exact one, by
+Winograd within LOSS of `winograd_error` times what that is at most for the largest |x|; what is
+stored is within 2^-8 of its size besides.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from collections.abc import Callable
 import ml_dtypes
 import numpy as np
 
+from whet.ir.dim import static_size
 from whet.ir.element import BF16, F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, data_of, known, parameter
@@ -34,6 +40,8 @@ from whet.ops.reduction import reduce_mean
 from whet.rewrite.driver import rewrite, substitute
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
+LIGHT = 32 << 10
+FEW = 8
 MOVEMENT = (reshape, transpose, slice_op)
 ROUNDED_ONCE = (layer_norm, average_pool, max_pool, reduce_mean)
 """Ops that compute in f32 whatever float they read, and then round."""
@@ -46,7 +54,9 @@ UNROUNDED = Graph((_SUM,), (_SUM,), ("y",))
 def narrow_contractions(graph: Graph, fired: Counter[str]) -> Graph:
     """Contractions of f32 with constant weights become ones of bf16 that give f32 sums, and what
     they read is rounded where it is made, so that all who read it find the same."""
-    chosen = {node for node in graph.nodes if _fits(node)}
+    fitting = [node for node in graph.nodes if _fits(node)]
+    read = {node.inputs[0] for node in fitting if not _light(node)}
+    chosen = {node for node in fitting if node.inputs[0] in read}
     if not chosen:
         return graph
     replaced: dict[Value, Value] = {}
@@ -70,7 +80,17 @@ def _fits(node: Node) -> bool:
         return False
     if x.tensor.element != F32 or w.dtype != np.float32:
         return False
+    if node.op is conv and w.shape[-1] == 1 and node.integer("groups", 1) == x.shape[-1]:
+        return False
     return w.ndim == 2 if node.op is matmul else w.ndim <= 4
+
+
+def _light(node: Node) -> bool:
+    """Whether the weights of a contraction are too few to be worth rounding."""
+    x, w, y = node.input(0), known(node.inputs[1]), node.outputs[0]
+    assert w is not None
+    moved = static_size(x.tensor.elements) + static_size(y.tensor.elements)
+    return w.nbytes <= LIGHT and w.size * FEW < moved
 
 
 def _narrow(node: Node) -> Node:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whet.ir.element import BF16, F32, Element
+from whet.ir.element import BF16, F32
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, constant_op, known, parameter, parameter_op
 from whet.ir.node import Node, Value
@@ -19,6 +19,7 @@ from whet.passes.fuse import fusable
 from whet.rewrite.rule import Replacement, Rule, Uses, rule
 
 EXTRAS = 4
+FLOATS = (F32, BF16)
 BODY_NODES = 40
 
 
@@ -46,11 +47,10 @@ def accepts(value: Value, node: Node) -> bool:
     """Whether the kernels of the contraction behind `value` can apply `node` to its results."""
     if value.op not in (conv, matmul) or value.node["element"] is not None:
         return False
-    result, x = value.tensor, value.node.inputs[0]
-    if result.element != F32 or not result.static or x is None:
+    result = value.tensor
+    if result.element != F32 or not result.static:
         return False
-    elements = (F32, BF16) if x.tensor.element == BF16 else (F32,)
-    if node.types[0] not in [Type(result.shape, e) for e in elements]:
+    if node.types[0] not in [Type(result.shape, e) for e in FLOATS]:
         return False
     w = known(value.node.inputs[1])
     if w is None or w.ndim != (2 if value.op is matmul else result.rank) or result.rank > 4:
@@ -59,18 +59,18 @@ def accepts(value: Value, node: Node) -> bool:
     held = len(value.node.inputs[3:])
     if held + len(others) > EXTRAS:
         return False
-    if any(v.tensor.element not in elements for v in others):
+    if any(v.tensor.element not in FLOATS for v in others):
         return False
     if not all(channel_or_full(v.tensor, result) for v in others):
         return False
     body = scalar_body(node)
-    return len(body.nodes) <= BODY_NODES and all(_vector(n, elements) for n in body.nodes)
+    return len(body.nodes) <= BODY_NODES and all(map(_vector, body.nodes))
 
 
-def _vector(node: Node, elements: tuple[Element, ...]) -> bool:
+def _vector(node: Node) -> bool:
     """Whether a node of a scalar body has a vector form: arithmetic is in f32."""
     if node.op in (constant_op, parameter_op, convert):
-        return node.types[0] in [Type((), e) for e in elements]
+        return node.types[0] in [Type((), e) for e in FLOATS]
     return node.op.name in FUSABLE and node.types == (Type((), F32),)
 
 

@@ -75,12 +75,12 @@ INLINE void attention_scores_f32(const int MR, const int S, const int D, const i
     for (int s = 0; s < whole; s += width) {
         tile_start_f32(MR, NV, VL, acc, 0);
         tile_sum_f32(MR, NV, VL, D, acc, q, ldq, panels + (long)s * D, 0);
-        tile_store_f32(MR, NV, VL, acc, x + s, ldx, 0, 0, 0, identity_f32);
+        tile_store_f32(4, MR, NV, VL, acc, x + s, ldx, 0, 0, 0, identity_f32);
     }
     if (rest) {
         tile_start_f32(MR, last, VL, acc, 0);
         tile_sum_f32(MR, last, VL, D, acc, q, ldq, panels + (long)whole * D, 0);
-        tile_store_f32(MR, last, VL, acc, x + whole, ldx, 0, 0, 0, identity_f32);
+        tile_store_f32(4, MR, last, VL, acc, x + whole, ldx, 0, 0, 0, identity_f32);
     }
 }
 

@@ -37,9 +37,9 @@ INLINE void conv_chunk_f32(const int MR, const int NV, const int LANES, const in
         tile_sum_rows_f32(MR, NV, LANES, count, RATE, acc, pixels, w, ahead);
     }
     if (last)
-        tile_store_f32(MR, NV, LANES, acc, y, ldy, pixel, channel, extra, epilogue);
+        tile_store_f32(4, MR, NV, LANES, acc, y, ldy, pixel, channel, extra, epilogue);
     else
-        tile_store_f32(MR, NV, LANES, acc, y, ldy, pixel, channel, 0, identity_f32);
+        tile_store_f32(4, MR, NV, LANES, acc, y, ldy, pixel, channel, 0, identity_f32);
 }
 
 // One chunk of a unit, the rows [begin, end) of all images. c, kh, kw: its place; wk: its weights.

@@ -1,5 +1,5 @@
 // 2-D convolution as a GEMM whose rows are read in place, channels last:
-// y[B][OH][OW][G * N] from x[B][H][W][G * C].
+// y[B][OH][OW][G * N], as OUT says, from x[B][H][W][G * C].
 //
 //   y[b][oh][ow][g * N + n] = epilogue(bias[g * N + n] + sum over kh, kw, c of
 //       x[b][oh * SH - PT + kh * DH][ow * SW - PL + kw * DW][g * C + c] * w[g][kh][kw][c][n])
@@ -60,12 +60,12 @@ INLINE void conv_tile_f32(const int MR, const int NV, const int LANES, const int
     }
 }
 
-INLINE void conv_f32(const int B, const int H, const int W, const int C, const int ldx,
-                     const int OH, const int OW, const int N, const int ldy, const int G,
-                     const int KH, const int KW, const int SH, const int SW, const int DH,
-                     const int DW, const int PT, const int PL, const int MR, const int NV,
-                     const int RB, const int begin, const int end, const float *x, const float *w,
-                     const float *bias, float *y, const int FAR, const float *beside,
+INLINE void conv_f32(const int OUT, const int B, const int H, const int W, const int C,
+                     const int ldx, const int OH, const int OW, const int N, const int ldy,
+                     const int G, const int KH, const int KW, const int SH, const int SW,
+                     const int DH, const int DW, const int PT, const int PL, const int MR,
+                     const int NV, const int RB, const int begin, const int end, const float *x,
+                     const float *w, const float *bias, void *y, const int FAR, const float *beside,
                      const int ldbeside, const void *const *extra, epilogue_f32 epilogue) {
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width, K = KH * KW * C;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
@@ -78,10 +78,10 @@ INLINE void conv_f32(const int B, const int H, const int W, const int C, const i
                   wb, bs, RATE(NV_),                                                              \
                   wb + (long)K * NV_ * VL +                                                        \
                       (long)(tile + ow / (MR_)) * ahead_share_f32(K, RATE(NV_)),                  \
-                  next_tile_f32(MR_, K, FAR, yb + (long)ow * ldy, ldy,                             \
+                  next_tile_f32(MR_, K, FAR, (float *)(yb + (long)ow * ldy * OUT), ldy,            \
                                 be ? be + (long)ow * ldbeside : 0, ldbeside)),                     \
-        tile_store_f32(MR_, NV_, LANES_, acc, yb + (long)ow * ldy, ldy, (long)r * OW + ow,         \
-                       channel, extra, epilogue)
+        tile_store_f32(OUT, MR_, NV_, LANES_, acc, yb + (long)ow * ldy * OUT, ldy,                 \
+                       (long)r * OW + ow, channel, extra, epilogue)
 #define RATE(NV_) ahead_rate_f32(RB *tiles, NV_)
     for (int u = begin; u < end; u++) {
         const int block = u / (G * panels), g = u / panels % G, panel = u % panels,
@@ -91,7 +91,7 @@ INLINE void conv_f32(const int B, const int H, const int W, const int C, const i
             const int oh = r % OH, tile = (r - block * RB) * tiles;
             const float *xb = x + (long)(r / OH) * H * W * ldx + g * C;
             const float *be = beside ? beside + (long)r * OW * ldbeside + channel : 0;
-            float *yb = y + (long)r * OW * ldy + channel;
+            char *yb = (char *)y + ((long)r * OW * ldy + channel) * OUT;
             if (panel < whole) {
                 for (int ow = 0; ow < larger * (few + 1); ow += few + 1) TILE(few + 1, NV, VL);
                 for (int ow = larger * (few + 1); ow < OW; ow += few) TILE(few, NV, VL);

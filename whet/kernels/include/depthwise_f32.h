@@ -1,5 +1,5 @@
 // Depthwise convolution, channels last: each channel of x[B][H][W][C] gives M (the multiplier)
-// channels of y[B][OH][OW][C * M].
+// channels of y[B][OH][OW][C * M], as OUT says.
 //
 //   y[b][oh][ow][n] = epilogue(bias[n] + sum over kh, kw of
 //                     x[b][oh * SH - PT + kh * DH][ow * SW - PL + kw * DW][n / M] * w[kh][kw][n])
@@ -51,11 +51,11 @@ INLINE void depthwise_tile_f32(const int TW, const int M, const int lanes, const
     }
 }
 
-INLINE void depthwise_f32(const int H, const int W, const int C, const int ldx, const int OH,
-                          const int OW, const int ldy, const int M, const int KH, const int KW,
-                          const int SH, const int SW, const int DH, const int DW, const int PT,
-                          const int PL, const int TW, const int begin, const int end,
-                          const float *x, const float *w, const float *bias, float *y,
+INLINE void depthwise_f32(const int OUT, const int H, const int W, const int C, const int ldx,
+                          const int OH, const int OW, const int ldy, const int M, const int KH,
+                          const int KW, const int SH, const int SW, const int DH, const int DW,
+                          const int PT, const int PL, const int TW, const int begin, const int end,
+                          const float *x, const float *w, const float *bias, void *y,
                           const void *const *extra, epilogue_f32 epilogue) {
     const int N = C * M, rest = N % VL, whole = N - rest;
     const int tiles = (OW + TW - 1) / TW, width = (OW + tiles - 1) / tiles;
@@ -65,15 +65,15 @@ INLINE void depthwise_f32(const int H, const int W, const int C, const int ldx, 
 #define TILE(TW, LANES, INSIDE, OW_)                                                             \
     depthwise_tile_f32(TW, M, LANES, W, N, ldx, KW, SW, DH, DW, INSIDE, top, bottom, row,        \
                        (OW_) * SW - PL, n, acc, xb, w, bias),                                    \
-        tile_store_f32(TW, 1, LANES, acc, yb + (long)(OW_) * ldy + n, ldy, (long)r * OW + (OW_), \
-                       n, extra, epilogue)
+        tile_store_f32(OUT, TW, 1, LANES, acc, yb + ((long)(OW_) * ldy + n) * OUT, ldy,          \
+                       (long)r * OW + (OW_), n, extra, epilogue)
 #define ROWS(TW, INSIDE, OW_)                                                      \
     for (int r = r0; r < r0 + rows; r++) {                                         \
         const int row = r % OH * SH - PT, taps = (H - row + DH - 1) / DH;          \
         const int top = row < 0 ? (-row + DH - 1) / DH : 0;                        \
         const int bottom = taps < KH ? taps : KH;                                  \
         const float *xb = x + (long)(r / OH) * H * W * ldx;                        \
-        float *yb = y + (long)r * OW * ldy;                                        \
+        char *yb = (char *)y + (long)r * OW * ldy * OUT;                           \
         for (int n = from * VL; n < full; n += VL) TILE(TW, VL, INSIDE, OW_);      \
         for (int n = tail; n < N; n += VL) TILE(TW, rest, INSIDE, OW_);            \
     }

@@ -14,7 +14,7 @@ INLINE void gemm_batch_f32(const int units, const long *batch_shape, const long 
     for (int at = begin; at < end;) {
         const long index = at / units;
         const int first = at % units, last = end - at < units - first ? first + end - at : units;
-        gemm_f32(M, N, K, K, N, N, MR, NV, MC, first, last,
+        gemm_f32(4, M, N, K, K, N, N, MR, NV, MC, first, last,
                  a + matmul_start(index, batch_shape, a_strides, rank),
                  b + matmul_start(index, batch_shape, b_strides, rank), bias, c + index * M * N, 0,
                  0, 0, 0, identity_f32);

@@ -197,7 +197,7 @@ INLINE void recurrent_inputs(const int CODES, const int M, const int COLUMNS, co
         recurrent_inputs_s8(M, COLUMNS, INPUT, ldx, MR, NV, begin, end, (const s8 *)x,
                             (const s8 *)k->w, k->w_start, k->w_scale, k->bias, gates);
     else
-        gemm_f32(M, COLUMNS, INPUT, (int)ldx, 0, COLUMNS, MR, NV, rows, begin, end,
+        gemm_f32(4, M, COLUMNS, INPUT, (int)ldx, 0, COLUMNS, MR, NV, rows, begin, end,
                  (const float *)x, (const float *)k->w, k->bias, gates, 0, 0, 0, 0,
                  identity_f32);
 }

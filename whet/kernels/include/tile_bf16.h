@@ -4,12 +4,10 @@
 //
 // Weights are packed in pairs of K by packing_bf16: [ceil(K / 2)][NV][VL][2], an odd K closed by
 // zeros. Rows of a are laid in scratch first. DOT = 0: as floats, and each product is a
-// multiply-add of f32. DOT = 1: as they are, for vdot_bf16. Strides of scratch count elements. Row
+// multiply-add of f32; a panel that several tiles share is laid as floats as well, [K][NV][VL], an
+// odd K with its zeros. DOT = 1: as they are, for vdot_bf16. Strides of scratch count elements. Row
 // i of a is at (i / TW) * down + i % TW * lda.
-//
-// OUT is the size of a result in bytes: 2 rounds to bf16, 4 stores floats.
 #pragma once
-#include "simd_bf16.h"
 #include "tile_f32.h"
 
 // Where element i of laid scratch is.
@@ -66,7 +64,48 @@ INLINE void tile_two_bf16(const int DOT, const int alone, const int MR, const in
     tile_one_bf16(MR, TW, NV, LANES, acc, (const float *)a + 1, lda, down, row);
 }
 
-// acc[i][j] += sum over k < K of a[i][k] * b[k][j].
+// Whether tiles read a panel that is laid as floats.
+INLINE int panel_laid_bf16(const int DOT, const int tiles) { return !DOT && tiles > 1; }
+
+// Of the K rows of a panel, how many are laid at once: whole vectors of rows of a, so few that the
+// nearest cache holds them.
+enum { PANEL_BYTES = 16384 };
+INLINE int laid_rows_bf16(const int K, const int NV) {
+    const int most = PANEL_BYTES / (4 * NV * VL);
+    const int turns = 2 * K <= 3 * most ? 1 : (K + most - 1) / most;
+    return (K + 16 * turns - 1) / (16 * turns) * 16;
+}
+
+// Lay a panel of K rows, an even number, as floats.
+INLINE void lay_panel_bf16(const int K, const int NV, const bf16 *b, float *to) {
+    for (long k = 0; k < K; k += 2)
+        UNROLL (j, NV) {
+            const vi pair = vload_i((const int *)(b + k * NV * VL) + j * VL);
+            vstore(to + (k * NV + j) * VL, vlow_bf16(pair));
+            vstore(to + ((k + 1) * NV + j) * VL, vhigh_bf16(pair));
+        }
+}
+
+// As ahead_rate_f32, of a packed panel.
+INLINE int ahead_rate_bf16(const int DOT, const int tiles, const int NV) {
+    return panel_laid_bf16(DOT, tiles) ? ahead_rate_f32(2 * tiles, NV) : 0;
+}
+
+// acc[i][j] += sum over k < K of a[i][k] * b[k][j], b of a laid panel. RATE, ahead: what to fetch
+// meanwhile, and from where on.
+INLINE void tile_sum_laid_bf16(const int MR, const int TW, const int NV, const int LANES,
+                               const int K, const int RATE, vf *acc, const float *a, const int lda,
+                               const int down, const float *b, const float *ahead) {
+    for (int k = 0; k < K; k++) {
+        UNROLL (l, (RATE + 63) / 64)
+            __builtin_prefetch(ahead + ahead_share_f32(k, RATE) + l * LINE_FLOATS, 0, 2);
+        vf row[TILE_VECTORS];
+        UNROLL (j, NV) row[j] = vload(b + ((long)k * NV + j) * VL);
+        tile_one_bf16(MR, TW, NV, LANES, acc, a + k, lda, down, row);
+    }
+}
+
+// acc[i][j] += sum over k < K of a[i][k] * b[k][j], b as it is packed.
 INLINE void tile_sum_bf16(const int DOT, const int MR, const int TW, const int NV, const int LANES,
                           const int K, vf *acc, const void *a, const int lda, const int down,
                           const bf16 *b) {
@@ -76,20 +115,4 @@ INLINE void tile_sum_bf16(const int DOT, const int MR, const int TW, const int N
     if (K % 2)
         tile_two_bf16(DOT, 1, MR, TW, NV, LANES, acc, laid_bf16(DOT, a, K - 1), lda, down,
                       b + (long)(K - 1) * NV * VL);
-}
-
-// As tile_store_f32, one row of results: TW pixels ldc apart.
-INLINE void tile_store_bf16(const int OUT, const int TW, const int NV, const int LANES,
-                            const vf *acc, void *c, const int ldc, const long row,
-                            const int channel, const void *const *extra, epilogue_f32 epilogue) {
-    UNROLL (i, TW)
-        UNROLL (j, NV) {
-            const int lanes = j == NV - 1 ? LANES : VL;
-            const long at = (long)i * ldc + j * VL;
-            const vf v = epilogue(extra, acc[i * NV + j], row + i, channel + j * VL, lanes);
-            if (OUT == 2)
-                vstore_bf16_n((bf16 *)c + at, v, lanes);
-            else
-                vstore_n((float *)c + at, v, lanes);
-        }
 }

@@ -11,8 +11,10 @@
 //   channel  output channel of lane 0
 //   lanes    how many lanes exist, a literal: VL but at the channel tail, where the lanes beyond
 //            hold rubbish. Read other tensors with vload_n(p, lanes): it is vload(p) for VL lanes.
+//
+// OUT is the size of a result in bytes: 4 stores floats, 2 rounds to bf16.
 #pragma once
-#include "simd.h"
+#include "simd_bf16.h"
 #include "tile.h"
 
 typedef vf (*epilogue_f32)(const void *const *extra, vf acc, long row, int channel, int lanes);
@@ -111,14 +113,28 @@ INLINE void tile_sum_rows_f32(const int MR, const int NV, const int LANES, const
     }
 }
 
+// The first `lanes` numbers from x[i] on; IN is the size of one of x: 4 for floats, 2 for bf16.
+INLINE vf load_f32(const int IN, const void *x, const long i, const int lanes) {
+    if (IN == 2) return vload_bf16_n((const bf16 *)x + i, lanes);
+    return vload_n((const float *)x + i, lanes);
+}
+
+// Store the first `lanes` lanes at c[i], as OUT says.
+INLINE void store_f32(const int OUT, void *c, const long i, const vf v, const int lanes) {
+    if (OUT == 2)
+        vstore_bf16_n((bf16 *)c + i, v, lanes);
+    else
+        vstore_n((float *)c + i, v, lanes);
+}
+
 // c[i * ldc + j * VL ...] = epilogue(acc[i][j]) for rows row + i and channels channel + j * VL ...
-INLINE void tile_store_f32(const int MR, const int NV, const int LANES, const vf *acc, float *c,
-                           const int ldc, const long row, const int channel,
-                           const void *const *extra, epilogue_f32 epilogue) {
+INLINE void tile_store_f32(const int OUT, const int MR, const int NV, const int LANES,
+                           const vf *acc, void *c, const int ldc, const long row,
+                           const int channel, const void *const *extra, epilogue_f32 epilogue) {
     UNROLL (i, MR)
         UNROLL (j, NV) {
             const int lanes = j == NV - 1 ? LANES : VL;
             const vf v = epilogue(extra, acc[i * NV + j], row + i, channel + j * VL, lanes);
-            vstore_n(c + (long)i * ldc + j * VL, v, lanes);
+            store_f32(OUT, c, (long)i * ldc + j * VL, v, lanes);
         }
 }
