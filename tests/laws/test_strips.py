@@ -14,12 +14,14 @@ from tests.laws.agreement import random_inputs
 from tests.laws.random_images import Chain
 from whet.compiler.pipeline import Compiled, compile_graph
 from whet.emit.program import Strips
-from whet.ir.element import F32
+from whet.ir.element import F32, I8, Element, Quant
 from whet.ir.graph import Graph
 from whet.ir.leaf import constant, parameter
 from whet.ir.node import Value
 from whet.ir.type import Type
+from whet.ops.bilinear import bilinear
 from whet.ops.convolution import conv
+from whet.ops.reduction import argmax
 from whet.plan import program, strips
 from whet.targets.host import host
 
@@ -122,3 +124,19 @@ def test_random_chains_do_run_in_strips(quantized: bool, monkeypatch: pytest.Mon
     assert sum(map(bool, small)) >= 2
     assert max(len(chain.groups) for each in large for chain in each) >= 3
     assert {len(chain.groups) for each in small for chain in each} == {1}
+
+
+@pytest.mark.parametrize("element", [F32, Quant(I8, (0.1,), (3,))])
+def test_extremes_of_a_resized_image(element: Element, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = parameter("x", Type((1, 6, 7, 21), element))
+    y = argmax(bilinear(x, size=(41, 37)), axis=3, keep=False)
+    graph = Graph((x,), (y,), ("y",))
+    whole = compiled(graph, "native", "whole", monkeypatch)
+    made = compiled(graph, "native", "large", monkeypatch)
+    assert not chains(whole)
+    ((resized, index),) = [[*chain.groups] for chain in chains(made)]
+    assert (len(resized.links), len(index.links)) == (1, 1)
+    inputs = random_inputs(graph, np.random.default_rng(0))
+    expected = whole.session()(inputs)["y"]
+    for threads in range(1, min(3, made.program.threads) + 1):
+        np.testing.assert_array_equal(made.session(threads)(inputs)["y"], expected)

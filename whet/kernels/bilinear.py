@@ -39,7 +39,7 @@ def lower(node: Node, target: Target) -> Lowered | None:
             *positions(h, out_h, *options(node)), *positions(w, out_w, *options(node)),
         )  # fmt: skip
         call = Call("bilinear_f32", (*image, In(0), *tables, Name("WHET_SINGLE"), *rows))
-        return Lowered((call,), ("bilinear.h",), constants, parallel=batch * out_h)
+        return Lowered((call,), ("bilinear.h",), constants, parallel=batch * out_h, grain=1)
     down = bilinear_positions(h, out_h, *options(node))
     across = bilinear_positions(w, out_w, *options(node))
     rounding = Name("WHET_SINGLE" if codes_tie_up(node) else "WHET_DOUBLE")
@@ -47,7 +47,7 @@ def lower(node: Node, target: Target) -> Lowered | None:
     codes = BYTES.get(affine(element).store)
     if codes is not None and fits(down[2], across[2]):
         call = Call(f"bilinear_{codes}", (*image, In(0), *tables, rounding, *rows))
-        return Lowered((call,), ("bilinear.h",), fixed, parallel=batch * out_h)
+        return Lowered((call,), ("bilinear.h",), fixed, parallel=batch * out_h, grain=1)
     shape: tuple[Argument, ...] = (batch, *image, store(affine(element)))
     call = Call("integer_resize_bilinear", (*shape, In(0), *tables, rounding, Out()))
     return Lowered((call,), ("integer_resize.h",), fixed)

@@ -97,4 +97,5 @@ def extreme(node: Node, target: Target) -> Lowered | None:
         given, made = each.at(In(0), n * inner), each.to(Out(), inner)
         spans = (each.count, n, inner, inner)
     call = Call(f"{node.op.name}_{suffix(element)}", (given, made, *spans, bool(node["last"])))
-    return Lowered((call,), ("argument.h",), parallel=each.units)
+    by_rows = outer != 1 and each.units is not None and len(x.shape) == 4
+    return Lowered((call,), ("argument.h",), parallel=each.units, grain=int(by_rows))

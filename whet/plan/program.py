@@ -19,7 +19,7 @@ from whet.ir.node import Node, Value
 from whet.ir.type import Type
 from whet.kernels.kernel import Choice, load_all
 from whet.kernels.scratch import whole_lines
-from whet.ops.cost import cost, graph_cost
+from whet.ops.cost import cost, graph_cost, integer_graph
 from whet.ops.movement import concat
 from whet.plan.ahead import fetch_ahead
 from whet.plan.bound import round_up
@@ -36,8 +36,8 @@ from whet.plan.weights import Weights
 from whet.plan.within import find_within
 from whet.targets.target import Target
 
-# About what one thread does, and the shortest run that others take part in.
-OPERATIONS_A_NANOSECOND, BYTES_A_NANOSECOND = 100, 20
+# About what one thread does, with codes more, and the shortest run that others take part in.
+OPERATIONS_A_NANOSECOND, CODES_A_NANOSECOND, BYTES_A_NANOSECOND = 100, 300, 20
 SHORTEST_NANOSECONDS = 20_000
 # Bytes between what threads write, so that fetching a line and its neighbour takes no other's.
 APART = 128
@@ -111,7 +111,8 @@ def plan_program(
 def _is_long(graph: Graph) -> bool:
     """Whether a run is long beside waking the threads for it."""
     run = graph_cost(graph)
-    spent = run.operations / OPERATIONS_A_NANOSECOND + run.moved_bytes / BYTES_A_NANOSECOND
+    rate = CODES_A_NANOSECOND if integer_graph(graph) else OPERATIONS_A_NANOSECOND
+    spent = run.operations / rate + run.moved_bytes / BYTES_A_NANOSECOND
     return spent >= SHORTEST_NANOSECONDS
 
 

@@ -1,4 +1,4 @@
-"""Which convolutions take turns strip by strip, and what a thread holds of their results meanwhile.
+"""Which layers take turns strip by strip, and what a thread holds of their results meanwhile.
 
     whole    every row of a, then of b, then of c     a and b leave the cache before they are read
     strips   some rows of a, of b and of c, again     what c does not need any more is given up
@@ -26,7 +26,9 @@ from whet.ir.graph import Graph
 from whet.ir.leaf import known
 from whet.ir.node import Node, Value
 from whet.kernels.share import whole_blocks
+from whet.ops.bilinear import bilinear
 from whet.ops.convolution import conv
+from whet.ops.reduction import argmax, argmin
 from whet.plan.bound import round_up
 from whet.targets.target import Target
 
@@ -49,14 +51,16 @@ ByRows = Callable[[Node], Lowered | None]
 class _Layer:
     """A node, its statements by rows, and its window: rows [a, b) read rows [a * stride - low,
     (b - 1) * stride - low + taps) of the first operand, each row at least one that is there.
-    heavy: the first cache does not hold its weights, so that each turn reads them again."""
+    heavy: the first cache does not hold its weights, so that each turn reads them again. first: it
+    reads rows that no window describes, so that it can only be the first."""
 
     node: Node
     lowered: Lowered
     heavy: bool
-    taps: int
-    stride: int
-    low: int
+    taps: int = 1
+    stride: int = 1
+    low: int = 0
+    first: bool = False
 
     @property
     def rows(self) -> int:
@@ -184,10 +188,13 @@ def _only_readers(graph: Graph) -> dict[Value, Node]:
 def _layer(node: Node, whole: Lowered, by_rows: ByRows, target: Target) -> Iterator[_Layer]:
     """The node by rows, where it can be."""
     x, w = node.operand(0), node.operand(1)
-    if node.op is not conv or x is None or w is None or known(w) is None:
+    if x is None or not x.tensor.static or len(x.shape) != 4 or x.shape[0] != 1:
         return
-    static = x.tensor.static and node.outputs[0].tensor.static
-    if not static or len(x.shape) != 4 or x.shape[0] != 1:
+    if node.op is bilinear and whole.grain:
+        yield _Layer(node, whole, heavy=False, first=True)
+    if node.op in (argmax, argmin) and whole.grain and node.integer("axis") % 4 == 3:
+        yield _Layer(node, whole, heavy=False)
+    if node.op is not conv or w is None or known(w) is None or not node.outputs[0].tensor.static:
         return
     heavy = _bytes(w) > target.l1
     lowered = whole if heavy else by_rows(node)
@@ -220,6 +227,8 @@ def _run(
 def _joined(layer: _Layer, reader: _Layer, target: Target, *, small: bool) -> bool:
     """Whether the two take turns."""
     made = _bytes(layer.node.outputs[0])
+    if reader.first:
+        return False
     if small:
         return reader.alone and made <= target.l1 * target.threads
     return made * LARGE >= target.l2 and not (layer.heavy or reader.heavy)
@@ -228,7 +237,7 @@ def _joined(layer: _Layer, reader: _Layer, target: Target, *, small: bool) -> bo
 def _chain(layers: tuple[_Layer, ...], target: Target, *, small: bool) -> StripChain | None:
     """The chain with the largest strips that there is room for; None where there is for none, or
     where threads could not share small results evenly."""
-    starts = [i for i, layer in enumerate(layers) if i == 0 or not layer.alone]
+    starts = [i for i, v in enumerate(layers) if i == 0 or not v.alone or layers[i - 1].first]
     groups = tuple(layers[a:b] for a, b in pairwise([*starts, len(layers)]))
     turns = tuple(lcm(*(layer.lowered.grain for layer in group)) for group in groups)
     turn, total = turns[-1], layers[-1].rows
