@@ -1,0 +1,58 @@
+"""Values that lie within wider ones keep what a graph means, and never ask for a larger arena.
+
+Rows of them lie apart from each other in bytes that other values own as well: what writes them,
+what reads them and what is alive at the time all have to know it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import whet
+from tests.laws.agreement import random_inputs
+from tests.laws.random_parts import Parts, beside
+from whet.ir.graph import Graph
+from whet.passes.pipeline import optimize
+from whet.plan import program
+from whet.plan.patches import Room, plan_in_patches
+from whet.plan.program import Aim, plan_program
+from whet.targets.host import host
+
+TOGETHER = 8
+
+
+def close(graph: Graph, **options: object) -> None:
+    """Assert that compiled results are as far from their meaning as sums in other orders are."""
+    given = random_inputs(graph, np.random.default_rng(0))
+    want, compiled = whet.evaluate(graph, given), whet.compile(graph, **options)
+    for threads in (1, 2):
+        session = compiled.session(threads)
+        for got in (session(given), session(given)):
+            for name, expected in want.items():
+                by = 1e-4 * np.abs(expected).max(initial=1.0)
+                np.testing.assert_allclose(got[name], expected, 1e-4, by, err_msg=name)
+
+
+def together(first: int) -> Graph:
+    return beside([Parts(seed).graph() for seed in range(first, first + TOGETHER)])
+
+
+def arenas(graph: Graph) -> dict[Aim, int]:
+    plans = {aim: plan_program(graph, host(), aim=aim) for aim in Aim}
+    return {aim: plan.memory.arena_bytes for aim, plan in plans.items()}
+
+
+def check_plans(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plan a graph for every aim: plans are validated as they are made."""
+    graph = optimize(Parts(seed).graph())
+    within = arenas(graph)
+    with monkeypatch.context() as without:
+        without.setattr(program, "find_within", lambda *_: {})
+        apart = arenas(graph)
+    assert within[Aim.SMALLEST] <= apart[Aim.SMALLEST]
+    assert within[Aim.SMALLEST] <= within[Aim.PACKED]
+
+
