@@ -99,7 +99,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
+class CodesStep:
     """A step of an int8 epilogue: v = function(v clamped to codes [low, high], arguments...).
 
     An Extra stands for the vector of its elements, a Weight for the pointer; a float is an f32.
@@ -112,11 +112,11 @@ class Then:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class CodesEpilogue:
     """A ready int8 epilogue and what is done to the codes it gives."""
 
     first: Ready
-    steps: tuple[Then, ...]
+    steps: tuple[CodesStep, ...]
 
     @property
     def operands(self) -> tuple[In | Weight, ...]:
@@ -181,7 +181,7 @@ Argument = (
     | Pitch
     | Epilogue
     | Ready
-    | Chain
+    | CodesEpilogue
     | Longs
     | Portion
     | From

@@ -12,7 +12,7 @@ from whet.emit.lowered import (
     Ahead,
     Argument,
     Call,
-    Chain,
+    CodesEpilogue,
     Epilogue,
     Field,
     From,
@@ -34,7 +34,7 @@ from whet.emit.program import Stage
 from whet.ir.dim import Dim, Size
 from whet.ir.element import Element
 
-Named = Callable[[Epilogue | Chain], str]
+Named = Callable[[Epilogue | CodesEpilogue], str]
 
 
 def pointer(operand: In | Out | Weight | Scratch, stage: Stage) -> str:
@@ -67,7 +67,8 @@ def call(statement: Call, stage: Stage, epilogue: Named) -> str:
     arguments: list[str] = []
     for argument in statement.arguments:
         shown = _argument(argument, stage, epilogue)
-        pair = isinstance(argument, Epilogue | Ready | Chain)  # what it reads, and the function
+        # What an epilogue reads, and its function.
+        pair = isinstance(argument, Epilogue | Ready | CodesEpilogue)
         arguments += shown.rsplit(", ", 1) if pair else [shown]
     text = f"{statement.function}({named(statement.function, arguments)});"
     if statement.checked:
@@ -110,7 +111,7 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
         return f"{argument.base} + begin * {argument.each}" if split else str(argument.base)
     if isinstance(argument, Item):
         return f"*{pointer(In(argument.index), stage)}"
-    if isinstance(argument, Epilogue | Chain):
+    if isinstance(argument, Epilogue | CodesEpilogue):
         return epilogue(argument)
     if isinstance(argument, Ready):
         return f"{pointer_list([pointer(p, stage) for p in argument.pointers])}, {argument.name}"
