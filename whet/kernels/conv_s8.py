@@ -8,7 +8,16 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from whet.emit.lowered import (
-    Argument, Call, CodesEpilogue, In, Lowered, Name, Out, Ready, Scratch, Weight,
+    Argument,
+    Call,
+    CodesEpilogue,
+    In,
+    Lowered,
+    Name,
+    Out,
+    Ready,
+    Scratch,
+    Weight,
 )  # fmt: skip
 from whet.errors import ShapeError
 from whet.ir.dim import static_size
