@@ -18,7 +18,7 @@ from whet.emit.lowered import (
     Ready,
     Scratch,
     Weight,
-)  # fmt: skip
+)
 from whet.errors import ShapeError
 from whet.ir.dim import static_size
 from whet.ir.element import I8, Quant
