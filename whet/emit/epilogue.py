@@ -6,7 +6,7 @@ from collections import Counter
 
 from whet.emit.expression import literal
 from whet.emit.headers import named
-from whet.emit.lowered import CodesEpilogue, Epilogue, Extra
+from whet.emit.lowered import CodesEpilogue, Epilogue, Extra, Pitch
 from whet.emit.program import Stage
 from whet.emit.scalar import suffix, wide
 from whet.emit.statement import pitch, pointer, pointer_list
@@ -48,7 +48,10 @@ class Epilogues:
             return f"{pointer_list(pointers)}, {self._written(_codes_body(epilogue), SIGNATURE_S8)}"
         if not epilogue.body.nodes or len(epilogue.body.nodes) == 1:
             return "0, identity_f32"
-        strides = [e.row_stride and pitch(e.operand, e.row_stride, stage) for e in epilogue.extras]
+        strides = [
+            pitch(e.row_stride, stage) if isinstance(e.row_stride, Pitch) else e.row_stride
+            for e in epilogue.extras
+        ]
         name = self._written(_vector_body(epilogue.body, strides), SIGNATURE)
         return f"{pointer_list([pointer(e.operand, stage) for e in epilogue.extras])}, {name}"
 

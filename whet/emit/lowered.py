@@ -73,10 +73,14 @@ class Pitch:
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """An operand an epilogue reads at row * row_stride + channel, or at its pitch."""
+    """An operand an epilogue reads at row * row_stride + channel.
+
+    row_stride: elements from one of the result's rows to the next; a pitch where those are rows of
+    the operand as well, 0 where all rows read the same.
+    """
 
     operand: In | Weight
-    row_stride: int  # elements from one output row to the next; 0 where all rows read the same
+    row_stride: int | Pitch
 
 
 @dataclass(frozen=True, slots=True)

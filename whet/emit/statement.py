@@ -53,13 +53,11 @@ def pointer(operand: In | Out | Weight | Scratch, stage: Stage) -> str:
     return parameter.name + shift
 
 
-def pitch(operand: In | Out | Weight, row: int, stage: Stage) -> int:
-    """Elements from one row of an operand to the next; `row` where it lies alone."""
-    if isinstance(operand, Weight):
-        return row
-    parameters = stage.inputs if isinstance(operand, In) else stage.outputs
-    parameter = parameters[operand.index]
-    return row if parameter is None or parameter.pitch is None else parameter.pitch
+def pitch(apart: Pitch, stage: Stage) -> int:
+    """Elements from one row of an operand to the next."""
+    parameters = stage.inputs if isinstance(apart.operand, In) else stage.outputs
+    parameter = parameters[apart.operand.index]
+    return apart.row if parameter is None or parameter.pitch is None else parameter.pitch
 
 
 def call(statement: Call, stage: Stage, epilogue: Named) -> str:
@@ -101,7 +99,7 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
     if isinstance(argument, Ahead):
         return argument.word if stage.fetches else "0"
     if isinstance(argument, Pitch):
-        return str(pitch(argument.operand, argument.row, stage))
+        return str(pitch(argument, stage))
     if isinstance(argument, Record):
         return _record(argument, stage, epilogue)
     if isinstance(argument, Portion):
