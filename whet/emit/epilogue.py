@@ -6,7 +6,7 @@ from collections import Counter
 
 from whet.emit.expression import literal
 from whet.emit.headers import named
-from whet.emit.lowered import Chain, Epilogue, Extra
+from whet.emit.lowered import CodesEpilogue, Epilogue, Extra, Pitch
 from whet.emit.program import Stage
 from whet.emit.scalar import suffix, wide
 from whet.emit.statement import pitch, pointer, pointer_list
@@ -41,14 +41,17 @@ class Epilogues:
         self.names: dict[str, str] = {}
         self.texts: list[str] = []
 
-    def name(self, epilogue: Epilogue | Chain, stage: Stage) -> str:
+    def name(self, epilogue: Epilogue | CodesEpilogue, stage: Stage) -> str:
         """The two last arguments of a kernel: the extra pointers and the function."""
-        if isinstance(epilogue, Chain):
+        if isinstance(epilogue, CodesEpilogue):
             pointers = [pointer(p, stage) for p in (*epilogue.first.pointers, *epilogue.operands)]
             return f"{pointer_list(pointers)}, {self._written(_codes_body(epilogue), SIGNATURE_S8)}"
         if not epilogue.body.nodes or len(epilogue.body.nodes) == 1:
             return "0, identity_f32"
-        strides = [e.row_stride and pitch(e.operand, e.row_stride, stage) for e in epilogue.extras]
+        strides = [
+            pitch(e.row_stride, stage) if isinstance(e.row_stride, Pitch) else e.row_stride
+            for e in epilogue.extras
+        ]
         name = self._written(_vector_body(epilogue.body, strides), SIGNATURE)
         return f"{pointer_list([pointer(e.operand, stage) for e in epilogue.extras])}, {name}"
 
@@ -59,11 +62,11 @@ class Epilogues:
         return self.names[body]
 
 
-def _codes_body(chain: Chain) -> str:
+def _codes_body(epilogue: CodesEpilogue) -> str:
     """The C of an int8 epilogue: 32-bit lanes of codes, which the kernel clamps and stores."""
-    lines = [f"    vi v = {chain.first.name}(extra, acc, row, channel, lanes);"]
-    index = len(chain.first.pointers)
-    for step in chain.steps:
+    lines = [f"    vi v = {epilogue.first.name}(extra, acc, row, channel, lanes);"]
+    index = len(epilogue.first.pointers)
+    for step in epilogue.steps:
         shown = ["v"]
         for argument in step.arguments:
             if isinstance(argument, int):

@@ -73,10 +73,14 @@ class Pitch:
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """An operand an epilogue reads at row * row_stride + channel, or at its pitch."""
+    """An operand an epilogue reads at row * row_stride + channel.
+
+    row_stride: elements from one of the result's rows to the next; a pitch where those are rows of
+    the operand as well, 0 where all rows read the same.
+    """
 
     operand: In | Weight
-    row_stride: int  # elements from one output row to the next; 0 where all rows read the same
+    row_stride: int | Pitch
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
+class CodesStep:
     """A step of an int8 epilogue: v = function(v clamped to codes [low, high], arguments...).
 
     An Extra stands for the vector of its elements, a Weight for the pointer; a float is an f32.
@@ -112,11 +116,11 @@ class Then:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class CodesEpilogue:
     """A ready int8 epilogue and what is done to the codes it gives."""
 
     first: Ready
-    steps: tuple[Then, ...]
+    steps: tuple[CodesStep, ...]
 
     @property
     def operands(self) -> tuple[In | Weight, ...]:
@@ -181,7 +185,7 @@ Argument = (
     | Pitch
     | Epilogue
     | Ready
-    | Chain
+    | CodesEpilogue
     | Longs
     | Portion
     | From

@@ -12,7 +12,7 @@ from whet.emit.lowered import (
     Ahead,
     Argument,
     Call,
-    Chain,
+    CodesEpilogue,
     Epilogue,
     Field,
     From,
@@ -34,7 +34,7 @@ from whet.emit.program import Stage
 from whet.ir.dim import Dim, Size
 from whet.ir.element import Element
 
-Named = Callable[[Epilogue | Chain], str]
+Named = Callable[[Epilogue | CodesEpilogue], str]
 
 
 def pointer(operand: In | Out | Weight | Scratch, stage: Stage) -> str:
@@ -53,13 +53,11 @@ def pointer(operand: In | Out | Weight | Scratch, stage: Stage) -> str:
     return parameter.name + shift
 
 
-def pitch(operand: In | Out | Weight, row: int, stage: Stage) -> int:
-    """Elements from one row of an operand to the next; `row` where it lies alone."""
-    if isinstance(operand, Weight):
-        return row
-    parameters = stage.inputs if isinstance(operand, In) else stage.outputs
-    parameter = parameters[operand.index]
-    return row if parameter is None or parameter.pitch is None else parameter.pitch
+def pitch(apart: Pitch, stage: Stage) -> int:
+    """Elements from one row of an operand to the next."""
+    parameters = stage.inputs if isinstance(apart.operand, In) else stage.outputs
+    parameter = parameters[apart.operand.index]
+    return apart.row if parameter is None or parameter.pitch is None else parameter.pitch
 
 
 def call(statement: Call, stage: Stage, epilogue: Named) -> str:
@@ -67,7 +65,8 @@ def call(statement: Call, stage: Stage, epilogue: Named) -> str:
     arguments: list[str] = []
     for argument in statement.arguments:
         shown = _argument(argument, stage, epilogue)
-        pair = isinstance(argument, Epilogue | Ready | Chain)  # what it reads, and the function
+        # What an epilogue reads, and its function.
+        pair = isinstance(argument, Epilogue | Ready | CodesEpilogue)
         arguments += shown.rsplit(", ", 1) if pair else [shown]
     text = f"{statement.function}({named(statement.function, arguments)});"
     if statement.checked:
@@ -100,7 +99,7 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
     if isinstance(argument, Ahead):
         return argument.word if stage.fetches else "0"
     if isinstance(argument, Pitch):
-        return str(pitch(argument.operand, argument.row, stage))
+        return str(pitch(argument, stage))
     if isinstance(argument, Record):
         return _record(argument, stage, epilogue)
     if isinstance(argument, Portion):
@@ -110,7 +109,7 @@ def _argument(argument: Argument, stage: Stage, epilogue: Named) -> str:
         return f"{argument.base} + begin * {argument.each}" if split else str(argument.base)
     if isinstance(argument, Item):
         return f"*{pointer(In(argument.index), stage)}"
-    if isinstance(argument, Epilogue | Chain):
+    if isinstance(argument, Epilogue | CodesEpilogue):
         return epilogue(argument)
     if isinstance(argument, Ready):
         return f"{pointer_list([pointer(p, stage) for p in argument.pointers])}, {argument.name}"

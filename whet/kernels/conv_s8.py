@@ -7,7 +7,18 @@ from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
-from whet.emit.lowered import Argument, Call, Chain, In, Lowered, Name, Out, Ready, Scratch, Weight
+from whet.emit.lowered import (
+    Argument,
+    Call,
+    CodesEpilogue,
+    In,
+    Lowered,
+    Name,
+    Out,
+    Ready,
+    Scratch,
+    Weight,
+)
 from whet.errors import ShapeError
 from whet.ir.dim import static_size
 from whet.ir.element import I8, Quant
@@ -53,7 +64,7 @@ class Operands:
 
     def finish(
         self, packed: packing.Packed, columns: Array, target: Target
-    ) -> tuple[int, Ready | Chain, tuple[Array, ...]]:
+    ) -> tuple[int, Ready | CodesEpilogue, tuple[Array, ...]]:
         """OUT, the epilogue, and all constants: weights, bias, then what the epilogue reads.
 
         columns: the stored weights as [K, N], which bound the accumulators.
@@ -72,9 +83,9 @@ class Operands:
         if not after.steps:
             return ready.out, first, held
         if ready.out == 2 and low:
-            return 2, Chain(first, low), held
+            return 2, CodesEpilogue(first, low), held
         code = ready.epilogue if ready.out == 1 else ready.codes
-        return 1, Chain(Ready(code, pointers), after.steps), (*held, *after.tables)
+        return 1, CodesEpilogue(Ready(code, pointers), after.steps), (*held, *after.tables)
 
     def in_order(self, order: Array, w: Array) -> tuple[Operands, Array]:
         """The operands and weights [O, ...] with output channels in another order, some of them

@@ -57,7 +57,7 @@ def vector_epilogue(node: Node, first: int) -> Epilogue | None:
         stride = None if value is None else row_stride(value, result)
         if stride is None:
             return None
-        extras.append(Extra(In(i), stride))
+        extras.append(Extra(In(i), Pitch(In(i), stride) if stride else 0))
     return Epilogue(body, tuple(extras))
 
 
@@ -67,12 +67,12 @@ def far(epilogue: Epilogue, node: Node, target: Target) -> tuple[Argument, ...]:
     result = node.outputs[0].tensor
     if any(v.tensor.element != F32 for v in (*node.outputs, *node.operands[2:])):
         return 0, 0, 0
-    beside = next((e for e in epilogue.extras if e.row_stride), None)
+    beside = next((e for e in epilogue.extras if isinstance(e.row_stride, Pitch)), None)
     tensors = 1 if beside is None else 2
     large = isinstance(result.nbytes, int) and result.nbytes * tensors >= target.l2 // AWAY
     if beside is None or isinstance(beside.operand, Weight):
         return (large, 0, 0)
-    return (large, beside.operand, Pitch(beside.operand, beside.row_stride))
+    return (large, beside.operand, beside.row_stride)
 
 
 def _computed(node: Node) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from whet.emit.lowered import Extra, In, Then, Weight
+from whet.emit.lowered import CodesStep, Extra, In, Weight
 from whet.ir.graph import Graph
 from whet.ir.leaf import data_of
 from whet.ir.node import Array, Node, Value
@@ -28,7 +28,7 @@ EXTRAS = 3  # inputs of a contraction before those of its epilogue
 class Tail:
     """The steps after the requantisation, the tables they read, and the last clamp."""
 
-    steps: tuple[Then, ...]
+    steps: tuple[CodesStep, ...]
     tables: tuple[Array, ...]
     low: int
     high: int
@@ -40,7 +40,7 @@ def tail(node: Node, low: int, high: int, held: int = 0, *, fused: bool = False)
     held: how many constants the lowering has before the tables. fused: of the target.
     """
     body = node["epilogue"]
-    steps: list[Then] = []
+    steps: list[CodesStep] = []
     tables: list[Array] = []
     if not isinstance(body, Graph):
         return Tail((), (), low, high)
@@ -53,14 +53,14 @@ def tail(node: Node, low: int, high: int, held: int = 0, *, fused: bool = False)
             steps.append(_residual(node, body, inner, made, constants, (low, high), fused))
             low, high = constants.low, constants.high
         elif inner.op is not bitcast:
-            steps.append(Then("table_s8", (Weight(held + len(tables)),), low, high))
+            steps.append(CodesStep("table_s8", (Weight(held + len(tables)),), low, high))
             tables.append(_signed(data_of(inner.input(1))))
             low, high = -128, 127
         made = inner.outputs[0]
     return Tail(tuple(steps), tuple(tables), low, high)
 
 
-def low_steps(steps: tuple[Then, ...]) -> tuple[Then, ...]:
+def low_steps(steps: tuple[CodesStep, ...]) -> tuple[CodesStep, ...]:
     """The steps on LINEAR_ZERO + code, the code in the low 16 bits; none where they need codes."""
     if [step.function for step in steps] != ["add_linear_s8"]:
         return ()
@@ -89,7 +89,7 @@ def _residual(
     c: Addition,
     limits: tuple[int, int],
     fused: bool,
-) -> Then:
+) -> CodesStep:
     """made + residual, whichever of the two comes first."""
     swapped = inner.inputs[1] is made
     other = inner.inputs[0 if swapped else 1]
@@ -98,14 +98,14 @@ def _residual(
     if c.a_by is None or c.b_by is None or c.y_by is None:
         x_m, r_m = (c.b_m, c.a_m) if swapped else (c.a_m, c.b_m)
         constant = (1 << (c.t - 1)) - c.a_zero * c.a_m - c.b_zero * c.b_m
-        return Then("add_single_s8", (extra, x_m, r_m, constant, c.t, c.y_zero), *limits)
+        return CodesStep("add_single_s8", (extra, x_m, r_m, constant, c.t, c.y_zero), *limits)
     zeros = (c.b_zero, c.a_zero) if swapped else (c.a_zero, c.b_zero)
     x_by, r_by = (c.b_by, c.a_by) if swapped else (c.a_by, c.b_by)
     found = _linear(c, swapped, limits) if fused else None
     if found is not None:
-        return Then("add_linear_s8", (extra, *found), *limits)
+        return CodesStep("add_linear_s8", (extra, *found), *limits)
     by = (*_by(x_by), *_by(r_by), *_by(c.y_by))
-    return Then("add_double_s8", (extra, *zeros, *by, c.y_zero), *limits)
+    return CodesStep("add_double_s8", (extra, *zeros, *by, c.y_zero), *limits)
 
 
 def _linear(

@@ -85,7 +85,7 @@ def _product(node: Node) -> tuple[int, Array] | None:
     a, w = node.input(0), known(node.input(1))
     if w is None or a.tensor.element != BF16 or not a.tensor.static or w.ndim != 2:
         return None
-    return static_size(a.tensor.elements) // max(1, w.shape[0]), w
+    return (static_size(a.tensor.elements) // w.shape[0], w) if w.shape[0] else None
 
 
 def space(node: Node, target: Target) -> list[Numbers]:

@@ -21,6 +21,7 @@ __all__ = [
 Pair = tuple[int, int]
 
 COPIED_BYTES = 24 << 10
+BLOCK_BYTES = 512 << 10  # of a panel and the rows that are used with it again and again
 # Input rows that a strip of depthwise_s8 has room for.
 DEPTHWISE_ROWS = header_number("depthwise_s8.h", "DEPTHWISE_MAX_ROWS")
 COLUMN_ROWS = header_number("depthwise_s8.h", "DEPTHWISE_COLUMN_ROWS")
@@ -47,31 +48,29 @@ def _stored(width: int) -> float:
     return width + 5 * (width // 4) + (0, 2, 2, 5)[width % 4]
 
 
-def tile_s8(
-    m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0, l2: int = 1 << 20
-) -> Tile:
+def tile_s8(m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0) -> Tile:
     """The default tile for C[m, n] = A[m, k] B[k, n] on vectors of `lanes` 32-bit lanes.
 
     For a convolution m is OW (tiles stay within an output row), k is KH * KW * C, `rows` is OH and
-    the block counts output rows. `l2` is the cache in bytes.
+    the block counts output rows.
     """
-    return tile_choices_s8(m, n, k, lanes, registers, rows=rows, l2=l2)[0]
+    return tile_choices_s8(m, n, k, lanes, registers, rows=rows)[0]
 
 
 def tile_choices_s8(
-    m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0, l2: int = 1 << 20
+    m: int, n: int, k: int, lanes: int, registers: int, *, rows: int = 0
 ) -> list[Tile]:
     """Tiles for the shape of `tile_s8`, the likely fastest first."""
     tiles = tiles_f32(registers)
     ranked = sorted(tiles, key=lambda t: (_cost(m, n, k, lanes, *t), t[0] + t[1]))
-    return [_blocked(m, k, lanes, rows, l2, *t) for t in ranked]
+    return [_blocked(m, k, lanes, rows, *t) for t in ranked]
 
 
-def _blocked(m: int, k: int, lanes: int, rows: int, l2: int, mr: int, nv: int) -> Tile:
+def _blocked(m: int, k: int, lanes: int, rows: int, mr: int, nv: int) -> Tile:
     """A tile of at most mr rows, and as many rows in a block as the cache has room for."""
     mr = -(-m // -(-m // mr))
     row_bytes = k + nv * lanes
-    room = max(1, (l2 // 2 - k * nv * lanes) // row_bytes)
+    room = max(1, (BLOCK_BYTES - k * nv * lanes) // row_bytes)
     if rows:
         return Tile(mr, nv, min(rows, max(1, room // m)))
     return Tile(mr, nv, min(-(-m // mr), max(room // mr, 8)) * mr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whet.emit.lowered import Access, Call, Chain, Epilogue, In, Item, Nest, Statement
+from whet.emit.lowered import Access, Call, CodesEpilogue, Epilogue, In, Item, Nest, Statement
 
 __all__ = ["has_function", "inputs_used"]
 
@@ -23,7 +23,7 @@ def inputs_used(statement: Statement, count: int) -> set[int]:
         for a in statement.arguments:
             if isinstance(a, Epilogue):
                 used |= {e.operand.index for e in a.extras if isinstance(e.operand, In)}
-            if isinstance(a, Chain):
+            if isinstance(a, CodesEpilogue):
                 used |= {p.index for p in a.operands if isinstance(p, In)}
         return used
     return set(range(count))

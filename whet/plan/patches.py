@@ -57,7 +57,7 @@ class Patched:
 def plan_in_patches(graph: Graph, planner: Planner, room: Room) -> Patched:
     """The graph planned within the room, by the sections of least extra work where it takes any.
 
-    Inputs and outputs lie in the caller's buffers and do not count. Stages are chosen by an
+    Inputs and outputs lie in the caller's buffers and do not count. Sections are chosen by an
     estimate, and every choice is planned before it is believed.
 
     Raises:

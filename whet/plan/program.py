@@ -22,6 +22,7 @@ from whet.kernels.scratch import whole_lines
 from whet.ops.cost import cost, graph_cost, integer_graph
 from whet.ops.movement import concat
 from whet.plan.ahead import fetch_ahead
+from whet.plan.bands import GROWTH
 from whet.plan.bound import round_up
 from whet.plan.choosing import Choosing
 from whet.plan.lifetime import Step
@@ -33,7 +34,7 @@ from whet.plan.validate import validate_plan
 from whet.plan.validate_strips import validate_strips
 from whet.plan.view import views_of
 from whet.plan.weights import Weights
-from whet.plan.within import find_within
+from whet.plan.within import Within, find_within
 from whet.targets.target import Target
 
 # About what one thread does, with codes more, and the shortest run that others take part in.
@@ -153,12 +154,12 @@ class _Room:
         self.chains = self._chains(several) if in_strips else {}
         self.external = self._external()
         self.kept = set(graph.roots)
-        self.within = find_within(graph, self._alone, self._is_free)
+        self.within: dict[Value, Within] = {}
         self.shared = long and any(lowered.split for lowered in self.lowered.values())
         self.near = several and self.shared
         each = max((v.scratch_each for v in self.lowered.values() if self.near), default=0)
         self.each = round_up(each, APART)
-        self.memory = self._plan()
+        self.memory = self._plan_within()
         self.function = self._function()
 
     def _lower_all(self) -> dict[Node, Lowered]:
@@ -220,6 +221,21 @@ class _Room:
             if v not in places and v not in viewed and v.node.op.family != "leaf":
                 places[v] = Place("output", index=i)
         return places
+
+    def _plan_within(self) -> MemoryPlan:
+        """The plan with values within wider ones, unless the arena is larger for it: by more than
+        the one around a centre may be, where speed is the aim.
+        """
+        plan, order = self._plan(), self.lowered
+        self.within = find_within(self.graph, self._alone, self._is_free)
+        if not self.within:
+            return plan
+        within = self._plan()
+        most = plan.arena_bytes * (1 + GROWTH if self.aim is Aim.FASTEST else 1)
+        if within.arena_bytes <= most:
+            return within
+        self.within, self.lowered = {}, order
+        return plan
 
     def _plan(self) -> MemoryPlan:
         listed: list[Step] = []

@@ -226,6 +226,8 @@ class _Run:
             whole = self.views[whole][0]
         if whole not in self.pitch or whole not in self.plan.offsets:
             return _Area(low, high)
+        if name not in self.narrow and self._extent(name) != self._extent(whole):
+            return _Area(low, high)  # some rows of it
         pitch = self.pitch[whole]
         if name not in self.narrow:
             return _Area(low, high, whole, 0, pitch)

@@ -6,7 +6,9 @@
     b = y[..., 3:]                              b lies in y, and rows of b are 5 elements apart
 
 That takes kernels that write, and read, rows so far apart: those whose arguments name the `Pitch`
-of the operand. What another kernel makes is copied into the concat; so is what another one reads.
+of the operand, as those of f32 products and convolutions do. What another kernel makes is copied
+into the concat, and all of it where an operand is an input, an output or a constant. The wider
+value lives from its first part to its last reader.
 """
 
 from __future__ import annotations
@@ -14,7 +16,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from whet.emit.lowered import Call, Epilogue, In, Lowered, Out, Pitch
+from whet.emit.lowered import (
+    Call,
+    CodesEpilogue,
+    Epilogue,
+    In,
+    Item,
+    Lowered,
+    Out,
+    Pitch,
+    Ready,
+    Record,
+)  # fmt: skip
 from whet.ir.dim import static_shape, static_size
 from whet.ir.graph import Graph
 from whet.ir.node import Node, Value
@@ -22,6 +35,8 @@ from whet.ops.movement import concat, slice_op
 from whet.plan.view import views_of
 
 __all__ = ["Within", "find_within"]
+
+OTHERS = (CodesEpilogue, Item, Ready, Record)  # what may read operands and knows no pitch
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +125,7 @@ def _fits(
         return False
     for node in readers.get(value, ()):
         joins = not there and node is whole.node
-        if joins or (node.op is slice_op and node.outputs[0] in found):
+        if joins or found.get(node.outputs[0], (None,))[0] is value:
             continue
         places = (In(i) for i, v in enumerate(node.inputs) if v is value)
         if not all(_has_pitch(lowered(node), place) for place in places):
@@ -123,15 +138,18 @@ def _has_pitch(lowered: Lowered | None, operand: In | Out) -> bool:
     if lowered is None or not lowered.statements:
         return False
     for statement in lowered.statements:
-        if not isinstance(statement, Call):
+        if not isinstance(statement, Call) or any(
+            isinstance(a, OTHERS) for a in statement.arguments
+        ):
             return False
         plain = [a for a in statement.arguments if a == operand]
         extras = [
-            e for a in statement.arguments if isinstance(a, Epilogue) for e in a.extras
+            e.row_stride for a in statement.arguments if isinstance(a, Epilogue) for e in a.extras
             if e.operand == operand
         ]  # fmt: skip
         told = any(isinstance(a, Pitch) and a.operand == operand for a in statement.arguments)
-        if (plain and not told) or not all(e.row_stride for e in extras) or not (plain or extras):
+        kept = all(isinstance(stride, Pitch) for stride in extras)
+        if (plain and not told) or not kept or not (plain or extras):
             return False
     return True
 

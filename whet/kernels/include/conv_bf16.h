@@ -80,17 +80,17 @@ INLINE void conv_tile_bf16(const int DOT, const int OUT, const int TH, const int
 }
 
 // A block of `rows` output rows against one panel; most: tiles of a whole block. panel, parts:
-// where rows of the panel and sums are laid, null where they are not.
+// where LAID rows of the panel and sums are laid, null where they are not.
 INLINE void conv_block_bf16(const int DOT, const int OUT, const int rows, const int most,
                             const int NV, const int LANES, const int C, const int PIXEL,
                             const int WIDTH, const int OW, const int ldy, const int KH,
                             const int KW, const int SH, const int SW, const int DH, const int DW,
-                            const int TH, const int TW, const int K, const void *laid,
-                            const bf16 *w, const float *bias, char *y, const long first,
-                            const int channel, float *panel, float *parts, const float *ahead,
-                            const void *const *extra, epilogue_f32 epilogue) {
+                            const int TH, const int TW, const int K, const int LAID,
+                            const void *laid, const bf16 *w, const float *bias, char *y,
+                            const long first, const int channel, float *panel, float *parts,
+                            const float *ahead, const void *const *extra, epilogue_f32 epilogue) {
     const int tiles = (OW + TW - 1) / TW, few = OW / tiles, larger = OW % tiles;
-    const int KC = panel ? laid_rows_bf16(K, NV) : K, RATE = ahead_rate_bf16(DOT, most, NV);
+    const int KC = panel ? LAID : K, RATE = ahead_rate_bf16(DOT, most, NV);
 #define TILE(TH_, TW_)                                                                         \
     conv_tile_bf16(DOT, OUT, TH_, TW_, NV, LANES, C, PIXEL, WIDTH, KH, KW, SH, SW, DH, DW, OW, \
                    ldy, laid_bf16(DOT, laid, ((long)(r * SH) * WIDTH + ow * SW) * PIXEL), w,   \
@@ -129,13 +129,14 @@ INLINE void conv_bf16(const int DOT, const int OUT, const int B, const int H, co
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int merged = PIXEL == C && DW == 1, run = merged ? KW * C : C;
     const int K = KH * (merged ? 1 : KW) * ((run + 1) / 2 * 2);
+    const int LAID = laid_rows_bf16(K, NV); // as many of a narrower panel
     const int most = (RB / TH + RB % TH) * ((OW + TW - 1) / TW);
     const long laid = ((long)(RB - 1) * SH + (KH - 1) * DH + 1) * WIDTH * PIXEL;
     float *lp = panel_laid_bf16(DOT, most) ? (float *)scratch + (laid + 15) / 16 * 16 : 0;
-    float *parts = lp ? lp + laid_rows_bf16(K, NV) * NV * VL : 0;
+    float *parts = lp ? lp + LAID * NV * VL : 0;
 #define BLOCK(NV_, LANES_)                                                                       \
     conv_block_bf16(DOT, OUT, rows, most, NV_, LANES_, C, PIXEL, WIDTH, OW, ldy, KH, KW, SH, SW, \
-                    DH, DW, TH, TW, K, scratch, wb, bs, yb, first, channel, lp, parts,           \
+                    DH, DW, TH, TW, K, LAID, scratch, wb, bs, yb, first, channel, lp, parts,     \
                     (const float *)(again ? w : wb + (long)K * (NV_) * VL), extra, epilogue)
     for (int u = begin; u < end; u++) {
         const int block = u / (G * panels), g = u / panels % G, panel = u % panels;

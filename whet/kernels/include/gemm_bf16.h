@@ -7,7 +7,8 @@
 // Work is ceil(M / MC) * ceil(N / (NV * VL)) units, unit u = (row block u / panels, panel u %
 // panels); a call does [begin, end) and the result does not depend on the split. Rows of a block
 // are laid in scratch, LDS >= K apart: MC * LDS elements as DOT says, and behind them, where tiles
-// read it so, rows of a panel (laid_rows_bf16) and MC * NV * VL sums. All const ints are literals.
+// read it so, LAID rows of a panel, as laid_rows_bf16 says of a whole one, and MC * NV * VL sums.
+// All const ints are literals.
 //
 // As gemm_f32 does, the tiles that share a panel fetch the next one.
 #pragma once
@@ -16,14 +17,15 @@
 // One row block of `rows` rows against one panel; rows are shared evenly by as few tiles as MR
 // allows. from: a, whose rows are to be laid first; null where they are.
 INLINE void gemm_block_bf16(const int DOT, const int OUT, const int rows, const int NV,
-                            const int LANES, const int K, const int ROW, const int down,
-                            const int lda, const int LDS, const int ldc, const int MR,
+                            const int LANES, const int K, const int LAID, const int ROW,
+                            const int down, const int lda, const int LDS, const int ldc,
+                            const int MR,
                             const bf16 *from, void *a, const bf16 *b, const float *bias, char *c,
                             const long row, const int channel, float *panel, float *parts,
                             const float *ahead, const void *const *extra, epilogue_f32 epilogue) {
     const int tiles = (rows + MR - 1) / MR, few = rows / tiles, larger = rows % tiles;
     const int laid = panel_laid_bf16(DOT, tiles), RATE = ahead_rate_bf16(DOT, tiles, NV);
-    const int KC = laid ? laid_rows_bf16(K, NV) : K;
+    const int KC = laid ? LAID : K;
     vf acc[TILE_ACCUMULATORS];
 #define TILE(MR_)                                                                                  \
     if (from)                                                                                      \
@@ -67,10 +69,11 @@ INLINE void gemm_bf16(const int DOT, const int OUT, const int M, const int N, co
     const int width = NV * VL, whole = N / width, panels = (N + width - 1) / width;
     const int rest = N - whole * width, last = (rest + VL - 1) / VL, lanes = rest - (last - 1) * VL;
     const int blocks = (M + MC - 1) / MC, last_rows = M - (blocks - 1) * MC;
-#define BLOCK(rows, vectors, lanes)                                                            \
-    gemm_block_bf16(DOT, OUT, rows, vectors, lanes, K, ROW, down, lda, LDS, ldc, MR,           \
-                    u == begin || panel == 0 ? a : 0,             scratch, bb, bs, cb, row,    \
-                    channel, laid, parts, next, extra, epilogue)
+    const int LAID = laid_rows_bf16(K, NV);
+#define BLOCK(ROWS, VECTORS, LANES)                                                        \
+    gemm_block_bf16(DOT, OUT, ROWS, VECTORS, LANES, K, LAID, ROW, down, lda, LDS, ldc, MR, \
+                    u == begin || panel == 0 ? a : 0, scratch, bb, bs, cb, row, channel,   \
+                    laid, parts, next, extra, epilogue)
     for (int u = begin; u < end; u++) {
         const int block = u / panels, panel = u % panels, channel = panel * width;
         const long row = (long)block * MC;
@@ -80,7 +83,7 @@ INLINE void gemm_bf16(const int DOT, const int OUT, const int M, const int N, co
         const bf16 *past = bb + (panel < whole ? NV : last) * VL * size;
         const float *next = (const float *)(again ? b : past);
         float *laid = (float *)laid_bf16(DOT, scratch, (long)(M < MC ? M : MC) * LDS);
-        float *parts = laid + laid_rows_bf16(K, NV) * NV * VL;
+        float *parts = laid + LAID * NV * VL;
         const float *bs = bias ? bias + channel : 0;
         char *cb = (char *)c + (row * ldc + channel) * OUT;
         if (panel < whole && block < blocks - 1)
