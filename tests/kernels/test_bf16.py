@@ -94,6 +94,11 @@ def products() -> list[Product]:
 
     named = [Product(1, 100, 33, 0, (1, 8), 1, 4, dot) for dot in (0, 1)]
     named += [Product(9, 20, 777, 0, (4, 3), 3, 2, 0)]  # a panel in parts
+    # A narrower panel at the end, of each width, whose whole ones are laid in parts.
+    named += [
+        Product(6, lanes * (4 + last) - 3, 640, 0, (3, 4), 2, 4, 0)
+        for lanes in (4, 8, 16) for last in (1, 2, 3)
+    ]  # fmt: skip
     return named + [some() for _ in range(14)]
 
 
@@ -215,13 +220,18 @@ def convolutions() -> list[Case]:
         Window(1, 3, 40, 4, 17, 1, (3, 3), (1, 1), (6, 6), (6, 6, 6, 6)),
         Window(2, 1, 9, 21, 17, 1, (1, 3), (1, 1), (1, 1), (0, 1, 0, 1)),
     ]
+    # As the products: a narrower panel at the end.
+    ends = [
+        Window(1, 6, 6, 40, lanes * (4 + last) - 3, 1, (5, 5), (1, 1), (1, 1), (2, 2, 2, 2))
+        for lanes in (4, 8, 16) for last in (1, 3)
+    ]  # fmt: skip
     found = []
-    for s in named + [window(rng) for _ in range(12)]:
-        mr, nv = TILES[rng.integers(len(TILES))]
+    for s in named + ends + [window(rng) for _ in range(12)]:
+        mr, nv = (3, 4) if s in ends else TILES[rng.integers(len(TILES))]
         oh, ow = s.out
         high, wide = (1, min(mr, ow)) if mr < 2 * ow else (min(oh, mr // ow), ow)
         rows, pixel = int(rng.integers(1, 6)), s.c + int(rng.choice([0, 16]))
-        out, dot = int(rng.choice([2, 4])), int(rng.integers(2))
+        out, dot = int(rng.choice([2, 4])), 0 if s in ends else int(rng.integers(2))
         sizes = (dot, out, s.b, s.h, s.w, s.c, s.g * s.c + s.gap, pixel, oh, ow)
         tile = f"{high}, {wide}, {nv}, {rows}"
         text = f"{', '.join(map(str, sizes))}, {s.n}, {s.g * s.n + s.gap}, {s.g}, {s.text}, {tile}"
