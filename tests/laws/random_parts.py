@@ -50,9 +50,9 @@ class Parts:
 
         return self.random.choice([v for v in self.values if rest(v) == rest(x)][-5:])
 
-    def product(self, x: Value) -> Value:
+    def product(self, x: Value, outputs: int = 0) -> Value:
         """A convolution or a product, and what often follows it."""
-        channels, outputs = static_shape(x.shape)[-1], self.random.choice(WIDTHS)
+        channels, outputs = static_shape(x.shape)[-1], outputs or self.random.choice(WIDTHS)
         if len(x.shape) == 3:
             y = add(matmul(x, self.data(channels, outputs)), self.data(outputs))
         else:
@@ -92,8 +92,10 @@ class Parts:
         batch, high, *_, channels = static_shape(x.shape)
         kind, other = self.random.random(), self.like(x, axis=1)
         if kind < 0.6:
-            y = concat(x, other, axis=1)
-            return y if static_shape(y.shape)[1] <= HIGHEST and x is not other else x
+            y = concat(x, self.product(x, channels) if other is x else other, axis=1)
+            if static_shape(y.shape)[1] > HIGHEST:
+                return x
+            return self.stage(y) if self.random.random() < 0.7 else y
         if kind < 0.8 and len(x.shape) == 4:
             return reshape(x, shape=(batch, high * static_shape(x.shape)[2], channels))
         begin = self.random.randint(0, high - 1)
