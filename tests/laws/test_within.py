@@ -33,8 +33,8 @@ def close(graph: Graph, **options: object) -> None:
         session = compiled.session(threads)
         for got in (session(given), session(given)):
             for name, expected in want.items():
-                by = 1e-4 * np.abs(expected).max(initial=1.0)
-                np.testing.assert_allclose(got[name], expected, 1e-4, by, err_msg=name)
+                by = 1e-5 * np.abs(expected).max(initial=1.0)
+                np.testing.assert_allclose(got[name], expected, 1e-5, by, err_msg=name)
 
 
 def arenas(graph: Graph) -> dict[Aim, int]:
