@@ -1,4 +1,4 @@
-"""Foreign weights with a zero point: the row sums must find room in every tile."""
+"""Foreign weights with a zero point: those that exceed int8 without it are multiplied again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights of recurrent layers as recurrent_f32.h and recurrent_s8.h read them. NumPy only."""
+"""Weights of recurrent layers as recurrent_f32.h, recurrent_s8.h and sequence_s8.h read them."""
 
 from __future__ import annotations
 

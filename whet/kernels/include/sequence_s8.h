@@ -174,7 +174,7 @@ INLINE void sequence_lstm_s8(const int BATCH, const int STEPS, const int INPUT, 
             if (count == CHUNK)
                 sequence_given_s8(CHUNK, columns, INPUT, NH, MR, NV, c, k, x + at * INPUT, gates,
                                   ready);
-            else
+            else if (REST)
                 sequence_given_s8(REST, columns, INPUT, NH, MR, NV, c, k, x + at * INPUT, gates,
                                   ready);
             for (int i = 0; i < count; i++) {
