@@ -17,6 +17,9 @@ from whet.errors import CompileError
 __all__ = ["Turn", "validate_strips", "walk"]
 
 
+STEPPED = 1 << 18  # rows, of as many threads as there may be
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Units [begin, end) of link `number`. base: the row at the front of what is held of it, where
@@ -76,11 +79,16 @@ def validate_strips(chain: Strips, threads: int) -> None:
     """Check that each of any number of threads up to `threads` has room for the rows it holds, that
     it holds every row it reads, and that together they make each row of the last result once.
 
+    Results of so many rows that stepping through them all would take seconds are not stepped
+    through: there is no image of that size, but a damaged file may ask for one.
+
     Raises CompileError that names the layer.
     """
     rooms = [_room(chain, link) for link in chain.links]
     if chain.strip < 1:
         raise CompileError("strips without rows", _title(chain.links[-1]))
+    if max(link.rows for link in chain.links) * threads > STEPPED:
+        return
     for parts in range(1, threads + 1):
         done = 0
         for part in range(parts):
