@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from whet.errors import ShapeError
 from whet.kernels.linear_s8 import linear
 from whet.ops.integer.quantization import Rounding
 from whet.ops.integer.requantize import Multiplier, multiply, quantize_multiplier
@@ -66,9 +65,6 @@ class Requantization:
     out: int = 1
     codes: str = ""
     start: Words | None = None
-
-
-FARTHEST = 1 << 10  # of a weight from its zero point
 
 
 def _wrap(v: Integers) -> Words:
@@ -194,12 +190,8 @@ def pack_conv_s8(
 
 
 def _pieces(w: Integers) -> list[Integers]:
-    """int8 terms whose sum is w, which is a byte less a zero point.
-
-    Raises ShapeError for one far from any byte.
-    """
-    if w.size and np.abs(w).max() > FARTHEST:
-        raise ShapeError("the zero point of weights is far outside of them")
+    """int8 terms whose sum is w, bytes less a zero point that is a byte as well."""
+    assert np.abs(w).max(initial=0) < 512, "the zero point is no byte"
     pieces = [np.clip(w, -128, 127)]
     while (rest := w - sum(pieces)).any():
         pieces.append(np.clip(rest, -128, 127))

@@ -42,11 +42,17 @@ def load_graph(source: str | os.PathLike[str] | bytes) -> Graph:
 
 
 def element_of(tensor: Tensor, rebase: bool = True) -> Element:
-    """How a tensor is represented: uint8 codes as int8 when re-based."""
+    """How a tensor is represented: uint8 codes as int8 when re-based.
+
+    Raises ModelError for a zero point that is no code.
+    """
     scalar = scalar_of(tensor.dtype)
     q = tensor.quantization
     if q is None or scalar.kind not in "iu":
         return scalar
+    codes = np.iinfo(str(scalar.dtype))
+    if outside := [z for z in q.zeros if not codes.min <= z <= codes.max]:
+        raise ModelError("a zero point out of range", tensor.name, f"{outside[0]} for {scalar}")
     shift = 128 if rebase and scalar == U8 else 0
     axis = q.axis if len(q.scales) > 1 else None
     zeros = tuple(z - shift for z in q.zeros)
